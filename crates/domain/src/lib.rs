@@ -1,0 +1,25 @@
+//! The Serious Violence Duty: what happens, what may happen, and what follows from it.
+//!
+//! Pure: plain `decide` and `evolve`, folds over entries, and rule packs as data. There is no
+//! clock, no randomness, no runtime and no database here; they are parameters, or elsewhere.
+
+mod decide;
+mod history;
+mod refusal;
+pub mod reviews;
+pub mod rules;
+mod scene;
+pub mod streams;
+pub mod triggers;
+mod values;
+mod world;
+
+pub use decide::{
+    About, Acting, Actor, Actors, CommandSet, Given, Ids, Opens, Particulars, ReasonGiven, SourceGiven,
+    Surroundings, decide, unmet_now,
+};
+pub use history::{EventSchema, History, HistoryError, Payload, StreamKind};
+pub use refusal::{Refusal, RefusalCode, Unmet};
+pub use scene::Scene;
+pub use values::*;
+pub use world::{Histories, World};

@@ -1,0 +1,288 @@
+//! The ledger's own stream: its opening, rule packs adopted, keys issued and revoked.
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use dutyledger_record::{
+    Envelope, KeyId, LedgerId, PrincipalKind, PublicText, RulePackRef, StreamId, StreamType,
+};
+
+use crate::decide::{Actors, Particulars, commands};
+use crate::history::{StreamKind, events};
+use crate::refusal::{Refusal, Unmet};
+use crate::scene::Scene;
+
+/// The kind of stream. Its id is the ledger's id.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LedgerStream;
+
+/// What a ledger is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerMode {
+    /// The record.
+    Live,
+    /// Trying things out.
+    Sandbox,
+}
+
+/// The first entry of every ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LedgerOpened {
+    /// The ledger's id, random.
+    pub ledger_id: LedgerId,
+    /// What it is for.
+    pub mode: LedgerMode,
+    /// The rule pack in force.
+    pub pack: String,
+    /// The pack's revision.
+    pub revision: u32,
+    /// The SHA-256 of the pack's file.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub pack_sha256: String,
+}
+
+/// A later revision of the rule pack was adopted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RulePackAdopted {
+    /// The rule pack.
+    pub pack: String,
+    /// The pack's revision.
+    pub revision: u32,
+    /// The SHA-256 of the pack's file.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub pack_sha256: String,
+}
+
+/// An API key was issued. Neither the key nor its hash is in the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyIssued {
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+    /// The key's id.
+    pub key_id: KeyId,
+    /// What it is for. Names no person.
+    pub label: PublicText,
+    /// The authority or partnership it is bound to.
+    pub principal_id: Option<StreamId>,
+    /// The kind of principal it is bound to.
+    pub principal_kind: PrincipalKind,
+}
+
+/// An API key was revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRevoked {
+    /// The key's id.
+    pub key_id: KeyId,
+}
+
+events! {
+    /// The events of the ledger.
+    LedgerEvent { LedgerOpened, RulePackAdopted, KeyIssued, KeyRevoked }
+}
+
+/// What is known of the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerState {
+    /// What it is for.
+    pub mode: Option<LedgerMode>,
+    /// The rule pack in force.
+    pub rules: Option<RulePackRef>,
+    /// The keys issued and not revoked.
+    pub keys: Vec<KeyId>,
+}
+
+/// Adopts the newest revision of the rule pack this program holds.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptRulePack {
+    /// The rule pack.
+    pub pack: String,
+    /// The revision to adopt.
+    pub revision: u32,
+}
+
+impl Particulars<LedgerStream> for AdoptRulePack {
+    const NAME: &'static str = "adopt-rule-pack";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        let Some((_, sha256)) = crate::rules::pack(&self.pack, self.revision) else {
+            return Err(Refusal::not_found("This program holds no such rule pack and revision.")
+                .at("/particulars/revision"));
+        };
+        let newer = |current: &RulePackRef| {
+            current.pack == self.pack && current.revision >= self.revision
+        };
+        if state.rules.as_ref().is_some_and(newer) {
+            return Err(Refusal::already("This revision or a later one is already adopted."));
+        }
+        Ok(vec![
+            RulePackAdopted {
+                pack: self.pack,
+                revision: self.revision,
+                pack_sha256: sha256.to_owned(),
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Issues an API key. The secret and its hash stay outside the record.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueKey {
+    /// The key's id.
+    pub key_id: KeyId,
+    /// The kind of principal.
+    pub principal_kind: PrincipalKind,
+    /// The authority or partnership.
+    #[serde(default)]
+    pub principal_id: Option<StreamId>,
+    /// What it is for. Names no person.
+    pub label: PublicText,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Particulars<LedgerStream> for IssueKey {
+    const NAME: &'static str = "issue-key";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn needs(&self, _: &LedgerState, _: &crate::World) -> Vec<dutyledger_record::Stream> {
+        match (self.principal_kind, self.principal_id) {
+            (PrincipalKind::Authority | PrincipalKind::LocalPolicingBody, Some(id)) => {
+                vec![super::authority::stream(id)]
+            }
+            (PrincipalKind::Coordinator, Some(id)) => vec![super::partnership::stream(id)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn decide(self, _: &LedgerState, scene: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        use crate::values::Class;
+        let pointer = "/particulars/principal_id";
+        let class = |id| {
+            scene.world.authorities.get(&id).and_then(|a| a.capacity).map(crate::Capacity::class)
+        };
+        match (self.principal_kind, self.principal_id) {
+            (PrincipalKind::System, _) => {
+                return Err(Refusal::invalid(
+                    "/particulars/principal_kind",
+                    "The system itself has no key.",
+                ));
+            }
+            (PrincipalKind::Authority, Some(id)) => match class(id) {
+                None => return Err(Refusal::not_found("There is no such authority.").at(pointer)),
+                Some(Class::LocalPolicingBody) => {
+                    return Err(Refusal::invalid(
+                        "/particulars/principal_kind",
+                        "This office is a local policing body: issue a local_policing_body key.",
+                    ));
+                }
+                Some(_) => {}
+            },
+            (PrincipalKind::LocalPolicingBody, Some(id)) => {
+                if class(id) != Some(Class::LocalPolicingBody) {
+                    return Err(
+                        Refusal::not_found("There is no such local policing body.").at(pointer)
+                    );
+                }
+            }
+            (PrincipalKind::Coordinator, Some(id)) => {
+                if scene.world.partnerships.get(&id).is_none_or(|p| p.name.is_none()) {
+                    return Err(Refusal::not_found("There is no such partnership.").at(pointer));
+                }
+            }
+            (
+                PrincipalKind::Authority
+                | PrincipalKind::LocalPolicingBody
+                | PrincipalKind::Coordinator,
+                None,
+            ) => return Err(Refusal::invalid(pointer, "This kind of key needs a principal_id.")),
+            (_, Some(_)) => {
+                return Err(Refusal::invalid(pointer, "This kind of key takes no principal_id."));
+            }
+            (_, None) => {}
+        }
+        Ok(vec![
+            KeyIssued {
+                expires_at: self.expires_at,
+                key_id: self.key_id,
+                label: self.label,
+                principal_id: self.principal_id,
+                principal_kind: self.principal_kind,
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Revokes an API key.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeKey {
+    /// The key's id.
+    pub key_id: KeyId,
+}
+
+impl Particulars<LedgerStream> for RevokeKey {
+    const NAME: &'static str = "revoke-key";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        if !state.keys.contains(&self.key_id) {
+            return Err(Refusal::not_found("There is no such key, or it is already revoked.")
+                .at("/particulars/key_id"));
+        }
+        Ok(vec![KeyRevoked { key_id: self.key_id }.into()])
+    }
+}
+
+commands! {
+    /// The commands on the ledger.
+    LedgerCommand of LedgerStream { AdoptRulePack, IssueKey, RevokeKey }
+}
+
+impl StreamKind for LedgerStream {
+    const TYPE: StreamType = StreamType::of("ledger");
+    const NAME: &'static str = "ledger";
+    type Event = LedgerEvent;
+    type State = LedgerState;
+    type Command = LedgerCommand;
+
+    fn evolve(state: &mut LedgerState, entry: &Envelope<LedgerEvent>) {
+        match &entry.payload {
+            LedgerEvent::LedgerOpened(e) => {
+                state.mode = Some(e.mode);
+                state.rules = Some(RulePackRef { pack: e.pack.clone(), revision: e.revision });
+            }
+            LedgerEvent::RulePackAdopted(e) => {
+                state.rules = Some(RulePackRef { pack: e.pack.clone(), revision: e.revision });
+            }
+            LedgerEvent::KeyIssued(e) => state.keys.push(e.key_id),
+            LedgerEvent::KeyRevoked(e) => state.keys.retain(|id| *id != e.key_id),
+            LedgerEvent::EntryCorrected(_) | LedgerEvent::ListClosed(_) => {}
+        }
+    }
+
+    fn unmet(_: &LedgerEvent, _: &LedgerState, _: &Scene<'_>) -> Vec<Unmet> {
+        Vec::new()
+    }
+
+    fn recordable_by(_: &LedgerEvent) -> (Actors, Option<StreamId>) {
+        (Actors::OPERATOR, None)
+    }
+
+    fn partnership(_: StreamId, _: &LedgerState) -> Option<StreamId> {
+        None
+    }
+}

@@ -1,0 +1,333 @@
+//! What is known of a partnership.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use dutyledger_record::{Envelope, PublicText, StreamId};
+
+use super::PartnershipEvent;
+use crate::refusal::Unmet;
+use crate::scene::Scene;
+use crate::streams::{List, shown};
+use crate::values::{
+    Capacity, Class, Coverage, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route,
+    Shown,
+};
+use crate::world::World;
+
+/// A member.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Member {
+    /// Its capacity.
+    pub capacity: Capacity,
+    /// In what standing.
+    pub standing: MemberStanding,
+    /// Since when.
+    pub since: Shown,
+    /// The date it ceased, if it has.
+    pub until: Option<NaiveDate>,
+    /// The authority that took its place.
+    pub successor: Option<StreamId>,
+}
+
+/// A representative's post.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Representative {
+    /// The member it represents.
+    pub authority: StreamId,
+    /// The post.
+    pub post: Post,
+    /// Whether it is the strategic education representative.
+    pub strategic_education: bool,
+    /// Since when.
+    pub since: Shown,
+    /// The date it ended, if it has.
+    pub until: Option<NaiveDate>,
+}
+
+/// A list of relevant authorities to consult.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConsultationList {
+    /// Its id.
+    pub list: ItemId,
+    /// The date it was drawn up; none until it is closed.
+    pub drawn_up_on: Option<NaiveDate>,
+    /// The authorities on it.
+    pub authorities: BTreeMap<StreamId, Capacity>,
+}
+
+/// A position on a matter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PositionOnMatter {
+    /// The matter.
+    pub matter: Matter,
+    /// The authority.
+    pub authority: StreamId,
+    /// Its position.
+    pub position: Position,
+    /// When it was recorded.
+    pub at: Shown,
+}
+
+/// What is known of a partnership.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PartnershipState {
+    /// Its name.
+    pub name: Option<PublicText>,
+    /// The structure it works through.
+    pub route: Option<Route>,
+    /// More about the structure.
+    pub route_detail: Option<PublicText>,
+    /// When it was formed.
+    pub formed: Option<Shown>,
+    /// Its areas.
+    pub areas: BTreeSet<StreamId>,
+    /// Its members, those that have ceased included.
+    pub members: BTreeMap<StreamId, Member>,
+    /// The authority that leads.
+    pub lead: Option<StreamId>,
+    /// The posts that represent members.
+    pub representatives: BTreeMap<ItemId, Representative>,
+    /// How the specified authorities decide together; unanimous where they recorded nothing else.
+    pub decide_by: Option<DecisionRule>,
+    /// The positions recorded on matters of the partnership.
+    pub positions: Vec<PositionOnMatter>,
+    /// The lists of relevant authorities to consult, in the order they were drawn up.
+    pub lists: Vec<ConsultationList>,
+    /// How far a history's sources reach.
+    pub coverage: Option<Coverage>,
+    /// When it was dissolved.
+    pub dissolved: Option<Shown>,
+}
+
+impl PartnershipState {
+    /// The rule the specified authorities decide together by.
+    #[must_use]
+    pub fn decision_rule(&self) -> DecisionRule {
+        self.decide_by.unwrap_or(DecisionRule::Unanimous)
+    }
+
+    /// Whether an authority is a member now.
+    #[must_use]
+    pub fn has_member(&self, authority: StreamId) -> bool {
+        self.members.get(&authority).is_some_and(|m| m.until.is_none())
+    }
+
+    /// Whether an authority is a member now, and a specified one.
+    #[must_use]
+    pub fn has_specified(&self, authority: StreamId) -> bool {
+        self.members
+            .get(&authority)
+            .is_some_and(|m| m.until.is_none() && m.standing == MemberStanding::Specified)
+    }
+
+    /// Whether an authority is, by law, a specified authority of one of the areas (s.11).
+    #[must_use]
+    pub(super) fn by_law(&self, authority: StreamId, scene: &Scene<'_>) -> bool {
+        self.areas.iter().filter_map(|id| scene.world.areas.get(id)).any(|area| {
+            area.authorities_of(Class::Specified, scene.on).any(|(id, _)| id == authority)
+        })
+    }
+
+    /// The specified authorities whose decision counts on a date: the specified members, and those
+    /// recorded for the areas, for the law makes them members whether recognised or not (s.11).
+    #[must_use]
+    pub fn specified_authorities(&self, world: &World, on: NaiveDate) -> BTreeSet<StreamId> {
+        let members = self.members.iter().filter(|(_, m)| m.standing == MemberStanding::Specified);
+        let mut all: BTreeSet<StreamId> = BTreeSet::new();
+        let mut ceased: BTreeSet<StreamId> = BTreeSet::new();
+        for (id, member) in members {
+            if member.until.is_none() { all.insert(*id) } else { ceased.insert(*id) };
+        }
+        for area in self.areas.iter().filter_map(|id| world.areas.get(id)) {
+            all.extend(
+                area.authorities_of(Class::Specified, on)
+                    .map(|(id, _)| id)
+                    .filter(|id| !ceased.contains(id)),
+            );
+        }
+        all
+    }
+
+    /// The relevant authorities to be consulted by a date: those on the list last closed, and those
+    /// recorded for the areas with a start on or before it.
+    #[must_use]
+    pub fn to_be_consulted(&self, world: &World, on: NaiveDate) -> BTreeMap<StreamId, Capacity> {
+        let last = self.lists.iter().rev().find(|list| list.drawn_up_on.is_some());
+        let mut all: BTreeMap<_, _> = last.map(|l| l.authorities.clone()).unwrap_or_default();
+        for area in self.areas.iter().filter_map(|id| world.areas.get(id)) {
+            all.extend(area.authorities_of(Class::Relevant, on));
+        }
+        all
+    }
+
+    /// The strategic education representative, if there is one.
+    #[must_use]
+    pub fn has_education_representative(&self) -> bool {
+        self.representatives.values().any(|r| r.strategic_education && r.until.is_none())
+    }
+
+    /// The class in which an authority has to do with the partnership, as a member or as an
+    /// authority of one of its areas.
+    #[must_use]
+    pub fn class_of(&self, authority: StreamId, world: &World) -> Option<Class> {
+        self.capacity_of(authority, world).map(Capacity::class)
+    }
+
+    /// The capacity in which an authority has to do with the partnership.
+    #[must_use]
+    pub fn capacity_of(&self, authority: StreamId, world: &World) -> Option<Capacity> {
+        self.members.get(&authority).map(|m| m.capacity).or_else(|| {
+            let mut areas = self.areas.iter().filter_map(|id| world.areas.get(id));
+            areas.find_map(|a| a.authorities.get(&authority).map(|a| a.capacity))
+        })
+    }
+
+    /// L-3: whether the positions recorded on a matter meet the decision rule. A reported position
+    /// never counts as the authority's own.
+    pub(super) fn together(&self, matter: &Matter, scene: &Scene<'_>) -> Vec<Unmet> {
+        // A coordinator reports what the authorities decided elsewhere; their positions are then
+        // not in the record, and the entry says that it is a report.
+        if scene.reported {
+            return Vec::new();
+        }
+        let all = self.specified_authorities(scene.world, scene.on);
+        let mut own = BTreeMap::new();
+        for p in self.positions.iter().filter(|p| p.matter == *matter && p.at.own()) {
+            own.insert(p.authority, p.position);
+        }
+        met_together(self.decision_rule(), &all, &own)
+    }
+
+    pub(super) fn apply(&mut self, entry: &Envelope<PartnershipEvent>) {
+        let at = shown(entry);
+        match &entry.payload {
+            PartnershipEvent::PartnershipProposed(e) => {
+                self.name = Some(e.name.clone());
+                self.route = Some(e.route);
+                self.route_detail = e.route_detail.clone();
+            }
+            PartnershipEvent::PartnershipAreaSet(_) => self.areas.clear(),
+            PartnershipEvent::PartnershipAreaNamed(e) => {
+                self.areas.insert(e.area);
+            }
+            PartnershipEvent::PartnershipFormed(_) => self.formed = Some(at),
+            PartnershipEvent::PartnershipAmended(e) => self.name = Some(e.name.clone()),
+            PartnershipEvent::RouteChosen(e) => {
+                self.route = Some(e.route);
+                self.route_detail = e.detail.clone();
+            }
+            PartnershipEvent::MemberRecognised(e) => {
+                self.members.insert(e.authority, member(e.capacity, e.standing, at));
+            }
+            PartnershipEvent::MemberSucceeded(e) => {
+                let standing = match self.members.get_mut(&e.authority) {
+                    Some(before) => {
+                        before.until = Some(at.on);
+                        before.successor = Some(e.successor);
+                        before.standing
+                    }
+                    None => MemberStanding::Specified,
+                };
+                self.members.insert(e.successor, member(e.capacity, standing, at));
+                if self.lead == Some(e.authority) {
+                    self.lead = Some(e.successor);
+                }
+            }
+            PartnershipEvent::MemberLeft(e) => {
+                if let Some(member) = self.members.get_mut(&e.authority) {
+                    member.until = Some(at.on);
+                }
+            }
+            PartnershipEvent::LeadNamed(e) => self.lead = Some(e.authority),
+            PartnershipEvent::RepresentativeNamed(e) => {
+                self.representatives.insert(
+                    e.representative,
+                    Representative {
+                        authority: e.authority,
+                        post: e.post.clone(),
+                        strategic_education: e.strategic_education,
+                        since: at,
+                        until: None,
+                    },
+                );
+            }
+            PartnershipEvent::RepresentativeEnded(e) => {
+                if let Some(representative) = self.representatives.get_mut(&e.representative) {
+                    representative.until = Some(at.on);
+                }
+            }
+            PartnershipEvent::PartnershipPositionRecorded(e) => {
+                self.positions.push(PositionOnMatter {
+                    matter: e.on_matter.clone(),
+                    authority: e.authority,
+                    position: e.position,
+                    at,
+                });
+            }
+            PartnershipEvent::DecisionRuleRecorded(e) => self.decide_by = Some(e.decide_by),
+            PartnershipEvent::RelevantAuthorityListed(e) => {
+                self.list(e.list).authorities.insert(e.authority, e.capacity);
+            }
+            PartnershipEvent::ListClosed(e) => {
+                if let (List::RelevantAuthoritiesToConsult, Some(item)) = (e.list, e.item) {
+                    self.list(item).drawn_up_on = Some(e.on);
+                }
+            }
+            PartnershipEvent::CoverageStated(e) => {
+                self.coverage =
+                    Some(Coverage { covers_until: e.covers_until, fictional: e.fictional });
+            }
+            PartnershipEvent::PartnershipDissolved(_) => self.dissolved = Some(at),
+            PartnershipEvent::EntryCorrected(_) => {}
+        }
+    }
+
+    fn list(&mut self, id: ItemId) -> &mut ConsultationList {
+        let at = match self.lists.iter().position(|l| l.list == id) {
+            Some(at) => at,
+            None => {
+                self.lists.push(ConsultationList {
+                    list: id,
+                    drawn_up_on: None,
+                    authorities: BTreeMap::new(),
+                });
+                self.lists.len() - 1
+            }
+        };
+        &mut self.lists[at]
+    }
+}
+
+fn member(capacity: Capacity, standing: MemberStanding, since: Shown) -> Member {
+    Member { capacity, standing, since, until: None, successor: None }
+}
+
+/// L-3, for whatever is decided together: the rule over the authorities' own positions.
+pub(in crate::streams) fn met_together(
+    rule: DecisionRule,
+    all: &BTreeSet<StreamId>,
+    own: &BTreeMap<StreamId, Position>,
+) -> Vec<Unmet> {
+    let agreed = all.iter().filter(|id| own.get(id) == Some(&Position::Agree)).count();
+    if rule.met(agreed, all.len()) {
+        return Vec::new();
+    }
+    let needed = match rule {
+        DecisionRule::Unanimous => "every one of them".to_owned(),
+        DecisionRule::Majority => "more than half of them".to_owned(),
+        DecisionRule::AtLeast { count } => format!("at least {count} of them"),
+    };
+    vec![Unmet::new(
+        "L-3",
+        format!(
+            "{agreed} of {} specified authorities have agreed with their own key; {needed} must.",
+            all.len()
+        ),
+        "Each specified authority records its position with its own key. Silence is never \
+         agreement.",
+    )]
+}

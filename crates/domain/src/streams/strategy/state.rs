@@ -1,0 +1,483 @@
+//! What is known of a strategy.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use dutyledger_record::{Envelope, PublicText, StreamId};
+
+use super::events::StrategyEvent;
+use crate::streams::shown;
+use crate::values::{
+    ActionStatus, Bases, Capacity, DecisionRule, EngagedGroup, ExceptedDuty, ExceptionGround, Harm,
+    ItemId, Position, PublicationForm, ReviewDecision, ReviewScope, Shown, ViolenceCategory,
+};
+
+/// A kind of serious violence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Kind {
+    /// The kind.
+    pub category: ViolenceCategory,
+    /// More about it.
+    pub description: Option<PublicText>,
+    /// The needs assessment that evidences it.
+    pub assessment: Option<StreamId>,
+}
+
+/// A cause of serious violence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Cause {
+    /// The cause.
+    pub description: PublicText,
+    /// The needs assessment that evidences it.
+    pub assessment: Option<StreamId>,
+}
+
+/// An authority consulted, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Consulted {
+    /// Its capacity.
+    pub capacity: Capacity,
+    /// When.
+    pub at: Shown,
+}
+
+/// The consultation on a version. Responses are kept apart from it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Consultation {
+    /// When it opened.
+    pub opened: Option<Shown>,
+    /// The date by which responses are asked for.
+    pub responses_by: Option<NaiveDate>,
+    /// When it closed.
+    pub closed: Option<Shown>,
+    /// The authorities consulted.
+    pub consulted: BTreeMap<StreamId, Consulted>,
+    /// The authorities that responded, and when. What they said is sealed.
+    pub responses: BTreeMap<StreamId, Shown>,
+}
+
+/// A part of a version that was considered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Material {
+    /// A neutral name for the part.
+    pub part: PublicText,
+    /// The harms the specified authorities consider it might do; none clears it.
+    pub harms: Vec<Harm>,
+    /// Whether it was taken out.
+    pub removed: bool,
+}
+
+/// An objection to material.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Objection {
+    /// The authority that objected.
+    pub authority: StreamId,
+    /// A neutral name for the part.
+    pub part: PublicText,
+    /// Whether the specified authorities have determined it.
+    pub determined: bool,
+}
+
+/// A position on adopting a version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PositionHeld {
+    /// The position.
+    pub position: Position,
+    /// When it was recorded.
+    pub at: Shown,
+}
+
+/// An adoption.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Adoption {
+    /// When.
+    pub at: Shown,
+    /// The rule it was decided by.
+    pub decide_by: DecisionRule,
+    /// How many agreed with their own key.
+    pub agreed: u32,
+    /// How many objected.
+    pub objected: u32,
+    /// How many abstained.
+    pub abstained: u32,
+    /// How many recorded no position.
+    pub silent: u32,
+}
+
+/// A publication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Publication {
+    /// When.
+    pub at: Shown,
+    /// In what form.
+    pub form: PublicationForm,
+    /// Where it is found.
+    pub locator: PublicText,
+}
+
+/// A version of a strategy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Version {
+    /// When work on it began.
+    pub started: Option<Shown>,
+    /// The needs assessments it rests on.
+    pub assessments: BTreeSet<StreamId>,
+    /// The kinds of serious violence identified.
+    pub kinds: BTreeMap<ItemId, Kind>,
+    /// The causes identified.
+    pub causes: BTreeMap<ItemId, Cause>,
+    /// Why causes could not be identified.
+    pub causes_unknown: Option<PublicText>,
+    /// The consultation on it.
+    pub consultation: Consultation,
+    /// Whose views were gathered.
+    pub engaged: BTreeSet<EngagedGroup>,
+    /// Whether due regard under the Equality Act was recorded.
+    pub equality_assessed: bool,
+    /// The actions it specifies.
+    pub actions: BTreeSet<ItemId>,
+    /// The parts considered.
+    pub material: BTreeMap<ItemId, Material>,
+    /// The objections to material.
+    pub objections: BTreeMap<ItemId, Objection>,
+    /// The specified authorities' positions on adopting it.
+    pub positions: BTreeMap<StreamId, PositionHeld>,
+    /// Its adoption.
+    pub adopted: Option<Adoption>,
+    /// Its publication.
+    pub published: Option<Publication>,
+}
+
+/// Where an authority stands on an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "stance", rename_all = "snake_case")]
+pub enum Stance {
+    /// It has said nothing. That is neither agreement nor refusal.
+    Silent,
+    /// It agreed.
+    Agreed {
+        /// When.
+        at: Shown,
+    },
+    /// It declined.
+    Declined {
+        /// When.
+        at: Shown,
+    },
+}
+
+/// An authority an action touches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Touched {
+    /// Its capacity, where the record says.
+    pub capacity: Option<Capacity>,
+    /// Where it stands.
+    pub stance: Stance,
+    /// The exception it claimed for this action, if any.
+    pub exception: Option<Exception>,
+}
+
+/// An exception claimed. Whether it holds is not decided here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Exception {
+    /// The duty it is claimed against.
+    pub duty: ExceptedDuty,
+    /// The ground.
+    pub ground: ExceptionGround,
+    /// When.
+    pub at: Shown,
+}
+
+/// How far an action has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Progress {
+    /// How far.
+    pub status: ActionStatus,
+    /// When.
+    pub at: Shown,
+}
+
+/// An action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Action {
+    /// A short title.
+    pub title: PublicText,
+    /// What is to be done.
+    pub description: PublicText,
+    /// The authority that carries it out.
+    pub owner: StreamId,
+    /// The authorities it touches.
+    pub authorities: BTreeMap<StreamId, Touched>,
+    /// Whether its cost on a school, prison or secure setting was assessed and agreed.
+    pub cost_assessed: bool,
+    /// How far it has come; every step is kept.
+    pub progress: Vec<Progress>,
+}
+
+/// A completed review.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Review {
+    /// The item's id.
+    pub review: ItemId,
+    /// The version reviewed.
+    pub version: u32,
+    /// What it looked at.
+    pub scope: ReviewScope,
+    /// What it decided.
+    pub decision: ReviewDecision,
+    /// When.
+    pub at: Shown,
+}
+
+/// A strategy superseded by another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Superseded {
+    /// The strategy that took its place.
+    pub by: StreamId,
+    /// When.
+    pub at: Shown,
+}
+
+/// What is known of a strategy.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StrategyState {
+    /// The partnership.
+    pub partnership: Option<StreamId>,
+    /// Its title.
+    pub title: Option<PublicText>,
+    /// What it is made under.
+    pub bases: Bases,
+    /// Its versions.
+    pub versions: BTreeMap<u32, Version>,
+    /// Its actions.
+    pub actions: BTreeMap<ItemId, Action>,
+    /// Its reviews.
+    pub reviews: Vec<Review>,
+    /// When the effect on people with protected characteristics was last monitored.
+    pub equality_monitored: Option<Shown>,
+    /// Exceptions claimed that are about no single action.
+    pub exceptions: BTreeMap<StreamId, Exception>,
+    /// Whether another strategy took its place.
+    pub superseded: Option<Superseded>,
+}
+
+impl StrategyState {
+    /// The newest version.
+    #[must_use]
+    pub fn latest(&self) -> Option<(u32, &Version)> {
+        self.versions.iter().next_back().map(|(n, v)| (*n, v))
+    }
+
+    /// The newest adopted version.
+    #[must_use]
+    pub fn in_force(&self) -> Option<(u32, &Version)> {
+        self.versions.iter().rev().find(|(_, v)| v.adopted.is_some()).map(|(n, v)| (*n, v))
+    }
+
+    /// The newest published version.
+    #[must_use]
+    pub fn newest_published(&self) -> Option<(u32, &Version)> {
+        self.versions.iter().rev().find(|(_, v)| v.published.is_some()).map(|(n, v)| (*n, v))
+    }
+
+    fn version(&mut self, number: u32) -> &mut Version {
+        self.versions.entry(number).or_default()
+    }
+
+    pub(super) fn apply(&mut self, entry: &Envelope<StrategyEvent>) {
+        use StrategyEvent as E;
+        let at = shown(entry);
+        match &entry.payload {
+            E::StrategyDrafted(e) => {
+                self.partnership = Some(e.partnership);
+                self.title = Some(e.title.clone());
+                self.bases = e.bases;
+                self.version(1).started = Some(at);
+            }
+            E::StrategyAmended(e) => self.title = Some(e.title.clone()),
+            E::AssessmentLinked(e) => {
+                self.version(e.version).assessments.insert(e.assessment);
+            }
+            E::ViolenceKindIdentified(e) => {
+                let kind = Kind {
+                    category: e.category,
+                    description: e.description.clone(),
+                    assessment: e.assessment,
+                };
+                self.version(e.version).kinds.insert(e.kind, kind);
+            }
+            E::ViolenceCauseIdentified(e) => {
+                let cause =
+                    Cause { description: e.description.clone(), assessment: e.assessment };
+                self.version(e.version).causes.insert(e.cause, cause);
+            }
+            E::CauseRecordedAsUnknown(e) => {
+                self.version(e.version).causes_unknown = Some(e.why.clone());
+            }
+            E::ConsultationOpened(e) => {
+                let consultation = &mut self.version(e.version).consultation;
+                consultation.opened = Some(at);
+                consultation.responses_by = Some(e.responses_by);
+            }
+            E::AuthorityConsulted(e) => {
+                let consulted = Consulted { capacity: e.capacity, at };
+                self.version(e.version).consultation.consulted.insert(e.authority, consulted);
+            }
+            E::ConsultationResponseRecorded(e) => {
+                self.version(e.version).consultation.responses.insert(e.authority, at);
+            }
+            E::ConsultationClosed(e) => self.version(e.version).consultation.closed = Some(at),
+            E::EngagementHeld(e) => {
+                self.version(e.version).engaged.insert(e.group);
+            }
+            E::EqualityImpactAssessed(e) => self.version(e.version).equality_assessed = true,
+            E::EqualityImpactMonitored(_) => self.equality_monitored = Some(at),
+            E::ActionProposed(_)
+            | E::ActionAuthorityNamed(_)
+            | E::ActionAgreed(_)
+            | E::ActionDeclined(_)
+            | E::ExceptionClaimed(_)
+            | E::ActionCostAssessed(_)
+            | E::ActionProgressed(_) => self.apply_to_actions(&entry.payload, at),
+            E::MaterialConsidered(e) => {
+                let material =
+                    Material { part: e.part.clone(), harms: e.harms.clone(), removed: false };
+                self.version(e.version).material.insert(e.material, material);
+            }
+            E::MaterialRemoved(e) => {
+                if let Some(material) = self.version(e.version).material.get_mut(&e.material) {
+                    material.removed = true;
+                }
+            }
+            E::ObjectionRaised(e) => {
+                let objection = Objection {
+                    authority: e.authority,
+                    part: e.part.clone(),
+                    determined: false,
+                };
+                self.version(e.version).objections.insert(e.objection, objection);
+            }
+            E::ObjectionDetermined(e) => {
+                let version = self.version(e.version);
+                if let Some(objection) = version.objections.get_mut(&e.objection) {
+                    objection.determined = true;
+                    let material = Material {
+                        part: objection.part.clone(),
+                        harms: e.harms.clone(),
+                        removed: false,
+                    };
+                    version.material.insert(e.objection, material);
+                }
+            }
+            E::StrategyPositionRecorded(e) => {
+                let held = PositionHeld { position: e.position, at };
+                self.version(e.version).positions.insert(e.authority, held);
+            }
+            E::StrategyAdopted(e) => {
+                self.version(e.version).adopted = Some(Adoption {
+                    at,
+                    decide_by: e.decide_by,
+                    agreed: e.agreed,
+                    objected: e.objected,
+                    abstained: e.abstained,
+                    silent: e.silent,
+                });
+            }
+            E::StrategyPublished(e) => {
+                self.version(e.version).published =
+                    Some(Publication { at, form: e.form, locator: e.locator.clone() });
+            }
+            E::ReviewCompleted(e) => self.reviews.push(Review {
+                review: e.review,
+                version: e.version,
+                scope: e.scope,
+                decision: e.decision,
+                at,
+            }),
+            E::RevisionStarted(e) => {
+                let from = self.versions.get(&e.from_version).cloned().unwrap_or_default();
+                let version = self.version(e.version);
+                version.started = Some(at);
+                version.assessments.extend(from.assessments);
+                version.kinds.extend(from.kinds);
+                version.causes.extend(from.causes);
+                version.causes_unknown = version.causes_unknown.take().or(from.causes_unknown);
+                version.actions.extend(from.actions);
+            }
+            E::StrategySuperseded(e) => self.superseded = Some(Superseded { by: e.by, at }),
+            E::EntryCorrected(_) | E::ListClosed(_) => {}
+        }
+    }
+
+    fn apply_to_actions(&mut self, event: &StrategyEvent, at: Shown) {
+        use StrategyEvent as E;
+        match event {
+            E::ActionProposed(e) => {
+                self.version(e.version).actions.insert(e.action);
+                self.actions.insert(
+                    e.action,
+                    Action {
+                        title: e.title.clone(),
+                        description: e.description.clone(),
+                        owner: e.owner,
+                        authorities: BTreeMap::new(),
+                        cost_assessed: false,
+                        progress: Vec::new(),
+                    },
+                );
+            }
+            E::ActionAuthorityNamed(e) => {
+                if let Some(touched) = self.touched(e.action, e.authority) {
+                    touched.capacity = Some(e.capacity);
+                }
+            }
+            E::ActionAgreed(e) => {
+                if let Some(touched) = self.touched(e.action, e.authority) {
+                    touched.stance = Stance::Agreed { at };
+                }
+            }
+            E::ActionDeclined(e) => {
+                if let Some(touched) = self.touched(e.action, e.authority) {
+                    touched.stance = Stance::Declined { at };
+                }
+            }
+            E::ExceptionClaimed(e) => {
+                let exception = Exception { duty: e.duty, ground: e.ground, at };
+                match e.action {
+                    Some(action) => {
+                        if let Some(touched) = self.touched(action, e.authority) {
+                            touched.exception = Some(exception);
+                        }
+                    }
+                    None => {
+                        self.exceptions.insert(e.authority, exception);
+                    }
+                }
+            }
+            E::ActionCostAssessed(e) => {
+                if let Some(action) = self.actions.get_mut(&e.action) {
+                    action.cost_assessed = true;
+                }
+            }
+            E::ActionProgressed(e) => {
+                if let Some(action) = self.actions.get_mut(&e.action) {
+                    action.progress.push(Progress { status: e.status, at });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Where an authority stands on an action that exists.
+    fn touched(&mut self, action: ItemId, authority: StreamId) -> Option<&mut Touched> {
+        let action = self.actions.get_mut(&action)?;
+        Some(action.authorities.entry(authority).or_insert(Touched {
+            capacity: None,
+            stance: Stance::Silent,
+            exception: None,
+        }))
+    }
+}

@@ -1,0 +1,476 @@
+//! Direction triggers: what the record shows that bears on a direction (s.18).
+//!
+//! Derived, one per authority, duty and area, with its evidence. A trigger decides nothing: being
+//! satisfied of a failure is the Secretary of State's own decision. Missing evidence is never a
+//! breach, and of a real body nothing adverse is shown that no source says.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use dutyledger_record::{Basis, EntryId, Mark, NaturalKey, StreamId};
+
+use crate::decide::unmet_now;
+use crate::refusal::Unmet;
+use crate::reviews;
+use crate::streams::direction::DirectionState;
+use crate::streams::strategy::{Stance, StrategyEvent, StrategyState};
+use crate::streams::{AreaState, PartnershipState, Strategy};
+use crate::values::{Class, Duty, HeldBy, ReviewDecision};
+use crate::world::{Histories, World};
+
+/// The duties of s.18(1) whose failure no stream can show yet: they are answered as not recorded
+/// here.
+pub const NOT_RECORDED_YET: &[Duty] = &[
+    Duty::CooperateWithLocalPolicingBody,
+    Duty::CollaborateOnRequest,
+    Duty::CollaborateWithRelevantAuthority,
+    Duty::SupplyInformation,
+];
+
+/// How far a trigger has come.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TriggerState {
+    /// A notice, not a trigger: not evidenced, silent, or a missed date that is guidance or local.
+    Attention,
+    /// An entry shows the failure.
+    Open,
+    /// The Secretary of State is satisfied.
+    Satisfied,
+    /// A direction stands.
+    Directed,
+    /// The authority reported that it complied.
+    ComplianceReported,
+    /// The Secretary of State accepted that it complied.
+    Complied,
+    /// An order was applied for.
+    OrderSought,
+    /// An order was made.
+    OrderMade,
+    /// The direction was withdrawn.
+    Withdrawn,
+}
+
+/// Whether a direction is open in law.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InLaw {
+    /// Whether the Secretary of State may direct this authority for this duty.
+    pub open: bool,
+    /// Why not, or what must happen first, and what route exists instead.
+    pub note: Option<String>,
+    /// The section it rests on.
+    pub section: String,
+}
+
+/// What the record shows that bears on a direction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Trigger {
+    /// Stable: made from authority, duty, area and the entry it is counted from.
+    pub id: Uuid,
+    /// The authority.
+    pub authority: StreamId,
+    /// The duty.
+    pub duty: Duty,
+    /// The area.
+    pub area: StreamId,
+    /// The partnership.
+    pub partnership: StreamId,
+    /// How far it has come.
+    pub state: TriggerState,
+    /// The first date it is shown.
+    pub since: NaiveDate,
+    /// What the record shows, in plain English.
+    pub shows: String,
+    /// The entries it rests on, the one it is counted from first.
+    pub evidence: Vec<EntryId>,
+    /// Whether a direction is open in law.
+    pub in_law: InLaw,
+}
+
+/// An entry whose rows are not met, evaluated again with what is now known. A decision is marked,
+/// never undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EntryMark {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// The version of the strategy it is about.
+    pub version: u32,
+    /// The event.
+    pub event_type: String,
+    /// Whether it was recorded as a past fact.
+    pub past_fact: bool,
+    /// How a breach is known. Only `admitted` and `found` may be called one.
+    pub mark: Mark,
+    /// The rows not met.
+    pub unmet: Vec<Unmet>,
+    /// The date it happened.
+    pub on: NaiveDate,
+    /// Whether that date is assumed.
+    pub assumed: bool,
+}
+
+/// The adoptions, publications and claims of a strategy whose rows are not met.
+#[must_use]
+pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
+    let Some(history) = histories.strategies.get(&strategy) else { return Vec::new() };
+    let withdrawn = history.withdrawn();
+    history
+        .entries()
+        .iter()
+        .filter(|e| !withdrawn.contains(&e.entry_id))
+        .filter_map(|entry| {
+            let (version, event_type) = match &entry.payload {
+                StrategyEvent::StrategyAdopted(e) => (e.version, "StrategyAdopted"),
+                StrategyEvent::StrategyPublished(e) => (e.version, "StrategyPublished"),
+                _ => return None,
+            };
+            let unmet = unmet_now::<Strategy>(history, entry, histories);
+            if unmet.is_empty() {
+                return None;
+            }
+            let standing = &entry.standing;
+            Some(EntryMark {
+                entry_id: entry.entry_id,
+                version,
+                event_type: event_type.to_owned(),
+                past_fact: standing.basis == Basis::PastFact,
+                mark: standing.past_fact.as_ref().map_or(Mark::NotEvidenced, |p| p.mark),
+                unmet,
+                on: standing.occurred_on.date,
+                assumed: standing.occurred_on.assumed,
+            })
+        })
+        .collect()
+}
+
+/// The duty a row bears on, where s.18(1) lists it.
+fn duty_of(rule: &str) -> Option<Duty> {
+    match rule {
+        "R-10.2" => Some(Duty::IdentifyKinds),
+        "R-10.3" => Some(Duty::IdentifyCauses),
+        "R-10.6" | "A-8.11" => Some(Duty::Consult),
+        "A-8.8" => Some(Duty::LeaveOutBarredMaterial),
+        _ => None,
+    }
+}
+
+/// All triggers the record shows for a partnership. Those whose `since` lies after the date asked
+/// about are included, so that rows need no rewriting as days pass; a question keeps the others.
+#[must_use]
+pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
+    let world = histories.on(on);
+    let Some(state) = world.partnerships.get(&partnership) else { return Vec::new() };
+    let mut found = Found { partnership, state, world: &world, on, all: BTreeMap::new() };
+    for (id, strategy) in &world.strategies {
+        if strategy.partnership == Some(partnership) {
+            found.from_strategy(*id, strategy, histories);
+        }
+    }
+    for direction in world.directions.values() {
+        if direction.partnership == Some(partnership) {
+            found.from_direction(direction);
+        }
+    }
+    found.all.into_values().collect()
+}
+
+struct Found<'a> {
+    partnership: StreamId,
+    state: &'a PartnershipState,
+    world: &'a World,
+    on: NaiveDate,
+    all: BTreeMap<(StreamId, Duty, StreamId), Trigger>,
+}
+
+/// Something the record shows about every specified authority of the partnership.
+struct Shows {
+    duty: Duty,
+    state: TriggerState,
+    since: NaiveDate,
+    assumed: bool,
+    entry: EntryId,
+    what: String,
+}
+
+impl Found<'_> {
+    fn from_strategy(
+        &mut self,
+        id: StreamId,
+        strategy: &StrategyState,
+        histories: &Histories,
+    ) {
+        // Section 9 strategies reach s.18 only through 14(6), 15(3), 15(4) and 17(4).
+        if strategy.bases.section_8 {
+            self.from_marks(id, histories);
+            self.from_dates(strategy);
+        }
+        self.from_refused_actions(strategy);
+    }
+
+    fn from_marks(&mut self, strategy: StreamId, histories: &Histories) {
+        for mark in marks(strategy, histories) {
+            let state = match mark.mark {
+                Mark::NotEvidenced => TriggerState::Attention,
+                Mark::Admitted | Mark::Found => TriggerState::Open,
+            };
+            for row in &mark.unmet {
+                let Some(duty) = duty_of(row.rule.as_str()) else { continue };
+                self.about_every_specified_authority(&Shows {
+                    duty,
+                    state,
+                    since: mark.on,
+                    assumed: mark.assumed,
+                    entry: mark.entry_id,
+                    what: row.detail.clone(),
+                });
+            }
+        }
+    }
+
+    fn from_dates(&mut self, strategy: &StrategyState) {
+        let over = strategy.superseded.is_some() || self.state.dissolved.is_some();
+        if over {
+            return;
+        }
+        if let Some(due) = reviews::due(strategy)
+            && let Some(since) = due.on.succ_opt()
+        {
+            self.about_every_specified_authority(&Shows {
+                duty: Duty::KeepUnderReview,
+                state: TriggerState::Attention,
+                since,
+                assumed: due.assumed,
+                entry: due.entry_id,
+                what: format!("The annual review (guidance) was due on {}.", due.on),
+            });
+        }
+        if let Some((number, version)) = strategy.in_force()
+            && let Some(adoption) = &version.adopted
+            && version.published.is_none()
+            && let Some(since) = adoption.at.on.succ_opt()
+        {
+            self.about_every_specified_authority(&Shows {
+                duty: Duty::Publish,
+                state: TriggerState::Attention,
+                since,
+                assumed: adoption.at.assumed,
+                entry: adoption.at.entry_id,
+                what: format!(
+                    "Version {number} was adopted on {} and no publication is recorded. The Act \
+                     sets no period.",
+                    adoption.at.on
+                ),
+            });
+        }
+        let decided = strategy.reviews.iter().filter(|r| r.decision == ReviewDecision::Revise);
+        if let Some(review) = decided.max_by_key(|r| r.at.on) {
+            let revised = strategy
+                .versions
+                .range(review.version + 1..)
+                .any(|(_, v)| v.published.is_some());
+            if !revised && let Some(since) = review.at.on.succ_opt() {
+                self.about_every_specified_authority(&Shows {
+                    duty: Duty::Revise,
+                    state: TriggerState::Attention,
+                    since,
+                    assumed: review.at.assumed,
+                    entry: review.at.entry_id,
+                    what: format!(
+                        "A review decided on {} to revise the strategy and no revised version is \
+                         published. The Act sets no period.",
+                        review.at.on
+                    ),
+                });
+            }
+        }
+    }
+
+    /// An action in an adopted strategy that a relevant authority will not carry out: its own
+    /// refusal opens a trigger, a reported one asks for attention, a claimed exception neither.
+    fn from_refused_actions(&mut self, strategy: &StrategyState) {
+        let Some((_, version)) = strategy.in_force() else { return };
+        let actions = version.actions.iter().filter_map(|id| strategy.actions.get(id));
+        for action in actions {
+            for (authority, touched) in &action.authorities {
+                let relevant = touched.capacity.is_some_and(|c| c.class() == Class::Relevant);
+                let Stance::Declined { at } = touched.stance else { continue };
+                if !relevant || touched.exception.is_some() {
+                    continue;
+                }
+                let shows = Shows {
+                    duty: Duty::CarryOutActions,
+                    state: if at.own() { TriggerState::Open } else { TriggerState::Attention },
+                    since: at.on,
+                    assumed: at.assumed,
+                    entry: at.entry_id,
+                    what: format!(
+                        "The authority declined the action \"{}\" and claimed no exception.",
+                        action.title
+                    ),
+                };
+                for area in self.areas_of(*authority) {
+                    self.add(*authority, area, &shows);
+                }
+            }
+        }
+    }
+
+    fn from_direction(&mut self, direction: &DirectionState) {
+        let (Some(authority), Some(duty), Some(area)) =
+            (direction.authority, direction.duty, direction.area)
+        else {
+            return;
+        };
+        let first = direction.findings.first().map(|f| f.at).or(direction.satisfied);
+        let Some(first) = first else { return };
+        let (state, what) = direction_state(direction);
+        let mut evidence = vec![first.entry_id];
+        evidence.extend(
+            [
+                direction.satisfied,
+                direction.directed.as_ref().map(|d| d.at),
+                direction.compliance_reported,
+                direction.complied,
+                direction.not_complied,
+                direction.withdrawn,
+                direction.order_sought,
+                direction.order_made,
+            ]
+            .into_iter()
+            .flatten()
+            .map(|at| at.entry_id)
+            .filter(|id| *id != first.entry_id),
+        );
+        let in_law = in_law(self.world, authority, duty, direction.welsh_consent);
+        self.all.insert(
+            (authority, duty, area),
+            Trigger {
+                id: trigger_id(authority, duty, area, first.entry_id),
+                authority,
+                duty,
+                area,
+                partnership: self.partnership,
+                state,
+                since: first.on,
+                shows: what,
+                evidence,
+                in_law,
+            },
+        );
+    }
+
+    fn about_every_specified_authority(&mut self, shows: &Shows) {
+        for authority in self.state.specified_authorities(self.world, self.on) {
+            for area in self.areas_of(authority) {
+                self.add(authority, area, shows);
+            }
+        }
+    }
+
+    fn areas_of(&self, authority: StreamId) -> Vec<StreamId> {
+        let recorded = |area: &AreaState| {
+            area.authorities.get(&authority).is_some_and(|a| a.exists_on(self.on))
+        };
+        let areas = self.state.areas.iter().copied();
+        areas.filter(|id| self.world.areas.get(id).is_some_and(recorded)).collect()
+    }
+
+    fn add(&mut self, authority: StreamId, area: StreamId, shows: &Shows) {
+        // Of a real body, nothing is derived from absence after the date its sources reach, nor
+        // from an assumed date, and nothing adverse is shown that no source says.
+        let told = self.state.coverage.as_ref();
+        if shows.state == TriggerState::Attention
+            && (shows.assumed
+                || told.is_some_and(|c| !c.fictional || shows.since > c.covers_until))
+        {
+            return;
+        }
+        let key = (authority, shows.duty, area);
+        if self.all.get(&key).is_some_and(|t| t.state >= shows.state) {
+            return;
+        }
+        self.all.insert(
+            key,
+            Trigger {
+                id: trigger_id(authority, shows.duty, area, shows.entry),
+                authority,
+                duty: shows.duty,
+                area,
+                partnership: self.partnership,
+                state: shows.state,
+                since: shows.since,
+                shows: shows.what.clone(),
+                evidence: vec![shows.entry],
+                in_law: in_law(self.world, authority, shows.duty, None),
+            },
+        );
+    }
+}
+
+fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
+    let on = |at: &crate::Shown| at.on.to_string();
+    if let Some(at) = &direction.order_made {
+        (TriggerState::OrderMade, format!("A mandatory order was made on {}.", on(at)))
+    } else if let Some(at) = &direction.order_sought {
+        (TriggerState::OrderSought, format!("A mandatory order was applied for on {}.", on(at)))
+    } else if let Some(at) = &direction.complied {
+        (TriggerState::Complied, format!("Compliance was accepted on {}.", on(at)))
+    } else if let Some(at) = &direction.withdrawn {
+        (TriggerState::Withdrawn, format!("The direction was withdrawn on {}.", on(at)))
+    } else if let Some(at) = &direction.compliance_reported {
+        (TriggerState::ComplianceReported, format!("Compliance was reported on {}.", on(at)))
+    } else if let Some(directed) = &direction.directed {
+        (TriggerState::Directed, format!("A direction was given on {}.", on(&directed.at)))
+    } else if let Some(at) = &direction.satisfied {
+        (
+            TriggerState::Satisfied,
+            format!("The Secretary of State was satisfied of a failure on {}.", on(at)),
+        )
+    } else {
+        (TriggerState::Open, "A failure was found.".to_owned())
+    }
+}
+
+fn trigger_id(authority: StreamId, duty: Duty, area: StreamId, entry: EntryId) -> Uuid {
+    let (authority, area, entry) = (authority.to_string(), area.to_string(), entry.to_string());
+    NaturalKey(&["trigger", &authority, duty.section(), &area, &entry]).stream_id().uuid()
+}
+
+/// Whether the Secretary of State may direct an authority for a duty (s.18(1), (4), (5)).
+fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<bool>) -> InLaw {
+    let closed = |section: &str, note: &str| InLaw {
+        open: false,
+        note: Some(note.to_owned()),
+        section: section.to_owned(),
+    };
+    let known = world.authorities.get(&authority);
+    let class = known.and_then(|a| a.capacity).map(crate::Capacity::class).or_else(|| {
+        let mut areas = world.areas.values();
+        areas.find_map(|a| a.authorities.get(&authority).map(|r| r.capacity.class()))
+    });
+    if class.is_some_and(|class| !duty.may_be_directed(class)) {
+        return closed(
+            "18(1)",
+            "s.18(1) does not list this duty for this kind of authority; the department's other \
+             means remain.",
+        );
+    }
+    if known.and_then(|a| a.held_by).is_some_and(HeldBy::beyond_direction) {
+        return closed(
+            "18(5)",
+            "The holder of this office is beyond direction; the Secretary of State uses existing \
+             means.",
+        );
+    }
+    let devolved = known.is_some_and(|a| a.devolved_welsh_authority.is_some());
+    if devolved && welsh_consent != Some(true) {
+        return closed("18(4)", "The Welsh Ministers must consent first.");
+    }
+    InLaw { open: true, note: None, section: "18(1)".to_owned() }
+}

@@ -1,0 +1,86 @@
+//! The streams a decision rests on besides its own.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+
+use dutyledger_record::{Record, RestsOn, Stream, StreamId};
+
+use crate::history::{History, HistoryError, StreamKind};
+use crate::streams::{Area, Authority, Direction, NeedsAssessment, Partnership, Strategy};
+
+macro_rules! world {
+    ($($(#[$doc:meta])* $field:ident: $kind:ident),+ $(,)?) => {
+        /// The histories of the streams a decision rests on.
+        #[derive(Clone, Debug, Default)]
+        pub struct Histories {
+            $($(#[$doc])* pub $field: BTreeMap<StreamId, History<$kind>>,)+
+        }
+
+        /// The same streams, each as true on one date.
+        #[derive(Clone, Debug, Default)]
+        pub struct World {
+            $($(#[$doc])* pub $field: BTreeMap<StreamId, <$kind as StreamKind>::State>,)+
+        }
+
+        impl Histories {
+            /// Adds a stream's records.
+            ///
+            /// # Errors
+            /// When an event is unknown or does not fit its type.
+            pub fn read(&mut self, stream: &Stream, records: Vec<Record>) -> Result<(), HistoryError> {
+                match stream.stream_type.as_str() {
+                    $(<$kind as StreamKind>::NAME => {
+                        self.$field.insert(stream.id, History::read(records)?);
+                    })+
+                    _ => {}
+                }
+                Ok(())
+            }
+
+            /// Whether a stream is among them.
+            #[must_use]
+            pub fn holds(&self, stream: &Stream) -> bool {
+                match stream.stream_type.as_str() {
+                    $(<$kind as StreamKind>::NAME => self.$field.contains_key(&stream.id),)+
+                    _ => true,
+                }
+            }
+
+            /// Each stream at its version.
+            #[must_use]
+            pub fn versions(&self) -> Vec<RestsOn> {
+                let mut all = Vec::new();
+                $(all.extend(self.$field.iter().map(|(id, history)| RestsOn {
+                    id: *id,
+                    stream_type: <$kind as StreamKind>::TYPE,
+                    version: history.version(),
+                }));)+
+                all
+            }
+
+            /// The streams as true on a date.
+            #[must_use]
+            pub fn on(&self, date: NaiveDate) -> World {
+                World {
+                    $($field: self.$field.iter().map(|(id, h)| (*id, h.state(date))).collect(),)+
+                }
+            }
+        }
+    };
+}
+
+world! {
+    /// Areas.
+    areas: Area,
+    /// Authorities.
+    authorities: Authority,
+    /// Partnerships.
+    partnerships: Partnership,
+    /// Needs assessments.
+    assessments: NeedsAssessment,
+    /// Strategies.
+    strategies: Strategy,
+    /// Directions.
+    directions: Direction,
+}

@@ -1,0 +1,152 @@
+//! One process owns a ledger file: a lock beside it, held for as long as the ledger is open.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How often and how far apart an opener tries: whoever asks for the owner holds the lock for an
+/// instant, and that must not look like ownership.
+const ATTEMPTS: u32 = 5;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+
+/// The process that has a ledger open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Its process id.
+    pub pid: u32,
+    /// Where it serves, once it has announced it.
+    pub address: Option<String>,
+}
+
+impl Owner {
+    /// The owner of the ledger at `path`, if a process has it open.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let path = lock_path(path).ok()?;
+        let file = File::open(&path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Self::read(&path),
+            // Nobody holds it: what the file says is left over from a process that died.
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+        }
+    }
+
+    fn read(path: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(path).ok()?;
+        let mut lines = text.lines();
+        let pid = lines.next()?.parse().ok()?;
+        Some(Self {
+            pid,
+            address: lines.next().map(str::to_owned),
+        })
+    }
+}
+
+/// Why the lock was not taken.
+#[derive(Debug)]
+pub(crate) enum LockError {
+    /// Another opener holds it. It is unnamed if it has not written its name yet.
+    Owned(Option<Owner>),
+    Io(io::Error),
+}
+
+/// The lock. It is released when dropped, and by the kernel when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct OwnerLock(Mutex<Option<File>>);
+
+impl OwnerLock {
+    /// Takes the lock of the ledger at `path`.
+    pub(crate) async fn take(path: &Path) -> Result<Self, LockError> {
+        let path = lock_path(path).map_err(LockError::Io)?;
+        // Not truncated: until the lock is ours, the text is another's.
+        let opened = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path);
+        let file = opened.map_err(LockError::Io)?;
+        for _ in 1..ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Self::named(file),
+                Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+            }
+        }
+        match file.try_lock() {
+            Ok(()) => Self::named(file),
+            Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+            Err(TryLockError::WouldBlock) => Err(LockError::Owned(Owner::read(&path))),
+        }
+    }
+
+    fn named(file: File) -> Result<Self, LockError> {
+        let lock = Self(Mutex::new(Some(file)));
+        lock.write(&format!("{}\n", process::id()))
+            .map_err(LockError::Io)?;
+        Ok(lock)
+    }
+
+    /// Writes where the owner serves, for [`Owner::of`] to find.
+    pub(crate) fn announce(&self, address: &str) -> io::Result<()> {
+        if address.is_empty() || address.contains(char::is_control) {
+            let why = "an address is one line of text";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        self.write(&format!("{}\n{address}\n", process::id()))
+    }
+
+    fn write(&self, text: &str) -> io::Result<()> {
+        let guard = self.file();
+        let Some(mut file) = guard.as_ref() else {
+            return Err(io::Error::other("the ledger is closed"));
+        };
+        // Written over what is there and cut afterwards, so that a reader always finds a pid.
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(text.as_bytes())?;
+        // A usize is at most 64 bits wide on every platform Rust has.
+        file.set_len(text.len() as u64)
+    }
+
+    /// Releases the lock.
+    pub(crate) fn release(&self) {
+        if let Some(file) = self.file().take() {
+            // A name left behind does no harm: it counts only while the lock is held.
+            let _ = file.set_len(0);
+        }
+    }
+
+    fn file(&self) -> MutexGuard<'_, Option<File>> {
+        // Nothing panics while it holds this, and a file handle cannot be half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for OwnerLock {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// `<path>.lock`, the same however the file is reached.
+fn lock_path(path: &Path) -> io::Result<PathBuf> {
+    let mut name = true_path(path)?.into_os_string();
+    name.push(".lock");
+    Ok(name.into())
+}
+
+/// The path with every symbolic link followed, for a file that may not exist yet.
+pub(crate) fn true_path(path: &Path) -> io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let path = std::path::absolute(path)?;
+            match (path.parent(), path.file_name()) {
+                (Some(folder), Some(name)) => Ok(folder.canonicalize()?.join(name)),
+                _ => Err(error),
+            }
+        }
+        found => found,
+    }
+}

@@ -1,0 +1,162 @@
+//! SQLite: how its files are opened, for writing by one and for reading by many.
+
+mod reads;
+mod rows;
+mod store;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::error::OpenError;
+pub(crate) use reads::SqliteReads;
+pub(crate) use store::SqliteStore;
+
+/// How long a statement waits for another process that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A kind of file: what tells it from others, and what brings it up to date.
+pub(crate) struct Schema {
+    /// What to call it in a message.
+    what: &'static str,
+    /// The application id in its header.
+    application_id: i64,
+    migrator: Migrator,
+}
+
+pub(crate) static LEDGER: Schema = Schema {
+    what: "ledger",
+    application_id: 0x444C_6467,
+    migrator: sqlx::migrate!("../../schemas/sql/sqlite/ledger"),
+};
+
+pub(crate) static VAULT: Schema = Schema {
+    what: "vault",
+    application_id: 0x444C_7674,
+    migrator: sqlx::migrate!("../../schemas/sql/sqlite/vault"),
+};
+
+impl Schema {
+    /// The version of the newest schema this program knows.
+    fn known(&self) -> i64 {
+        self.migrator
+            .iter()
+            .map(|migration| migration.version)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The version of the schema the file has; 0 for a file without one.
+    async fn found(&self, path: &Path, conn: &mut SqliteConnection) -> Result<i64, OpenError> {
+        let (application_id, found, foreign) = sqlx::query_as::<_, (i64, i64, bool)>(
+            "SELECT (SELECT application_id FROM pragma_application_id), \
+                    (SELECT user_version FROM pragma_user_version), \
+                    EXISTS (SELECT 1 FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
+        )
+        .fetch_one(conn)
+        .await
+        .map_err(OpenError::database)?;
+        let unclaimed = application_id == 0 && found == 0 && !foreign;
+        if application_id != self.application_id && !unclaimed {
+            return Err(OpenError::Foreign {
+                path: path.to_owned(),
+                what: self.what,
+            });
+        }
+        let known = self.known();
+        if found > known {
+            return Err(OpenError::NewerSchema {
+                path: path.to_owned(),
+                found,
+                known,
+            });
+        }
+        Ok(found)
+    }
+
+    /// Opens a file for its one writer, making it or bringing it up to date.
+    pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, OpenError> {
+        let mut conn = options(path)
+            .create_if_missing(true)
+            .synchronous(SqliteSynchronous::Full)
+            // What is removed is overwritten: an API key's label, a wrapped data key.
+            .pragma("secure_delete", "ON")
+            .connect()
+            .await
+            .map_err(OpenError::database)?;
+        // Nothing is written, not even the journal mode, before the file is known to be ours.
+        self.found(path, &mut conn).await?;
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
+            .fetch_one(&mut conn)
+            .await
+            .map_err(OpenError::database)?;
+        if mode != "wal" {
+            return Err(OpenError::database(
+                "the file system does not support a write-ahead log",
+            ));
+        }
+        self.migrator
+            .run_direct(None, &mut conn, false)
+            .await
+            .map_err(|error| match error {
+                MigrateError::VersionMissing(found) => OpenError::NewerSchema {
+                    path: path.to_owned(),
+                    found,
+                    known: self.known(),
+                },
+                other => OpenError::database(other),
+            })?;
+        Ok(conn)
+    }
+
+    /// Opens a file for reading, beside whoever writes it.
+    pub(crate) async fn readers(&self, path: &Path, most: u32) -> Result<SqlitePool, OpenError> {
+        let options = options(path).read_only(true).pragma("query_only", "ON");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(most.max(1))
+            // A connection to a file does not go stale.
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(OpenError::database)?;
+        let mut conn = pool.acquire().await.map_err(OpenError::database)?;
+        let (found, known) = (self.found(path, &mut conn).await?, self.known());
+        if found < known {
+            return Err(OpenError::OlderSchema {
+                path: path.to_owned(),
+                found,
+                known,
+            });
+        }
+        drop(conn);
+        Ok(pool)
+    }
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}
+
+/// Moves everything from the write-ahead log into the file and empties the log.
+pub(crate) async fn checkpoint(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Empties the log and closes the file.
+pub(crate) async fn close(mut conn: SqliteConnection) -> Result<(), sqlx::Error> {
+    checkpoint(&mut conn).await?;
+    conn.close().await
+}

@@ -1,0 +1,790 @@
+//! The ledger on real files.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::support::{LEDGER, Place, append, at, draft_in, opening, part, stream};
+use chrono::TimeDelta;
+use dutyledger_ledger::{
+    ApiKey, Append, AppendError, Health, Idempotency, Invalid, KeyChange, Ledger, LedgerReader,
+    OpenError, Options, Owner, Receipt,
+};
+use dutyledger_record::{EntryId, KeyId, LedgerId, leaf_hash};
+use serde_json::json;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use uuid::Uuid;
+
+fn named(mut append: Append, key: &str, digest: u8) -> Append {
+    append.idempotency = Some(Idempotency {
+        scope: "tests".into(),
+        key: key.into(),
+        digest: [digest; 32],
+    });
+    append
+}
+
+fn conflict(n: u128, expected: u64, actual: u64) -> AppendError {
+    AppendError::Conflict {
+        stream: stream(n),
+        expected,
+        actual,
+    }
+}
+
+/// A connection beside the ledger's own, as a person with a database tool has it.
+async fn by_hand(place: &Place) -> SqliteConnection {
+    SqliteConnectOptions::new()
+        .filename(place.path())
+        .connect()
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn positions_have_no_gap_however_many_append_at_once() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let tasks: Vec<_> = (1..=32u128)
+        .map(|n| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move {
+                let mut receipts = Vec::new();
+                for version in 0..10u64 {
+                    let one = part(n, version, 1, n * 1_000 + u128::from(version));
+                    receipts.push(ledger.append(append(vec![one])).await.unwrap());
+                    // What was answered can be read.
+                    assert!(ledger.head() >= receipts.last().unwrap().last_position);
+                    assert_eq!(
+                        ledger.stream_version(&stream(n)).await.unwrap(),
+                        version + 1
+                    );
+                }
+                receipts
+            })
+        })
+        .collect();
+    let mut given = vec![1];
+    for task in tasks {
+        let receipts = task.await.unwrap();
+        assert!(receipts.is_sorted_by_key(|receipt| receipt.first_position));
+        given.extend(receipts.iter().map(|receipt| receipt.first_position));
+    }
+    given.sort_unstable();
+    assert_eq!(given, (1..=321).collect::<Vec<u64>>());
+    let stored = ledger.read(0, 1_000).await.unwrap();
+    assert!(stored.iter().map(|entry| entry.position).eq(1..=321));
+    for entry in &stored {
+        assert_eq!(entry.record().unwrap().position, entry.position);
+        assert_eq!(entry.leaf_hash, leaf_hash(&entry.leaf_data));
+    }
+    assert_eq!(ledger.head(), 321);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn the_exact_leaf_text_is_stored() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let payload =
+        json!({"text": "é \u{1f600} \" \\ / \n \t \u{7f} \u{2028} [1] {} ' ?1", "n": [null, -1]});
+    let draft = draft_in(ledger.id(), &stream(1), 1, 7, payload).unwrap();
+    let expected = draft.leaf_data(2, at(12));
+    let mut one = part(1, 0, 0, 0);
+    one.drafts.push(draft);
+    ledger.append(append(vec![one])).await.unwrap();
+    let stored = ledger
+        .entry(EntryId::new(Uuid::from_u128(7)))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stored.leaf_data, expected);
+    assert_eq!(stored.leaf_hash, leaf_hash(&expected));
+    assert_eq!(
+        ledger
+            .entry(EntryId::new(Uuid::from_u128(8)))
+            .await
+            .unwrap(),
+        None
+    );
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_conflict_fails_alone_even_within_a_batch() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    // Polled in this order before the writer answers any, so that they share batches.
+    let (first, second, third, fourth) = tokio::join!(
+        biased;
+        ledger.append(append(vec![part(1, 0, 2, 10)])),
+        ledger.append(append(vec![part(1, 0, 1, 20)])),
+        ledger.append(append(vec![part(1, 2, 1, 30)])),
+        ledger.append(append(vec![part(2, 1, 1, 40)])),
+    );
+    assert_eq!(first.unwrap().last_position, 3);
+    assert_eq!(second, Err(conflict(1, 0, 2)));
+    assert_eq!(third.unwrap().first_position, 4);
+    assert_eq!(fourth, Err(conflict(2, 1, 0)));
+    assert_eq!(ledger.health(), Health::Serving);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(1, 0, 1, 10)]))
+        .await
+        .unwrap();
+    let behind = append(vec![part(2, 0, 1, 20), part(1, 0, 0, 0)]);
+    assert_eq!(ledger.append(behind).await, Err(conflict(1, 0, 1)));
+    let level = append(vec![part(2, 0, 1, 20), part(1, 1, 0, 0)]);
+    ledger.append(level).await.unwrap();
+    assert_eq!(ledger.stream_version(&stream(1)).await.unwrap(), 1);
+
+    let only_guards = ledger.append(append(vec![part(1, 1, 0, 0)])).await.unwrap();
+    assert_eq!(
+        (only_guards.first_position, only_guards.last_position),
+        (3, 3)
+    );
+    assert_eq!(
+        ledger.append(append(vec![part(9, 3, 0, 0)])).await,
+        Err(conflict(9, 3, 0))
+    );
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn an_append_to_several_streams_is_recorded_whole_or_not_at_all() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(3, 0, 1, 10)]))
+        .await
+        .unwrap();
+    let refused = append(vec![
+        part(1, 0, 2, 20),
+        part(2, 0, 2, 30),
+        part(3, 0, 1, 40),
+    ]);
+    assert_eq!(ledger.append(refused).await, Err(conflict(3, 0, 1)));
+    assert_eq!(ledger.head(), 2);
+    assert_eq!(ledger.stream_version(&stream(1)).await.unwrap(), 0);
+
+    let taken = append(vec![
+        part(1, 0, 2, 20),
+        part(2, 0, 2, 30),
+        part(3, 1, 1, 40),
+    ]);
+    let receipt = ledger.append(taken).await.unwrap();
+    assert_eq!((receipt.first_position, receipt.last_position), (3, 7));
+    let versions = |entries: Vec<dutyledger_ledger::Stored>| -> Vec<(u64, u64)> {
+        let version = |e: &dutyledger_ledger::Stored| e.record().unwrap().entry.version;
+        entries
+            .iter()
+            .map(|entry| (entry.position, version(entry)))
+            .collect()
+    };
+    assert_eq!(
+        versions(ledger.read_stream(&stream(3), None).await.unwrap()),
+        [(2, 1), (7, 2)]
+    );
+    assert_eq!(
+        versions(ledger.read_stream(&stream(3), Some(6)).await.unwrap()),
+        [(2, 1)]
+    );
+    assert_eq!(
+        versions(ledger.read_stream(&stream(2), None).await.unwrap()),
+        [(5, 1), (6, 2)]
+    );
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn what_could_never_be_recorded_is_refused() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let invalid = async |wrong| match ledger.append(wrong).await {
+        Err(AppendError::Invalid(why)) => why,
+        other => panic!("{other:?}"),
+    };
+    let id = |n| EntryId::new(Uuid::from_u128(n));
+
+    let mut other_version = part(1, 0, 1, 10);
+    other_version.expected_version = 4;
+    let why = Invalid::WrongVersion {
+        entry_id: id(10),
+        expected: 5,
+        found: 1,
+    };
+    assert_eq!(invalid(append(vec![other_version])).await, why);
+
+    let mut other_stream = part(1, 0, 1, 10);
+    other_stream.stream = stream(2);
+    assert_eq!(
+        invalid(append(vec![other_stream])).await,
+        Invalid::WrongStream(id(10))
+    );
+
+    let twice = append(vec![part(1, 0, 1, 10), part(1, 0, 0, 0)]);
+    assert_eq!(invalid(twice).await, Invalid::StreamTwice(stream(1)));
+    let twice = append(vec![part(1, 0, 1, 10), part(2, 0, 1, 10)]);
+    assert_eq!(invalid(twice).await, Invalid::EntryTwice(id(10)));
+    // An id that is taken would break the batch if it came as far as the database.
+    ledger
+        .append(append(vec![part(1, 0, 1, 10)]))
+        .await
+        .unwrap();
+    assert_eq!(
+        invalid(append(vec![part(2, 0, 1, 10)])).await,
+        Invalid::EntryTwice(id(10))
+    );
+    let (first, second) = tokio::join!(
+        biased;
+        ledger.append(append(vec![part(3, 0, 1, 11)])),
+        ledger.append(append(vec![part(4, 0, 1, 11)])),
+    );
+    first.unwrap();
+    assert_eq!(
+        second,
+        Err(AppendError::Invalid(Invalid::EntryTwice(id(11))))
+    );
+
+    let many = append((100..5_101).map(|n| part(n, 0, 0, 0)).collect());
+    assert_eq!(invalid(many).await, Invalid::TooManyRows { found: 5_001 });
+    assert!(matches!(
+        invalid(named(append(vec![]), "", 1)).await,
+        Invalid::Name(_)
+    ));
+    assert!(matches!(
+        invalid(named(append(vec![]), "a\0b", 1)).await,
+        Invalid::Name(_)
+    ));
+    assert_eq!(ledger.health(), Health::Serving);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let first = named(append(vec![part(1, 0, 2, 10)]), "a", 1);
+    let (receipt, at_once) =
+        tokio::join!(biased; ledger.append(first.clone()), ledger.append(first.clone()));
+    let receipt = receipt.unwrap();
+    let replay = Receipt {
+        replayed: true,
+        ..receipt
+    };
+    assert!(!receipt.replayed);
+    assert_eq!(at_once.unwrap(), replay);
+
+    place.clock.set(at(13));
+    assert_eq!(ledger.append(first.clone()).await.unwrap(), replay);
+    let other = named(append(vec![part(1, 2, 1, 20)]), "a", 2);
+    assert_eq!(
+        ledger.append(other).await,
+        Err(AppendError::IdempotencyMismatch)
+    );
+    // A refused request leaves its key free.
+    let refused = named(append(vec![part(1, 0, 1, 20)]), "b", 1);
+    assert_eq!(ledger.append(refused).await, Err(conflict(1, 0, 2)));
+    let corrected = named(append(vec![part(1, 2, 1, 20)]), "b", 2);
+    assert!(!ledger.append(corrected).await.unwrap().replayed);
+    // A request that records no entry is remembered too.
+    let nothing = named(append(vec![]), "c", 1);
+    assert_eq!(
+        ledger.append(nothing.clone()).await.unwrap().first_position,
+        4
+    );
+    assert!(ledger.append(nothing).await.unwrap().replayed);
+
+    let row = ledger.idempotent("tests", "a").await.unwrap().unwrap();
+    assert_eq!(
+        (row.digest, row.recorded_at),
+        ([1; 32], receipt.recorded_at)
+    );
+    assert_eq!(ledger.idempotent("others", "a").await.unwrap(), None);
+    ledger.close().await;
+
+    let ledger = place.open().await;
+    assert_eq!(ledger.append(first).await.unwrap(), replay);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_request_is_forgotten_after_30_days() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(named(append(vec![part(1, 0, 1, 10)]), "old", 1))
+        .await
+        .unwrap();
+    place.clock.set(at(12) + TimeDelta::days(30));
+    ledger
+        .append(named(append(vec![part(2, 0, 1, 20)]), "new", 1))
+        .await
+        .unwrap();
+    assert!(ledger.idempotent("tests", "old").await.unwrap().is_some());
+    place.clock.set(at(13) + TimeDelta::days(30));
+    ledger
+        .append(append(vec![part(3, 0, 1, 30)]))
+        .await
+        .unwrap();
+    assert!(ledger.idempotent("tests", "old").await.unwrap().is_none());
+    assert!(ledger.idempotent("tests", "new").await.unwrap().is_some());
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn the_recorded_instant_never_goes_back() {
+    let place = Place::new();
+    place.clock.set(at(12) + TimeDelta::nanoseconds(1_999));
+    let ledger = place.open().await;
+    let first = at(12) + TimeDelta::microseconds(1);
+    place.clock.set(at(3));
+    let receipt = ledger
+        .append(append(vec![part(1, 0, 1, 10)]))
+        .await
+        .unwrap();
+    assert_eq!(receipt.recorded_at, first, "cut to microseconds, and held");
+    ledger.close().await;
+
+    let ledger = place.open().await;
+    assert_eq!(
+        ledger
+            .append(append(vec![part(1, 1, 1, 11)]))
+            .await
+            .unwrap()
+            .recorded_at,
+        first
+    );
+    place.clock.set(at(13));
+    assert_eq!(
+        ledger
+            .append(append(vec![part(1, 2, 1, 12)]))
+            .await
+            .unwrap()
+            .recorded_at,
+        at(13)
+    );
+    let last = ledger.read(3, 1).await.unwrap().remove(0);
+    assert_eq!(last.record().unwrap().recorded_at, at(13));
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn an_entry_cannot_be_changed_removed_or_replaced_even_by_sql() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(1, 0, 2, 10)]))
+        .await
+        .unwrap();
+    let before = ledger.read(0, 10).await.unwrap();
+    let mut sql = by_hand(&place).await;
+    for attempt in [
+        "UPDATE entry SET leaf_data = 'other' WHERE position = 2",
+        "UPDATE OR REPLACE entry SET position = 1 WHERE position = 2",
+        "DELETE FROM entry WHERE position = 3",
+        "DELETE FROM entry",
+        // The same position, another id; the next position, an id that is taken; a gap.
+        "INSERT OR REPLACE INTO entry SELECT position, 'x', stream_type, 'x', 1, event_type, \
+         schema_version, occurred_on, recorded_at, 'other', leaf_hash FROM entry WHERE position = 2",
+        "INSERT OR REPLACE INTO entry SELECT 4, entry_id, stream_type, 'x', 1, event_type, \
+         schema_version, occurred_on, recorded_at, 'other', leaf_hash FROM entry WHERE position = 2",
+        "INSERT OR REPLACE INTO entry SELECT 4, 'x', stream_type, stream_id, version, event_type, \
+         schema_version, occurred_on, recorded_at, 'other', leaf_hash FROM entry WHERE position = 2",
+        "INSERT INTO entry SELECT 5, 'x', stream_type, 'x', 1, event_type, \
+         schema_version, occurred_on, recorded_at, 'other', leaf_hash FROM entry WHERE position = 2",
+    ] {
+        let error = sqlx::query(attempt)
+            .execute(&mut sql)
+            .await
+            .expect_err(attempt)
+            .to_string();
+        assert!(error.contains("an entry is"), "{attempt}: {error}");
+    }
+    assert_eq!(ledger.read(0, 10).await.unwrap(), before);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_second_opener_is_refused_and_told_who_owns_the_file() {
+    let place = Place::new();
+    assert_eq!(Ledger::owner(&place.path()), None);
+    let ledger = place.open().await;
+    let pid = std::process::id();
+    assert_eq!(
+        Ledger::owner(&place.path()),
+        Some(Owner { pid, address: None })
+    );
+    ledger.announce("http://127.0.0.1:8080").unwrap();
+    assert!(ledger.announce("two\nlines").is_err());
+    match place.try_open(LEDGER).await {
+        Err(OpenError::Owned {
+            pid: Some(owner),
+            address: Some(address),
+        }) => {
+            assert_eq!((owner, address.as_str()), (pid, "http://127.0.0.1:8080"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // The same file by another path is the same ledger.
+    let link = place.folder.path().join("link.db");
+    std::os::unix::fs::symlink(place.path(), &link).unwrap();
+    let again = Ledger::open(
+        Options::at(&link),
+        std::sync::Arc::new(place.clock.clone()),
+        |_| opening(1),
+    );
+    assert!(matches!(again.await, Err(OpenError::Owned { .. })));
+
+    ledger.announce("x").unwrap();
+    let owner = Owner {
+        pid,
+        address: Some("x".into()),
+    };
+    assert_eq!(
+        Ledger::owner(&place.path()),
+        Some(owner),
+        "a shorter address leaves no remains"
+    );
+    ledger.close().await;
+    assert_eq!(Ledger::owner(&place.path()), None);
+    place.open().await.close().await;
+}
+
+#[tokio::test]
+async fn another_can_read_while_one_serves() {
+    let place = Place::new();
+    assert!(LedgerReader::open(&place.path()).await.is_err());
+    let ledger = place.open().await;
+    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    assert_eq!(
+        (reader.id(), reader.last_position().await.unwrap()),
+        (ledger.id(), 1)
+    );
+    ledger
+        .append(append(vec![part(1, 0, 3, 10)]))
+        .await
+        .unwrap();
+    assert_eq!(reader.last_position().await.unwrap(), 4);
+    assert_eq!(
+        reader.read(0, 10).await.unwrap(),
+        ledger.read(0, 10).await.unwrap()
+    );
+    ledger.close().await;
+    assert_eq!(reader.last_position().await.unwrap(), 4);
+    reader.close().await;
+    // And when nobody serves.
+    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    assert_eq!(reader.read(3, 10).await.unwrap().len(), 1);
+    reader.close().await;
+}
+
+#[tokio::test]
+async fn opening_again_keeps_the_head_and_the_name() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(1, 0, 5, 10)]))
+        .await
+        .unwrap();
+    let entries = ledger.read(0, 10).await.unwrap();
+    ledger.close().await;
+    assert!(
+        !place.path().with_extension("db-wal").exists(),
+        "closing empties the log"
+    );
+
+    let ledger = place.try_open(99).await.unwrap();
+    assert_eq!(
+        ledger.id(),
+        LedgerId::new(Uuid::from_u128(LEDGER)),
+        "not founded twice"
+    );
+    assert_eq!(ledger.head(), 6);
+    assert_eq!(ledger.read(0, 10).await.unwrap(), entries);
+    assert_eq!(
+        ledger.append(append(vec![part(1, 4, 1, 20)])).await,
+        Err(conflict(1, 4, 5))
+    );
+    assert_eq!(
+        ledger
+            .append(append(vec![part(1, 5, 1, 20)]))
+            .await
+            .unwrap()
+            .first_position,
+        7
+    );
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_crash_and_a_torn_tail_is_dropped_whole() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(1, 0, 2, 10)]))
+        .await
+        .unwrap();
+    ledger
+        .append(append(vec![part(1, 2, 3, 20)]))
+        .await
+        .unwrap();
+    let log = |place: &Place| place.path().with_extension("db-wal");
+    for (cut, head) in [(0, 6u32), (1, 3)] {
+        // The files as they lie when the process dies now, nothing closed.
+        let crashed = Place::new();
+        std::fs::copy(place.path(), crashed.path()).unwrap();
+        let bytes = std::fs::read(log(&place)).unwrap();
+        std::fs::write(log(&crashed), &bytes[..bytes.len() - cut]).unwrap();
+        let again = crashed.open().await;
+        let expected = ledger.read(0, head).await.unwrap();
+        let head = u64::from(head);
+        assert_eq!(again.head(), head);
+        assert_eq!(again.read(0, 10).await.unwrap(), expected);
+        let next = append(vec![part(1, head - 1, 1, 30)]);
+        assert_eq!(again.append(next).await.unwrap().first_position, head + 1);
+        again.close().await;
+    }
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn an_opening_that_cannot_stand_first_founds_nothing() {
+    let place = Place::new();
+    let open = async |founded: u128, version| {
+        let opening = move |_| {
+            let mut opening = opening(LEDGER)?;
+            opening.ledger = LedgerId::new(Uuid::from_u128(founded));
+            let named = LedgerId::new(Uuid::from_u128(LEDGER));
+            opening.draft = draft_in(named, &stream(0), version, 5, json!({}))?;
+            Ok(opening)
+        };
+        let clock = std::sync::Arc::new(place.clock.clone());
+        Ledger::open(Options::at(place.path()), clock, opening).await
+    };
+    assert!(matches!(open(77, 1).await, Err(OpenError::NotAnOpening)));
+    assert!(matches!(
+        open(LEDGER, 2).await,
+        Err(OpenError::NotAnOpening)
+    ));
+    // Half-made, the file is no ledger to read, and can still be founded.
+    let reading = LedgerReader::open(&place.path()).await;
+    assert!(matches!(reading, Err(OpenError::Foreign { .. })));
+    open(LEDGER, 1).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_dropped_append_happens_whole_or_never() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    drop(ledger.append(named(append(vec![part(1, 0, 2, 10)]), "never polled", 1)));
+    {
+        let mut queued = pin!(ledger.append(named(append(vec![part(2, 0, 2, 20)]), "queued", 1)));
+        poll_fn(|cx| {
+            assert!(queued.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+    let again = ledger
+        .append(named(append(vec![part(2, 0, 2, 20)]), "queued", 1))
+        .await
+        .unwrap();
+    assert!(again.replayed);
+    assert_eq!((again.first_position, again.last_position), (2, 3));
+    assert_eq!(ledger.stream_version(&stream(1)).await.unwrap(), 0);
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn the_tail_wakes_when_something_is_recorded() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let mut tail = ledger.tail();
+    assert_eq!(*tail.borrow_and_update(), 1);
+    let waiting = tokio::spawn(async move {
+        tail.changed().await.unwrap();
+        let seen = *tail.borrow_and_update();
+        (seen, tail)
+    });
+    ledger
+        .append(append(vec![part(1, 0, 3, 10)]))
+        .await
+        .unwrap();
+    let (seen, tail) = waiting.await.unwrap();
+    assert_eq!(seen, 4);
+    ledger.append(append(vec![part(1, 3, 0, 0)])).await.unwrap();
+    assert!(!tail.has_changed().unwrap(), "a guard alone moves nothing");
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_closed_ledger_takes_no_more() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let other = ledger.clone();
+    ledger.close().await;
+    let refused = other.append(append(vec![part(1, 0, 1, 10)])).await;
+    assert_eq!(refused, Err(AppendError::Stopped));
+    assert_eq!(
+        other.health(),
+        Health::Stopped {
+            why: "the ledger was closed".into()
+        }
+    );
+    assert!(other.announce("x").is_err());
+    assert!(other.read(0, 1).await.is_err());
+    // Another may own it although this handle is still there.
+    place.open().await.close().await;
+}
+
+#[tokio::test]
+async fn a_file_of_a_newer_schema_or_of_something_else_is_refused_untouched() {
+    let place = Place::new();
+    place.open().await.close().await;
+    let mut sql = by_hand(&place).await;
+    sqlx::query("PRAGMA user_version = 7")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    sql.close().await.unwrap();
+    let error = place.try_open(LEDGER).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            OpenError::NewerSchema {
+                found: 7,
+                known: 1,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains("use a newer program"), "{error}");
+    assert!(LedgerReader::open(&place.path()).await.is_err());
+
+    let place = Place::new();
+    let mut sql = SqliteConnectOptions::new()
+        .filename(place.path())
+        .create_if_missing(true)
+        .connect()
+        .await
+        .unwrap();
+    sqlx::query("CREATE TABLE recipe (name TEXT)")
+        .execute(&mut sql)
+        .await
+        .unwrap();
+    sql.close().await.unwrap();
+    let before = std::fs::read(place.path()).unwrap();
+    let error = place.try_open(LEDGER).await.unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    assert_eq!(std::fs::read(place.path()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn api_keys_change_with_the_entries_that_tell_of_them() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let key = |n: u8| ApiKey {
+        key_id: KeyId::new(Uuid::from_u128(n.into())),
+        hash: [n; 32],
+        kind: "authority".into(),
+        principal_id: (n == 1).then(|| stream(5).id),
+        label: "é \"quoted\"".into(),
+        issued_at: at(12),
+        expires_at: (n == 2).then(|| at(20)),
+        revoked_at: None,
+    };
+    let with = |part, keys| Append {
+        keys,
+        ..append(vec![part])
+    };
+    let issue = |n| KeyChange::Issue(key(n));
+    let revoke = |n: u8, hour| KeyChange::Revoke {
+        key_id: key(n).key_id,
+        at: at(hour),
+    };
+
+    let refused = with(part(1, 3, 1, 10), vec![issue(1)]);
+    assert_eq!(ledger.append(refused).await, Err(conflict(1, 3, 0)));
+    assert_eq!(ledger.api_key_by_hash(&[1; 32]).await.unwrap(), None);
+
+    ledger
+        .append(with(part(1, 0, 1, 10), vec![issue(1), issue(2)]))
+        .await
+        .unwrap();
+    assert_eq!(
+        ledger.api_key_by_hash(&[1; 32]).await.unwrap(),
+        Some(key(1))
+    );
+    assert_eq!(ledger.api_keys(None, 10).await.unwrap(), [key(1), key(2)]);
+    assert_eq!(
+        ledger.api_keys(Some(key(1).key_id), 10).await.unwrap(),
+        [key(2)]
+    );
+    assert_eq!(ledger.api_keys(None, 1).await.unwrap(), [key(1)]);
+
+    for (changes, why) in [
+        (vec![issue(2)], Invalid::KeyTwice(key(2).key_id)),
+        (
+            vec![KeyChange::Issue(ApiKey {
+                hash: [2; 32],
+                ..key(3)
+            })],
+            Invalid::KeyTwice(key(3).key_id),
+        ),
+        (vec![issue(3), issue(3)], Invalid::KeyTwice(key(3).key_id)),
+        (vec![revoke(9, 1)], Invalid::KeyUnknown(key(9).key_id)),
+    ] {
+        let refused = ledger.append(with(part(1, 1, 1, 11), changes)).await;
+        assert_eq!(refused, Err(AppendError::Invalid(why)));
+    }
+
+    // Issued and revoked at once, and revoked twice.
+    ledger
+        .append(with(
+            part(1, 1, 1, 11),
+            vec![issue(4), revoke(4, 14), revoke(1, 15)],
+        ))
+        .await
+        .unwrap();
+    ledger
+        .append(with(part(1, 2, 1, 12), vec![revoke(1, 16)]))
+        .await
+        .unwrap();
+    let revoked = |n: u8| {
+        let ledger = ledger.clone();
+        async move {
+            ledger
+                .api_key_by_hash(&[n; 32])
+                .await
+                .unwrap()
+                .unwrap()
+                .revoked_at
+        }
+    };
+    assert_eq!(revoked(4).await, Some(at(14)));
+    assert_eq!(
+        revoked(1).await,
+        Some(at(15)),
+        "the first revocation stands"
+    );
+    assert_eq!(revoked(2).await, None);
+    ledger.close().await;
+}
+
+#[test]
+fn what_requests_wait_for_can_be_waited_for_on_any_thread() {
+    fn is_send<T: Send>(_: &T) {}
+    let place = Place::new();
+    is_send(&place.try_open(1));
+    let of = |ledger: &'static Ledger| is_send(&ledger.append(Append::default()));
+    let _: fn(&'static Ledger) = of;
+}

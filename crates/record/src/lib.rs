@@ -1,0 +1,25 @@
+//! The record format: what is stored and hashed, byte by byte.
+//!
+//! `schemas/record.md` is the specification; this crate is its implementation in Rust, without
+//! I/O, clock or randomness, so that an offline verifier can stand on it. It knows the envelope of
+//! an entry and nothing of the duty: stream types, event types and rule ids are open sets here.
+
+mod canonical;
+mod entry;
+mod ids;
+mod list;
+mod sealed;
+mod text;
+
+pub use canonical::{CanonicalError, canonical_json, leaf_hash, sha256_hex};
+pub use entry::{
+    Basis, Draft, ENTRY_BYTES_MAX, EntryError, Envelope, Event, FORMAT, Mark, OccurredOn, PastFact,
+    Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,
+    format_instant,
+};
+pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
+pub use list::ListDigest;
+pub use sealed::{
+    Binding, DataKey, NONCE_BYTES, PlainText, Sealed, SealedBox, SealedError, unwrap_key, wrap_key,
+};
+pub use text::{PublicText, TextError};
