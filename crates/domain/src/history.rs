@@ -85,6 +85,12 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
     /// again later with what is then known.
     fn unmet(event: &Self::Event, before: &Self::State, scene: &Scene<'_>) -> Vec<Unmet>;
 
+    /// Whether a row that must be met may stand in the way of an event, so that it is looked at
+    /// again when more is known.
+    fn gated(_event: &Self::Event) -> bool {
+        false
+    }
+
     /// Who may record an event as their own act, and the authority whose act it is: they may also
     /// correct it.
     fn recordable_by(event: &Self::Event) -> (Actors, Option<StreamId>);

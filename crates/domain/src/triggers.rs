@@ -14,10 +14,11 @@ use uuid::Uuid;
 use dutyledger_record::{Basis, EntryId, Mark, NaturalKey, StreamId};
 
 use crate::decide::unmet_now;
+use crate::history::{History, Payload, StreamKind};
 use crate::refusal::Unmet;
 use crate::reviews;
 use crate::streams::direction::DirectionState;
-use crate::streams::strategy::{Stance, StrategyEvent, StrategyState};
+use crate::streams::strategy::{Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
 use crate::values::{Class, Duty, HeldBy, ReviewDecision};
 use crate::world::{Histories, World};
@@ -99,8 +100,8 @@ pub struct Trigger {
 pub struct EntryMark {
     /// The entry.
     pub entry_id: EntryId,
-    /// The version of the strategy it is about.
-    pub version: u32,
+    /// The version of its stream it made.
+    pub version: u64,
     /// The event.
     pub event_type: String,
     /// Whether it was recorded as a past fact.
@@ -115,30 +116,21 @@ pub struct EntryMark {
     pub assumed: bool,
 }
 
-/// The adoptions, publications and claims of a strategy whose rows are not met.
+/// The entries of a stream whose rows are not met, on their own dates and with what is now known.
 #[must_use]
-pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
-    let Some(history) = histories.strategies.get(&strategy) else { return Vec::new() };
+pub fn marks_of<K: StreamKind>(history: &History<K>, rests_on: &Histories) -> Vec<EntryMark> {
     let withdrawn = history.withdrawn();
     history
         .entries()
         .iter()
-        .filter(|e| !withdrawn.contains(&e.entry_id))
+        .filter(|e| K::gated(&e.payload) && !withdrawn.contains(&e.entry_id))
         .filter_map(|entry| {
-            let (version, event_type) = match &entry.payload {
-                StrategyEvent::StrategyAdopted(e) => (e.version, "StrategyAdopted"),
-                StrategyEvent::StrategyPublished(e) => (e.version, "StrategyPublished"),
-                _ => return None,
-            };
-            let unmet = unmet_now::<Strategy>(history, entry, histories);
-            if unmet.is_empty() {
-                return None;
-            }
+            let unmet = unmet_now::<K>(history, entry, rests_on);
             let standing = &entry.standing;
-            Some(EntryMark {
+            (!unmet.is_empty()).then(|| EntryMark {
                 entry_id: entry.entry_id,
-                version,
-                event_type: event_type.to_owned(),
+                version: entry.version,
+                event_type: entry.payload.event().event_type,
                 past_fact: standing.basis == Basis::PastFact,
                 mark: standing.past_fact.as_ref().map_or(Mark::NotEvidenced, |p| p.mark),
                 unmet,
@@ -147,6 +139,13 @@ pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
             })
         })
         .collect()
+}
+
+/// The adoptions, publications and claims of a strategy whose rows are not met.
+#[must_use]
+pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
+    let history = histories.strategies.get(&strategy);
+    history.map(|history| marks_of::<Strategy>(history, histories)).unwrap_or_default()
 }
 
 /// The duty a row bears on, where s.18(1) lists it.

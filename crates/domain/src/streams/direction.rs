@@ -614,6 +614,16 @@ impl StreamKind for Direction {
         }
     }
 
+    fn gated(event: &DirectionEvent) -> bool {
+        matches!(
+            event,
+            DirectionEvent::FindingRecorded(_)
+                | DirectionEvent::DirectionIssued(_)
+                | DirectionEvent::DirectionVaried(_)
+                | DirectionEvent::MandatoryOrderSought(_)
+        )
+    }
+
     fn recordable_by(event: &DirectionEvent) -> (Actors, Option<StreamId>) {
         match event {
             DirectionEvent::FindingRecorded(e) => (RecordFinding::ACTORS, Some(e.authority)),

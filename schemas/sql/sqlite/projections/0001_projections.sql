@@ -135,7 +135,7 @@ CREATE TABLE mark (
 
 CREATE INDEX mark_by_partnership ON mark (partnership_id);
 
--- The streams a partnership's reviews, triggers and marks were derived from besides its own.
+-- The streams a partnership's reviews, triggers and marks were derived from.
 CREATE TABLE depends (
     partnership_id TEXT NOT NULL,
     stream_type    TEXT NOT NULL,

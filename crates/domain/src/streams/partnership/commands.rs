@@ -45,7 +45,7 @@ fn area_entries(
     let ids: Vec<_> = areas.iter().copied().collect();
     let closed = ListClosed::new(List::Areas, scene.on, &ids);
     let mut events: Vec<PartnershipEvent> =
-        vec![PartnershipAreaSet { count: closed.count }.into()];
+        vec![PartnershipAreaSet { count: closed.count, digest: closed.digest.clone() }.into()];
     events.extend(ids.iter().map(|area| PartnershipAreaNamed { area: *area }.into()));
     events.push(closed.into());
     Ok(events)

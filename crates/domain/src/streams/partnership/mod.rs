@@ -50,6 +50,9 @@ pub struct PartnershipAreaNamed {
 pub struct PartnershipAreaSet {
     /// How many areas the list has.
     pub count: u32,
+    /// The digest of the list, as in the entry that closes it.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub digest: String,
 }
 
 /// The partnership was formed.
@@ -246,7 +249,7 @@ impl StreamKind for Partnership {
                 together(Matter::DecisionRule { decide_by: e.decide_by })
             }
             PartnershipEvent::PartnershipDissolved(_) => together(Matter::Dissolution),
-            PartnershipEvent::ListClosed(e) if e.list == super::List::Areas => {
+            PartnershipEvent::PartnershipAreaSet(e) => {
                 if before.formed.is_some() {
                     together(Matter::Areas { digest: e.digest.clone() })
                 } else {
@@ -283,7 +286,6 @@ impl StreamKind for Partnership {
             PartnershipEvent::MemberRecognised(_)
             | PartnershipEvent::PartnershipProposed(_)
             | PartnershipEvent::PartnershipAreaNamed(_)
-            | PartnershipEvent::PartnershipAreaSet(_)
             | PartnershipEvent::PartnershipAmended(_)
             | PartnershipEvent::MemberSucceeded(_)
             | PartnershipEvent::RepresentativeNamed(_)
@@ -294,6 +296,20 @@ impl StreamKind for Partnership {
             | PartnershipEvent::EntryCorrected(_)
             | PartnershipEvent::ListClosed(_) => Vec::new(),
         }
+    }
+
+    fn gated(event: &PartnershipEvent) -> bool {
+        matches!(
+            event,
+            PartnershipEvent::PartnershipFormed(_)
+                | PartnershipEvent::LeadNamed(_)
+                | PartnershipEvent::RouteChosen(_)
+                | PartnershipEvent::DecisionRuleRecorded(_)
+                | PartnershipEvent::PartnershipDissolved(_)
+                | PartnershipEvent::PartnershipAreaSet(_)
+                | PartnershipEvent::MemberLeft(_)
+                | PartnershipEvent::MemberRecognised(_)
+        )
     }
 
     fn recordable_by(event: &PartnershipEvent) -> (Actors, Option<StreamId>) {

@@ -43,12 +43,7 @@ impl Particulars<Strategy> for DraftStrategy {
 
     fn decide(self, _: &StrategyState, scene: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         check_partnership(self.partnership, scene)?;
-        if !self.bases.section_8 && !self.bases.section_9 {
-            return Err(Refusal::invalid(
-                "/particulars/bases",
-                "A strategy is made under s.8, under s.9, or under both.",
-            ));
-        }
+        check_bases(self.bases)?;
         Ok(vec![
             StrategyDrafted {
                 bases: self.bases,
@@ -60,11 +55,23 @@ impl Particulars<Strategy> for DraftStrategy {
     }
 }
 
+fn check_bases(bases: Bases) -> Result<(), Refusal> {
+    if bases.section_8 || bases.section_9 {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        "/particulars/bases",
+        "A strategy is made under s.8, under s.9, or under both.",
+    ))
+}
+
 command! {
-    /// Changes the title.
+    /// Changes the particulars a strategy was drafted with.
     AmendStrategy {
-        /// The title from now on.
+        /// The title from now on. Names no person.
         title: PublicText,
+        /// What it is made under from now on; only while no version is adopted.
+        bases: Option<Bases>,
     }
 }
 
@@ -74,7 +81,15 @@ impl Particulars<Strategy> for AmendStrategy {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         not_superseded(state)?;
-        Ok(vec![StrategyAmended { title: self.title }.into()])
+        let bases = self.bases.unwrap_or(state.bases);
+        check_bases(bases)?;
+        if bases != state.bases && state.in_force().is_some() {
+            return Err(Refusal::state(
+                "A version is adopted: what the strategy is made under does not change any more.",
+            )
+            .at("/particulars/bases"));
+        }
+        Ok(vec![StrategyAmended { bases, title: self.title }.into()])
     }
 }
 

@@ -21,8 +21,10 @@ event! {
     }
 }
 event! {
-    /// The title changed.
+    /// The particulars it was drafted with changed.
     StrategyAmended {
+        /// What it is made under, from now on.
+        bases: Bases,
         /// The title from now on.
         title: PublicText,
     }

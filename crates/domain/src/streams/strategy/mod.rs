@@ -51,6 +51,15 @@ impl StreamKind for Strategy {
         gates::unmet(event, before, scene)
     }
 
+    fn gated(event: &StrategyEvent) -> bool {
+        matches!(
+            event,
+            StrategyEvent::StrategyAdopted(_)
+                | StrategyEvent::StrategyPublished(_)
+                | StrategyEvent::ExceptionClaimed(_)
+        )
+    }
+
     fn recordable_by(event: &StrategyEvent) -> (Actors, Option<StreamId>) {
         match event {
             StrategyEvent::ConsultationResponseRecorded(e) => {

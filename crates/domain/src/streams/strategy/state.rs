@@ -297,7 +297,10 @@ impl StrategyState {
                 self.bases = e.bases;
                 self.version(1).started = Some(at);
             }
-            E::StrategyAmended(e) => self.title = Some(e.title.clone()),
+            E::StrategyAmended(e) => {
+                self.title = Some(e.title.clone());
+                self.bases = e.bases;
+            }
             E::AssessmentLinked(e) => {
                 self.version(e.version).assessments.insert(e.assessment);
             }

@@ -1,0 +1,51 @@
+//! What the handlers stand on, and the limits they keep.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dutyledger_application::Bus;
+use dutyledger_projections::Projections;
+
+/// What the handlers stand on.
+#[derive(Clone)]
+pub struct App {
+    /// The one command bus.
+    pub bus: Bus,
+    /// The rows that lists are answered from.
+    pub projections: Projections,
+    /// The key under which requests are digested, so that a repeated one is told from another.
+    pub idempotency_key: Arc<[u8; 32]>,
+}
+
+impl App {
+    /// The parts a server runs on. The key is
+    /// [`MasterKey::derived`](dutyledger_application::MasterKey::derived) for one purpose.
+    #[must_use]
+    pub fn new(bus: Bus, projections: Projections, idempotency_key: [u8; 32]) -> Self {
+        Self { bus, projections, idempotency_key: Arc::new(idempotency_key) }
+    }
+}
+
+/// The limits of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most bytes of a request's body.
+    pub body_bytes: usize,
+    /// The most bytes of a history to import.
+    pub import_bytes: usize,
+    /// The longest a request may take.
+    pub request_time: Duration,
+    /// The most requests carried out at once.
+    pub requests_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 1 << 20,
+            import_bytes: 8 << 20,
+            request_time: Duration::from_secs(30),
+            requests_at_once: 256,
+        }
+    }
+}

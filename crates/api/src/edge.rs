@@ -1,0 +1,158 @@
+//! What every request goes through: its id, its limits, its key, its last word.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::app::{App, Limits};
+use crate::problem::{Code, Problem, command_problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What the documentation may load: its own files, and nothing from elsewhere.
+const CSP_DOCS: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+     frame-ancestors 'none'",
+);
+/// What everything else may load: nothing.
+const CSP: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
+
+/// Whether an address is open to a request without a key. All others need one.
+fn needs_key(path: &str) -> bool {
+    path == "/v1" || path.starts_with("/v1/")
+}
+
+/// Gives the request its id, writes the body of a problem, sets the headers, and logs.
+pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = app.bus.edge().uuid();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let route = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned());
+    let mut response = next.run(request).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
+        if let Some(cause) = &problem.log {
+            tracing::error!(request_id = %id, cause, "a request failed on our side");
+        }
+        let mut described = Json(problem.document(id)).into_response();
+        *described.status_mut() = response.status();
+        for (name, value) in response.headers() {
+            if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                described.headers_mut().insert(name, value.clone());
+            }
+        }
+        let json = HeaderValue::from_static("application/problem+json");
+        described.headers_mut().insert(header::CONTENT_TYPE, json);
+        response = described;
+    }
+    // The template of the route, never the address itself: an address may hold anything.
+    tracing::info!(
+        request_id = %id,
+        %method,
+        route = route.as_deref().unwrap_or("-"),
+        status = response.status().as_u16(),
+        code = problem.map(|p| p.code.name()),
+        "request"
+    );
+    set_headers(&mut response, &path, id);
+    response
+}
+
+fn set_headers(response: &mut Response, path: &str, id: Uuid) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    let docs = path == "/docs" || path.starts_with("/docs/");
+    let fixed = HeaderValue::from_static;
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
+    headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
+    headers.insert(header::CONTENT_SECURITY_POLICY, if docs { CSP_DOCS } else { CSP });
+    headers.insert("cross-origin-resource-policy", fixed("same-origin"));
+    if !headers.contains_key(header::CACHE_CONTROL) {
+        headers.insert(header::CACHE_CONTROL, fixed("no-store"));
+    }
+}
+
+/// What the limits are kept with.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    pub(crate) limits: Limits,
+    pub(crate) room: Arc<Semaphore>,
+}
+
+/// Keeps the limits of time and of how much goes on at once.
+pub(crate) async fn within_limits(
+    State(gate): State<Gate>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let Ok(_place) = gate.room.try_acquire() else {
+        return Problem::plain(Code::Busy).into_response();
+    };
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    request.extensions_mut().insert(gate.limits);
+    match tokio::time::timeout(gate.limits.request_time, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if reads => Problem::plain(Code::TookTooLong).into_response(),
+        Err(_) => Problem::plain(Code::OutcomeUnknown).into_response(),
+    }
+}
+
+/// Lets nobody in without a key that holds.
+pub(crate) async fn with_key(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if !needs_key(request.uri().path()) {
+        return next.run(request).await;
+    }
+    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    let secret = match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+        (Some(value), None) => value
+            .split_once(' ')
+            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+            .map(|(_, secret)| secret.trim()),
+        _ => None,
+    };
+    let principal = match secret {
+        None => None,
+        Some(secret) => match app.bus.authenticate(secret).await {
+            Ok(principal) => principal,
+            Err(error) => return command_problem(error).into_response(),
+        },
+    };
+    match principal {
+        None => Problem::plain(Code::Unauthenticated).into_response(),
+        Some(principal) => {
+            request.extensions_mut().insert(principal);
+            next.run(request).await
+        }
+    }
+}
+
+/// The answer to a panic: the same as to any other fault of ours.
+pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
+    let cause = cause
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| cause.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned());
+    crate::problem::internal(format!("a handler panicked: {cause}")).into_response()
+}
+
+/// The answer where nothing is.
+pub(crate) async fn not_found() -> Problem {
+    Problem::absent()
+}
+
+/// The answer to another method.
+pub(crate) async fn other_method() -> Problem {
+    Problem::plain(Code::MethodNotAllowed)
+}

@@ -1,0 +1,45 @@
+//! Whether the service lives, and whether it is ready.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use dutyledger_ledger::Health;
+
+use crate::app::App;
+
+/// Rows further behind than this many entries are late.
+const BEHIND_MAX: u64 = 1_000;
+
+/// How the service is.
+#[derive(Serialize)]
+struct Shown {
+    status: &'static str,
+    ledger_position: u64,
+    rows_position: u64,
+}
+
+/// The process answers.
+pub(crate) async fn live() -> Response {
+    Json(serde_json::json!({ "status": "live" })).into_response()
+}
+
+/// The ledger takes entries and the rows keep up.
+pub(crate) async fn ready(State(app): State<App>) -> Response {
+    let head = app.bus.ledger().head();
+    let freshness = app.projections.freshness().await;
+    let rows = app.projections.position();
+    let rows_run = freshness.is_ok_and(|freshness| freshness.stopped.is_none());
+    let ledger_takes = app.bus.ledger().health() == Health::Serving;
+    let status = match (ledger_takes, rows_run) {
+        (false, _) => "the ledger takes no entries",
+        (true, false) => "the rows have stopped",
+        (true, true) if head.saturating_sub(rows) > BEHIND_MAX => "the rows are late",
+        (true, true) => "ready",
+    };
+    let shown = Shown { status, ledger_position: head, rows_position: rows };
+    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(shown)).into_response()
+}

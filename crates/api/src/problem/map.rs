@@ -1,0 +1,83 @@
+//! What becomes of each way a command can fail: the one place.
+
+use std::fmt::Display;
+
+use dutyledger_application::CommandError;
+use dutyledger_domain::{Refusal, RefusalCode};
+use dutyledger_record::EntryError;
+
+use super::{Code, MemberProblem, Problem, RuleProblem};
+
+/// Something is wrong on our side. The caller gets a constant answer; the log gets the cause.
+pub(crate) fn internal(cause: impl Display) -> Problem {
+    Problem { log: Some(cause.to_string()), ..Problem::plain(Code::Internal) }
+}
+
+/// The problem of a command that was not carried out.
+pub(crate) fn command_problem(error: CommandError) -> Problem {
+    match error {
+        CommandError::Refused { refusal, decided_at } => refused(refusal, decided_at),
+        CommandError::Hidden => Problem::absent(),
+        CommandError::Stale { expected, actual } => Problem::member(
+            Code::Stale,
+            "If-Match",
+            format!("It is at version {actual}; you named version {expected}."),
+        ),
+        CommandError::Conflict => Problem::plain(Code::Conflict),
+        CommandError::IdempotencyMismatch => Problem::plain(Code::IdempotencyMismatch),
+        CommandError::InFlight => Problem::plain(Code::InFlight),
+        CommandError::Entry(EntryError::TooLarge { found }) => Problem::new(
+            Code::TooLarge,
+            format!("An entry would have {found} bytes, which is more than an entry may have."),
+        ),
+        CommandError::Entry(error) => Problem::new(Code::Invalid, format!("{error}.")),
+        CommandError::OutcomeUnknown => Problem::plain(Code::OutcomeUnknown),
+        CommandError::Busy => Problem::plain(Code::Busy),
+        CommandError::Stopped => Problem::plain(Code::Stopped),
+        CommandError::Internal(cause) => internal(cause),
+    }
+}
+
+const fn code_of(code: RefusalCode) -> Code {
+    match code {
+        RefusalCode::RuleNotMet => Code::RuleNotMet,
+        RefusalCode::ReasonRequired => Code::ReasonRequired,
+        RefusalCode::DateAfterToday => Code::DateAfterToday,
+        RefusalCode::DateBeforeOpening => Code::DateBeforeOpening,
+        RefusalCode::NotFound => Code::NotFound,
+        RefusalCode::AlreadySo => Code::AlreadySo,
+        RefusalCode::WrongState => Code::WrongState,
+        RefusalCode::Invalid => Code::Invalid,
+        RefusalCode::NotPermitted => Code::NotPermitted,
+        RefusalCode::SourceRequired => Code::SourceRequired,
+    }
+}
+
+fn refused(refusal: Refusal, decided_at: u64) -> Problem {
+    let code = code_of(refusal.code);
+    if code == Code::NotFound && refusal.pointer.is_none() {
+        return Problem::absent();
+    }
+    let mut problem = Problem::new(code, refusal.detail);
+    if code == Code::NotFound {
+        problem.status = Code::Invalid.status();
+    }
+    if let Some(pointer) = refusal.pointer {
+        problem.errors.push(MemberProblem { pointer, detail: problem.detail.clone() });
+    }
+    problem.rules = refusal
+        .rules
+        .into_iter()
+        .map(|rule| RuleProblem {
+            rule: rule.unmet.rule.to_string(),
+            section: rule.section,
+            guidance: rule.guidance,
+            detail: rule.unmet.detail,
+            next: rule.unmet.next,
+            pointer: rule.unmet.pointer,
+        })
+        .collect();
+    problem.decided_at = Some(decided_at);
+    problem.decided_for = refusal.decided_for;
+    problem
+}

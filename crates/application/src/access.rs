@@ -1,0 +1,220 @@
+//! Who may see what.
+//!
+//! A member or coordinator sees its partnerships; a consulted authority that is no member only the
+//! version it is consulted on, its own consultation, response and actions, and what is published;
+//! a local policing body the partnerships of its areas; the Welsh Ministers what concerns areas in
+//! Wales; the Secretary of State, inspectorates and auditors all; an operator no partnership's
+//! record; everyone with a key what is published. What one may not see is as if absent.
+
+use chrono::NaiveDate;
+
+use dutyledger_domain::streams::strategy::{Consultation, StrategyState, Version};
+use dutyledger_domain::streams::{DirectionState, PartnershipState};
+use dutyledger_domain::{Class, Country, World};
+use dutyledger_record::{Principal, PrincipalKind, StreamId};
+
+/// How much of a partnership's record a principal sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sight {
+    /// All of it.
+    Whole,
+    /// What it is consulted on, what touches it, and what is published.
+    Part,
+}
+
+/// How much of a partnership's record a principal sees on a date. The world must hold the
+/// partnership's areas.
+#[must_use]
+pub fn sight(
+    principal: Principal,
+    id: StreamId,
+    partnership: &PartnershipState,
+    world: &World,
+    on: NaiveDate,
+) -> Sight {
+    let mut areas = partnership.areas.iter().filter_map(|area| world.areas.get(area));
+    let whole = match (principal.kind, principal.id) {
+        (
+            PrincipalKind::SecretaryOfState
+            | PrincipalKind::Inspectorate
+            | PrincipalKind::Auditor
+            | PrincipalKind::System,
+            _,
+        ) => true,
+        (PrincipalKind::Coordinator, Some(own)) => own == id,
+        (PrincipalKind::Authority, Some(own)) => {
+            partnership.has_member(own)
+                || partnership.specified_authorities(world, on).contains(&own)
+        }
+        (PrincipalKind::LocalPolicingBody, Some(own)) => areas.any(|area| {
+            area.authorities_of(Class::LocalPolicingBody, on).any(|(id, _)| id == own)
+        }),
+        (PrincipalKind::WelshMinisters, _) => areas.any(|a| a.country == Some(Country::Wales)),
+        (
+            PrincipalKind::Operator
+            | PrincipalKind::Coordinator
+            | PrincipalKind::Authority
+            | PrincipalKind::LocalPolicingBody,
+            _,
+        ) => false,
+    };
+    if whole { Sight::Whole } else { Sight::Part }
+}
+
+/// A strategy as a principal sees it; nothing where it sees none of it.
+#[must_use]
+pub fn strategy_seen(
+    state: &StrategyState,
+    sight: Sight,
+    principal: Principal,
+) -> Option<StrategyState> {
+    if sight == Sight::Whole {
+        return Some(state.clone());
+    }
+    let own = match principal.kind {
+        PrincipalKind::Authority => principal.id,
+        _ => None,
+    };
+    let mut seen = state.clone();
+    let touched = |v: &Version| {
+        own.is_some_and(|own| {
+            v.actions
+                .iter()
+                .filter_map(|id| state.actions.get(id))
+                .any(|a| a.owner == own || a.authorities.contains_key(&own))
+        })
+    };
+    let consulted = |v: &Version| {
+        own.is_some_and(|own| v.consultation.consulted.contains_key(&own))
+    };
+    let touched_any = state.versions.values().any(touched);
+    seen.versions.retain(|_, v| consulted(v) || v.published.is_some());
+    if seen.versions.is_empty() && !touched_any {
+        return None;
+    }
+    for version in seen.versions.values_mut() {
+        *version = version_in_part(version, own);
+    }
+    let shown: std::collections::BTreeSet<_> =
+        seen.versions.values().flat_map(|v| v.actions.iter().copied()).collect();
+    seen.actions.retain(|id, a| {
+        shown.contains(id)
+            || own.is_some_and(|own| a.owner == own || a.authorities.contains_key(&own))
+    });
+    for action in seen.actions.values_mut() {
+        action.authorities.retain(|id, _| Some(*id) == own);
+    }
+    seen.exceptions.retain(|id, _| Some(*id) == own);
+    seen.reviews.clear();
+    seen.equality_monitored = None;
+    Some(seen)
+}
+
+/// A version without what is between the members alone.
+fn version_in_part(version: &Version, own: Option<StreamId>) -> Version {
+    let mine = |id: &StreamId| Some(*id) == own;
+    let consultation = &version.consultation;
+    Version {
+        consultation: Consultation {
+            opened: consultation.opened,
+            responses_by: consultation.responses_by,
+            closed: consultation.closed,
+            consulted: own_only(&consultation.consulted, mine),
+            responses: own_only(&consultation.responses, mine),
+        },
+        material: Default::default(),
+        objections: version
+            .objections
+            .iter()
+            .filter(|(_, o)| mine(&o.authority))
+            .map(|(id, o)| (*id, o.clone()))
+            .collect(),
+        positions: Default::default(),
+        engaged: Default::default(),
+        ..version.clone()
+    }
+}
+
+fn own_only<V: Clone>(
+    all: &std::collections::BTreeMap<StreamId, V>,
+    mine: impl Fn(&StreamId) -> bool,
+) -> std::collections::BTreeMap<StreamId, V> {
+    all.iter().filter(|(id, _)| mine(id)).map(|(id, v)| (*id, v.clone())).collect()
+}
+
+/// Whether a principal sees a direction. The world must hold its area and authority, and, where it
+/// concerns a partnership, the partnership and its areas.
+#[must_use]
+pub fn sees_direction(
+    principal: Principal,
+    direction: &DirectionState,
+    world: &World,
+    on: NaiveDate,
+) -> bool {
+    let area = direction.area.and_then(|id| world.areas.get(&id));
+    let through_partnership = || {
+        direction.partnership.is_some_and(|id| {
+            world
+                .partnerships
+                .get(&id)
+                .is_some_and(|p| sight(principal, id, p, world, on) == Sight::Whole)
+        })
+    };
+    match (principal.kind, principal.id) {
+        (
+            PrincipalKind::SecretaryOfState
+            | PrincipalKind::Inspectorate
+            | PrincipalKind::Auditor
+            | PrincipalKind::System,
+            _,
+        ) => true,
+        (PrincipalKind::Authority, Some(own)) => {
+            direction.authority == Some(own) || through_partnership()
+        }
+        (PrincipalKind::LocalPolicingBody, Some(own)) => {
+            area.is_some_and(|a| {
+                a.authorities_of(Class::LocalPolicingBody, on).any(|(id, _)| id == own)
+            }) || through_partnership()
+        }
+        (PrincipalKind::WelshMinisters, _) => {
+            area.is_some_and(|a| a.country == Some(Country::Wales)) || through_partnership()
+        }
+        (PrincipalKind::Coordinator, Some(_)) => through_partnership(),
+        (
+            PrincipalKind::Operator
+            | PrincipalKind::Authority
+            | PrincipalKind::LocalPolicingBody
+            | PrincipalKind::Coordinator,
+            _,
+        ) => false,
+    }
+}
+
+/// Whether a principal may read sealed text of an entry: its author, its addressee, the
+/// partnership's specified authorities, inspectorates and auditors.
+#[must_use]
+pub fn reads_sealed(
+    principal: Principal,
+    author: Principal,
+    addressee: Option<StreamId>,
+    partnership: Option<&PartnershipState>,
+    world: &World,
+    on: NaiveDate,
+) -> bool {
+    match principal.kind {
+        PrincipalKind::Inspectorate | PrincipalKind::Auditor => true,
+        _ if principal.kind == author.kind && principal.id == author.id => {
+            principal.kind != PrincipalKind::Operator
+        }
+        PrincipalKind::Authority => principal.id.is_some_and(|own| {
+            addressee == Some(own)
+                || partnership.is_some_and(|p| p.specified_authorities(world, on).contains(&own))
+        }),
+        PrincipalKind::Coordinator
+        | PrincipalKind::LocalPolicingBody
+        | PrincipalKind::SecretaryOfState
+        | PrincipalKind::WelshMinisters
+        | PrincipalKind::Operator
+        | PrincipalKind::System => false,
+    }
+}

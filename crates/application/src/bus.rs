@@ -1,0 +1,539 @@
+//! The one command bus: every command, from whichever side it comes, is carried out here.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use cqrs_es::{AggregateError, CqrsFramework};
+use serde_json::Value;
+use uuid::Uuid;
+
+use dutyledger_domain::rules::enacted_ref;
+use dutyledger_domain::streams::{LedgerStream, PartnershipState};
+use dutyledger_domain::streams::area::stream as area_stream;
+use dutyledger_domain::streams::partnership::stream as partnership_stream;
+use dutyledger_domain::{
+    About, Acting, Actors, CommandSet, Given, Histories, History, ReasonGiven, Refusal,
+    SourceGiven, StreamKind, Surroundings, World,
+};
+use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
+use dutyledger_record::{
+    EntryId, Mark, OccurredOn, Principal, PrincipalKind, Record, RulePackRef, Sealed,
+    Stream as StreamName, StreamId,
+};
+
+use crate::access::{self, Sight};
+use crate::aggregate::Stream;
+use crate::authorise::Asked;
+use crate::edge::Edge;
+use crate::error::CommandError;
+use crate::flight::Flights;
+use crate::load;
+use crate::store::{CommandStore, Slot, lost_race};
+
+/// How often a command is decided again when others wrote what it rests on.
+const ATTEMPTS_MAX: usize = 16;
+/// How many rounds of "what else does it rest on" are asked.
+const ROUNDS_MAX: usize = 4;
+
+/// Which stream a command is given on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A new stream.
+    New,
+    /// A stream that is, or is to be, known by this id.
+    Stream(StreamId),
+}
+
+/// An idempotency key and the digest of the request it was used for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Under {
+    /// The key, chosen by the caller.
+    pub key: String,
+    /// A keyed digest of the whole request.
+    pub digest: [u8; 32],
+}
+
+/// A command on its way in.
+#[derive(Clone, Debug)]
+pub struct Request<C> {
+    /// Who gives it.
+    pub principal: Principal,
+    /// On which stream.
+    pub target: Target,
+    /// On what footing.
+    pub acting: Acting,
+    /// When it happened; today where not said.
+    pub occurred_on: Option<OccurredOn>,
+    /// For whom.
+    pub on_behalf_of: Vec<StreamId>,
+    /// What shows it.
+    pub source: Option<SourceGiven>,
+    /// Reasons for going on in spite of rows that warn.
+    pub reasons: Vec<ReasonGiven>,
+    /// What the caller is doing; a new id where not said.
+    pub correlation_id: Option<Uuid>,
+    /// The entry that caused it.
+    pub causation_id: Option<EntryId>,
+    /// The version the stream must be at.
+    pub if_match: Option<u64>,
+    /// The idempotency key.
+    pub idempotency: Option<Under>,
+    /// The command.
+    pub command: C,
+}
+
+impl<C> Request<C> {
+    /// A plain command: the principal's own act, today.
+    #[must_use]
+    pub const fn plain(principal: Principal, target: Target, command: C) -> Self {
+        Self {
+            principal,
+            target,
+            acting: Acting::Own,
+            occurred_on: None,
+            on_behalf_of: Vec::new(),
+            source: None,
+            reasons: Vec::new(),
+            correlation_id: None,
+            causation_id: None,
+            if_match: None,
+            idempotency: None,
+            command,
+        }
+    }
+}
+
+/// An entry that was recorded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EntryAnswer {
+    /// Its id.
+    pub entry_id: EntryId,
+    /// Its position in the ledger.
+    pub position: u64,
+    /// Its version in its stream.
+    pub version: u64,
+    /// What happened.
+    pub event_type: String,
+    /// The payload, its sealed members left out.
+    pub payload: Value,
+    /// The rows that warned.
+    pub warned: Vec<String>,
+    /// For a past fact, the rows unmet and how a breach is known.
+    pub unmet: Vec<String>,
+    /// How a breach by a past fact is known.
+    pub mark: Option<Mark>,
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its version now.
+    pub version: u64,
+    /// The position of the last entry recorded.
+    pub position: u64,
+    /// When it was recorded.
+    pub recorded_at: DateTime<Utc>,
+    /// The entries recorded.
+    pub entries: Vec<EntryAnswer>,
+    /// Whether this is the first answer again.
+    pub replayed: bool,
+}
+
+/// The one command bus.
+#[derive(Clone)]
+pub struct Bus {
+    ledger: Ledger,
+    vault: Arc<Vault>,
+    edge: Edge,
+    flights: Arc<Flights>,
+    /// The rule pack in force at a version of the ledger's own stream.
+    rules: Arc<Mutex<Option<(u64, RulePackRef)>>>,
+}
+
+/// Everything a command is decided on.
+struct Loaded<K: StreamKind> {
+    id: StreamId,
+    history: History<K>,
+    rests_on: Histories,
+    on: NaiveDate,
+    decided_at: u64,
+}
+
+impl Bus {
+    /// A bus over a ledger.
+    #[must_use]
+    pub fn new(ledger: Ledger, vault: Vault, edge: Edge) -> Self {
+        Self {
+            ledger,
+            vault: Arc::new(vault),
+            edge,
+            flights: Arc::default(),
+            rules: Arc::default(),
+        }
+    }
+
+    /// The ledger it records in.
+    #[must_use]
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The keys of sealed texts.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The clock and the randomness it runs on.
+    #[must_use]
+    pub const fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// Ends well: what is queued is recorded, the files are closed. Finish requests first.
+    pub async fn close(self) {
+        self.ledger.close().await;
+        if let Some(vault) = Arc::into_inner(self.vault)
+            && let Err(error) = vault.close().await
+        {
+            tracing::error!(%error, "the file of wrapped keys did not close well");
+        }
+    }
+
+    /// Carries out a command.
+    ///
+    /// # Errors
+    /// See [`CommandError`]. Nothing was recorded, save where the outcome is unknown.
+    pub async fn execute<K: StreamKind>(
+        &self,
+        request: Request<K::Command>,
+    ) -> Result<Answer, CommandError> {
+        self.execute_with_keys::<K>(request, Vec::new()).await
+    }
+
+    pub(crate) async fn execute_with_keys<K: StreamKind>(
+        &self,
+        request: Request<K::Command>,
+        keys: Vec<KeyChange>,
+    ) -> Result<Answer, CommandError> {
+        let idempotency = request.idempotency.as_ref().map(|under| Idempotency {
+            scope: scope(request.principal),
+            key: under.key.clone(),
+            digest: under.digest,
+        });
+        let mut boarded = None;
+        if let Some(one) = &idempotency {
+            boarded = self.flights.board(&one.scope, &one.key).await;
+            if boarded.is_none() {
+                return Err(CommandError::InFlight);
+            }
+            if let Some(row) = self.ledger.idempotent(&one.scope, &one.key).await? {
+                if row.digest != one.digest {
+                    return Err(CommandError::IdempotencyMismatch);
+                }
+                let receipt = Receipt {
+                    first_position: row.first_position,
+                    last_position: row.last_position,
+                    recorded_at: row.recorded_at,
+                    replayed: true,
+                };
+                return self.answer(receipt).await;
+            }
+        }
+        let id = match request.target {
+            Target::New => StreamId::new(self.edge.uuid()),
+            Target::Stream(id) => id,
+        };
+        let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
+        let rules = self.rules_in_force().await?;
+        for _ in 0..ATTEMPTS_MAX {
+            let outcome = self
+                .attempt::<K>(&request, id, correlation_id, &rules, idempotency.clone(), &keys)
+                .await;
+            if lost_race(&outcome) {
+                continue;
+            }
+            let receipt = outcome?;
+            drop(boarded);
+            return self.answer(receipt).await;
+        }
+        Err(CommandError::Conflict)
+    }
+
+    async fn attempt<K: StreamKind>(
+        &self,
+        request: &Request<K::Command>,
+        id: StreamId,
+        correlation_id: Uuid,
+        rules: &RulePackRef,
+        idempotency: Option<Idempotency>,
+        keys: &[KeyChange],
+    ) -> Result<Receipt, CommandError> {
+        let loaded = self.load::<K>(request, id).await?;
+        let decided_at = loaded.decided_at;
+        let refused = |refusal: Refusal| CommandError::Refused {
+            refusal: Refusal { decided_for: refusal.decided_for.or(Some(loaded.on)), ..refusal },
+            decided_at,
+        };
+        self.authorise::<K>(request, &loaded).map_err(|denied| match denied {
+            Denied::Hidden => CommandError::Hidden,
+            Denied::Refused(refusal) => refused(*refusal),
+        })?;
+        if let Some(expected) = request.if_match
+            && expected != loaded.history.version()
+        {
+            return Err(CommandError::Stale { expected, actual: loaded.history.version() });
+        }
+
+        let slot = Slot::default();
+        let store = CommandStore::<K> {
+            ledger: self.ledger.clone(),
+            vault: Arc::clone(&self.vault),
+            edge: self.edge.clone(),
+            guards: loaded.rests_on.versions(),
+            history: loaded.history,
+            idempotency,
+            keys: keys.to_vec(),
+            slot: slot.clone(),
+        };
+        let surroundings = Surroundings {
+            stream: id,
+            today: self.edge.today(),
+            rests_on: loaded.rests_on,
+            rules: rules.clone(),
+            ids: Box::new(self.edge.clone()),
+        };
+        let given = Given {
+            about: About {
+                principal: request.principal,
+                acting: request.acting,
+                occurred_on: request.occurred_on,
+                on_behalf_of: request.on_behalf_of.clone(),
+                source: request.source.clone(),
+                reasons: request.reasons.clone(),
+                correlation_id,
+                causation_id: request.causation_id,
+            },
+            command: request.command.clone(),
+        };
+        let framework = CqrsFramework::<Stream<K>, _>::new(store, Vec::new(), surroundings);
+        let executed = framework.execute(&id.to_string(), given).await;
+        match (slot.take(), executed) {
+            (Some(outcome), _) => outcome,
+            (None, Err(AggregateError::UserError(refusal))) => Err(refused(refusal)),
+            (None, Err(error)) => Err(CommandError::Internal(error.to_string())),
+            (None, Ok(())) => Err(CommandError::Internal("a command without a commit".into())),
+        }
+    }
+
+    /// Loads the stream and everything the command rests on.
+    async fn load<K: StreamKind>(
+        &self,
+        request: &Request<K::Command>,
+        id: StreamId,
+    ) -> Result<Loaded<K>, CommandError> {
+        let decided_at = self.ledger.head();
+        let on = request.occurred_on.map_or_else(|| self.edge.today(), |d| d.date);
+        let history = load::history::<K>(&self.ledger, id, None).await?;
+        let state = history.state(on);
+        let command = &request.command;
+        let mut rests_on = Histories::default();
+        // A partnership of which nothing is true yet on the date is still the stream's.
+        let partnership = K::partnership(id, &history.state(NaiveDate::MAX))
+            .filter(|_| history.version() > 0)
+            .or_else(|| command.partnership());
+        if let Some(partnership) = partnership {
+            let wanted = [partnership_stream(partnership)];
+            load::add(&self.ledger, &mut rests_on, wanted, None).await?;
+        }
+        for _ in 0..ROUNDS_MAX {
+            let world = rests_on.on(on);
+            let mut wanted = command.needs(&state, &world);
+            if command.rests_on_areas() || sees_through_areas(request.principal) {
+                let areas = world.partnerships.values().flat_map(|p| p.areas.iter());
+                wanted.extend(areas.map(|id| area_stream(*id)));
+            }
+            if !load::add(&self.ledger, &mut rests_on, wanted, None).await? {
+                break;
+            }
+        }
+        Ok(Loaded { id, history, rests_on, on, decided_at })
+    }
+
+    fn authorise<K: StreamKind>(
+        &self,
+        request: &Request<K::Command>,
+        loaded: &Loaded<K>,
+    ) -> Result<(), Denied> {
+        let world = loaded.rests_on.on(loaded.on);
+        let now = loaded.rests_on.on(NaiveDate::MAX);
+        let state = loaded.history.state(loaded.on);
+        let command = &request.command;
+        let partnership = K::partnership(loaded.id, &loaded.history.state(NaiveDate::MAX))
+            .filter(|_| loaded.history.version() > 0)
+            .or_else(|| command.partnership());
+        let known = partnership.and_then(|id| Some((id, world.partnerships.get(&id)?)));
+        let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
+        let (actors, subject) = corrected::<K>(command, &loaded.history)
+            .unwrap_or_else(|| (command.actors(), command.subject(&state)));
+        let asked = Asked {
+            principal: request.principal,
+            acting: request.acting,
+            actors,
+            subject,
+            partnership: known,
+            world: &world,
+            on: loaded.on,
+        };
+        let authorised = asked.authorise().and_then(|()| check_on_behalf_of(request, current));
+        authorised.map_err(|refusal| {
+            if self.visible(request.principal, current, &now, subject) {
+                Denied::Refused(Box::new(refusal))
+            } else {
+                Denied::Hidden
+            }
+        })
+    }
+
+    /// Whether a principal that may not give a command may know that the stream is there.
+    fn visible(
+        &self,
+        principal: Principal,
+        partnership: Option<(StreamId, &PartnershipState)>,
+        world: &World,
+        subject: Option<StreamId>,
+    ) -> bool {
+        if principal.kind == PrincipalKind::Authority && subject.is_some() && subject == principal.id
+        {
+            return true;
+        }
+        match partnership {
+            None => true,
+            Some((id, p)) => {
+                access::sight(principal, id, p, world, self.edge.today()) == Sight::Whole
+            }
+        }
+    }
+
+    /// The rule pack in force in this ledger.
+    async fn rules_in_force(&self) -> Result<RulePackRef, CommandError> {
+        let id = StreamId::new(self.ledger.id().uuid());
+        let version = self.ledger.stream_version(&StreamName::new(LedgerStream::TYPE, id)).await?;
+        let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, rules)) = known.filter(|(at, _)| *at == version) {
+            return Ok(rules);
+        }
+        let history = load::history::<LedgerStream>(&self.ledger, id, None).await?;
+        let rules = history.state(NaiveDate::MAX).rules.unwrap_or_else(enacted_ref);
+        let newest = (history.version(), rules.clone());
+        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
+        Ok(rules)
+    }
+
+    /// The answer to a command, rebuilt from the entries: the first time as every other.
+    async fn answer(&self, receipt: Receipt) -> Result<Answer, CommandError> {
+        let count = receipt.last_position + 1 - receipt.first_position;
+        let limit = u32::try_from(count).unwrap_or(u32::MAX);
+        let stored = self.ledger.read(receipt.first_position - 1, limit).await?;
+        let mut entries = Vec::with_capacity(stored.len());
+        let mut last = None;
+        for one in &stored {
+            let record = one.record()?;
+            last = Some((record.entry.stream.clone(), record.entry.version));
+            entries.push(entry_answer(record));
+        }
+        let Some((stream, version)) = last else {
+            return Err(CommandError::Internal("a receipt without entries".into()));
+        };
+        Ok(Answer {
+            stream,
+            version,
+            position: receipt.last_position,
+            recorded_at: receipt.recorded_at,
+            entries,
+            replayed: receipt.replayed,
+        })
+    }
+}
+
+enum Denied {
+    Hidden,
+    Refused(Box<Refusal>),
+}
+
+/// The most authorities one command may be given for.
+const ON_BEHALF_OF_MAX: usize = 50;
+
+/// L-2: a command is given for members of the partnership it concerns, and for nobody else.
+fn check_on_behalf_of<C>(
+    request: &Request<C>,
+    partnership: Option<(StreamId, &PartnershipState)>,
+) -> Result<(), Refusal> {
+    let pointer = "/on_behalf_of";
+    if request.on_behalf_of.len() > ON_BEHALF_OF_MAX {
+        return Err(Refusal::invalid(
+            pointer,
+            format!("A command is given for at most {ON_BEHALF_OF_MAX} authorities."),
+        ));
+    }
+    let member = |id: &StreamId| partnership.is_some_and(|(_, p)| p.members.contains_key(id));
+    match request.on_behalf_of.iter().position(|id| !member(id)) {
+        None => Ok(()),
+        Some(row) => Err(Refusal::not_permitted(
+            "A command is given only for members of the partnership it concerns.",
+        )
+        .at(&format!("{pointer}/{row}"))),
+    }
+}
+
+/// Whoever may record an entry may correct it.
+fn corrected<K: StreamKind>(
+    command: &K::Command,
+    history: &History<K>,
+) -> Option<(Actors, Option<StreamId>)> {
+    let named = command.corrects()?;
+    let entry = history.entries().iter().find(|e| e.entry_id == named)?;
+    Some(K::recordable_by(&entry.payload))
+}
+
+/// Whether what a principal may see hangs on areas.
+const fn sees_through_areas(principal: Principal) -> bool {
+    matches!(
+        principal.kind,
+        PrincipalKind::LocalPolicingBody | PrincipalKind::WelshMinisters | PrincipalKind::Authority
+    )
+}
+
+/// What an idempotency key is scoped to: the principal, whichever of its keys it uses.
+fn scope(principal: Principal) -> String {
+    let kind = serde_json::to_value(principal.kind)
+        .ok()
+        .and_then(|kind| kind.as_str().map(str::to_owned))
+        .unwrap_or_default();
+    match principal.id {
+        Some(id) => format!("{kind}:{id}"),
+        None => kind,
+    }
+}
+
+fn entry_answer(record: Record) -> EntryAnswer {
+    let Record { position, event, entry, .. } = record;
+    let mut payload = entry.payload;
+    if let Value::Object(members) = &mut payload {
+        members.retain(|_, value| {
+            serde_json::from_value::<Sealed>(value.clone()).is_err() && !value.is_null()
+        });
+    }
+    EntryAnswer {
+        entry_id: entry.entry_id,
+        position,
+        version: entry.version,
+        event_type: event.event_type,
+        payload,
+        warned: entry.standing.warnings.into_iter().map(|w| w.rule).collect(),
+        mark: entry.standing.past_fact.as_ref().map(|p| p.mark),
+        unmet: entry.standing.past_fact.map(|p| p.unmet).unwrap_or_default(),
+    }
+}

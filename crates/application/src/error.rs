@@ -1,0 +1,86 @@
+//! Why a command was not carried out.
+
+use dutyledger_domain::Refusal;
+use dutyledger_ledger::{AppendError, ReadError, VaultError};
+use dutyledger_record::EntryError;
+
+use crate::load::LoadError;
+
+/// Why a command was not carried out. Only [`Self::OutcomeUnknown`] leaves open whether it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The duty, the law or the state of things refuses it.
+    #[error("{refusal}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// The ledger's head when it was decided.
+        decided_at: u64,
+    },
+    /// The stream is not there, or not for this principal to see: both answer alike.
+    #[error("there is no such thing")]
+    Hidden,
+    /// The stream is no longer at the version the caller named.
+    #[error("the stream is at version {actual}, not {expected}")]
+    Stale {
+        /// The version the caller named.
+        expected: u64,
+        /// The version it is at.
+        actual: u64,
+    },
+    /// Others kept writing what this rests on, as often as it was decided again.
+    #[error("what this rests on kept changing")]
+    Conflict,
+    /// The idempotency key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyMismatch,
+    /// A request with this idempotency key is still being carried out.
+    #[error("a request with this idempotency key is still being carried out")]
+    InFlight,
+    /// It steps outside the record's format, or is too large.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The command was interrupted: the same idempotency key settles whether it happened.
+    #[error("it is not known whether this was recorded")]
+    OutcomeUnknown,
+    /// Too much is waiting to be recorded.
+    #[error("too much is waiting to be recorded")]
+    Busy,
+    /// The ledger takes no more entries.
+    #[error("the ledger takes no more entries")]
+    Stopped,
+    /// Something is wrong on our side.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Conflict,
+            AppendError::IdempotencyMismatch => Self::IdempotencyMismatch,
+            AppendError::OutcomeUnknown => Self::OutcomeUnknown,
+            AppendError::Busy => Self::Busy,
+            AppendError::Stopped => Self::Stopped,
+            AppendError::Invalid(invalid) => Self::Internal(invalid.to_string()),
+        }
+    }
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<LoadError> for CommandError {
+    fn from(error: LoadError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}
+
+impl From<VaultError> for CommandError {
+    fn from(error: VaultError) -> Self {
+        Self::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,66 @@
+//! Reading streams from the ledger as histories.
+
+use dutyledger_domain::{Histories, History, HistoryError, StreamKind};
+use dutyledger_ledger::{LedgerReader, ReadError, Stored};
+use dutyledger_record::{EntryError, Record, Stream, StreamId};
+
+/// Why a stream could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An entry is no record of this format.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// An event is unknown to this program.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+}
+
+/// Reads the records of a stream, up to a position.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) async fn records(
+    ledger: &LedgerReader,
+    stream: &Stream,
+    up_to: Option<u64>,
+) -> Result<Vec<Record>, LoadError> {
+    let stored = ledger.read_stream(stream, up_to).await?;
+    Ok(stored.iter().map(Stored::record).collect::<Result<_, _>>()?)
+}
+
+/// Reads a stream's history, up to a position.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn history<K: StreamKind>(
+    ledger: &LedgerReader,
+    id: StreamId,
+    up_to: Option<u64>,
+) -> Result<History<K>, LoadError> {
+    let stream = Stream::new(K::TYPE, id);
+    Ok(History::read(records(ledger, &stream, up_to).await?)?)
+}
+
+/// Adds streams to histories, those already there left alone.
+///
+/// # Errors
+/// When one cannot be read.
+pub async fn add(
+    ledger: &LedgerReader,
+    histories: &mut Histories,
+    streams: impl IntoIterator<Item = Stream>,
+    up_to: Option<u64>,
+) -> Result<bool, LoadError> {
+    let mut added = false;
+    for stream in streams {
+        if !histories.holds(&stream) {
+            let found = records(ledger, &stream, up_to).await?;
+            histories.read(&stream, found)?;
+            added = true;
+        }
+    }
+    Ok(added)
+}

@@ -1,0 +1,188 @@
+//! Opening a ledger with its keys: the files, the master key, the first entry.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use dutyledger_domain::Payload;
+use dutyledger_domain::rules;
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
+use dutyledger_ledger::{Ledger, OpenError, Opening, Options, Vault, VaultError, request_digest};
+use dutyledger_record::{
+    Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal, Standing,
+    Stream, StreamId,
+};
+
+use crate::bus::Bus;
+use crate::edge::{Edge, london_date};
+
+/// Where a ledger on SQLite lives: the ledger is one file, the projections another, the wrapped
+/// keys of sealed texts a third, and the master key is in a file apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// The projections' file.
+    pub projections: PathBuf,
+    /// The file of wrapped keys.
+    pub keys: PathBuf,
+    /// The master key's file.
+    pub master_key: PathBuf,
+}
+
+impl Home {
+    /// The usual names beside a ledger's file.
+    #[must_use]
+    pub fn beside(ledger: PathBuf) -> Self {
+        let beside = |extension: &str| ledger.with_extension(extension);
+        Self {
+            projections: beside("projections.db"),
+            keys: beside("keys.db"),
+            master_key: beside("master.key"),
+            ledger,
+        }
+    }
+}
+
+/// Why a ledger could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum HomeError {
+    /// The ledger's file.
+    #[error(transparent)]
+    Ledger(#[from] OpenError),
+    /// The file of wrapped keys.
+    #[error("the file of wrapped keys could not be opened: {0}")]
+    Vault(#[from] VaultError),
+    /// The master key's file.
+    #[error("the master key {path}: {reason}")]
+    MasterKey {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The key that wraps the keys of sealed texts, and from which the server's own keys are made.
+#[derive(Clone, Debug)]
+pub struct MasterKey(DataKey);
+
+impl MasterKey {
+    /// Reads the key's file, or makes it where there is neither a key nor anything wrapped yet.
+    ///
+    /// # Errors
+    /// When it cannot be read or made, or is not 64 hexadecimal digits.
+    pub fn open(home: &Home, edge: &Edge) -> Result<Self, HomeError> {
+        let path = &home.master_key;
+        let wrong = |reason: String| HomeError::MasterKey { path: path.clone(), reason };
+        match fs::read_to_string(path) {
+            Ok(text) => parse(text.trim()).map(Self).ok_or_else(|| {
+                wrong("must hold 64 hexadecimal digits and nothing else".to_owned())
+            }),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                if home.keys.exists() {
+                    return Err(wrong(
+                        "is missing, and sealed texts need it: put it back from its backup"
+                            .to_owned(),
+                    ));
+                }
+                let key = edge.random();
+                write_new(path, &key).map_err(|e| wrong(e.to_string()))?;
+                Ok(Self(DataKey(key)))
+            }
+            Err(e) => Err(wrong(e.to_string())),
+        }
+    }
+
+    /// A key of the server's own for one purpose.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> [u8; 32] {
+        request_digest(&self.0.0, &[b"dutyledger", purpose.as_bytes()])
+    }
+}
+
+fn parse(text: &str) -> Option<DataKey> {
+    let mut key = [0u8; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
+    }
+    Some(DataKey(key))
+}
+
+fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let digits: String = key.iter().map(|b| format!("{b:02x}")).collect();
+    writeln!(file, "{digits}")?;
+    file.sync_all()?;
+    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// The first entry of a ledger.
+///
+/// # Errors
+/// When it steps outside the record's format.
+pub fn opening(edge: &Edge, mode: LedgerMode) -> Result<Opening, EntryError> {
+    let ledger = LedgerId::new(edge.uuid());
+    let adopted = rules::enacted_ref();
+    let event = LedgerEvent::from(LedgerOpened {
+        ledger_id: ledger,
+        mode,
+        pack: adopted.pack.clone(),
+        revision: adopted.revision,
+        pack_sha256: rules::enacted().1.to_owned(),
+    });
+    let payload = event.to_payload().map_err(|e| EntryError::Json(e.to_string()))?;
+    let entry = Envelope {
+        entry_id: EntryId::new(edge.uuid()),
+        stream: Stream::new(
+            <LedgerStream as dutyledger_domain::StreamKind>::TYPE,
+            StreamId::new(ledger.uuid()),
+        ),
+        version: 1,
+        standing: Standing {
+            basis: Basis::Administrative,
+            causation_id: None,
+            correlation_id: edge.uuid(),
+            corrects: None,
+            occurred_on: OccurredOn { assumed: false, date: london_date(edge.clock.now()) },
+            on_behalf_of: Vec::new(),
+            partnerships: Vec::new(),
+            past_fact: None,
+            principal: Principal::SYSTEM,
+            reported: false,
+            rests_on: Vec::new(),
+            rules: adopted,
+            source: None,
+            warnings: Vec::new(),
+        },
+        payload,
+    };
+    Ok(Opening { ledger, draft: Draft::new(ledger, event.event(), &entry)? })
+}
+
+impl Bus {
+    /// Opens a ledger for appending, making it where it is new.
+    ///
+    /// # Errors
+    /// When a file cannot be opened, or another process owns the ledger.
+    pub async fn open(home: &Home, mode: LedgerMode, edge: Edge) -> Result<(Self, MasterKey), HomeError> {
+        let opening_edge = edge.clone();
+        let ledger = Ledger::open(
+            Options::at(&home.ledger),
+            std::sync::Arc::clone(&edge.clock),
+            move |_| opening(&opening_edge, mode),
+        )
+        .await?;
+        let master = MasterKey::open(home, &edge)?;
+        let vault = Vault::open(&home.keys, master.0.clone()).await?;
+        Ok((Self::new(ledger, vault, edge), master))
+    }
+}

@@ -1,0 +1,16 @@
+//! What the duty refuses, what it asks a reason for, and what follows from the record: each row
+//! that gates has tests named after it, which fail when the row is removed.
+
+mod adoption;
+mod directions;
+mod exceptions;
+mod given;
+mod marks;
+mod office;
+mod order;
+mod partnerships;
+mod reviews;
+mod rows;
+mod time;
+mod together;
+mod triggers;

@@ -1,0 +1,117 @@
+//! Forming a partnership, and who is a member of it (ss.8, 11, 15(3)).
+
+use dutyledger_domain::streams::partnership::{
+    FormPartnership, LeavePartnership, MemberRecognised, PartnershipEvent as E,
+    PartnershipPositionRecorded, RecogniseMember,
+};
+use dutyledger_domain::streams::{Authority, Partnership};
+use dutyledger_domain::{HeldBy, Matter, MemberStanding, Position, RefusalCode};
+use dutyledger_record::Principal;
+
+use crate::given::*;
+
+fn recognising(by: Principal, body: Body) -> When<Partnership> {
+    let command = RecogniseMember { authority: body.id() };
+    given(partnership_for(&[town_id()], &[POLICE]), setting()).when(by, command)
+}
+
+fn recognised_as(when: &When<Partnership>) -> MemberStanding {
+    match when.accepted().remove(0).payload {
+        E::MemberRecognised(MemberRecognised { standing, .. }) => standing,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn leaving(past: Past<Partnership>, body: Body) -> When<Partnership> {
+    given(past, setting()).when(body.key(), LeavePartnership { authority: body.id() })
+}
+
+#[test]
+fn r_26_1_a_partnership_without_an_area_is_not_formed() {
+    let agrees = |body: Body| PartnershipPositionRecorded {
+        authority: body.id(),
+        on_matter: Matter::Formation,
+        position: Position::Agree,
+        reason: None,
+    };
+    let forming = |past: Past<Partnership>| {
+        let past = past.and("2024-02-01", agrees(POLICE));
+        given(past, setting()).when(POLICE.key(), FormPartnership {})
+    };
+    forming(proposed(&[], &[POLICE])).must("R-26.1", Some("8(1), 11"));
+
+    let of_the_town = proposed(&[town_id()], &[POLICE])
+        .and("2024-02-01", agrees(COUNCIL))
+        .and("2024-02-01", agrees(FIRE));
+    forming(of_the_town).met();
+}
+
+#[test]
+fn a_11_6_a_specified_authority_of_the_area_does_not_leave() {
+    for body in SPECIFIED {
+        leaving(partnership(), body).must("A-11.6", Some("11"));
+    }
+}
+
+#[test]
+fn a_11_6_a_member_that_is_not_one_by_law_may_leave() {
+    for (body, standing) in
+        [(SCHOOL, MemberStanding::Relevant), (CHARITY, MemberStanding::Invited)]
+    {
+        let recognised = MemberRecognised {
+            authority: body.id(),
+            capacity: body.capacity,
+            standing,
+        };
+        leaving(partnership().and("2024-02-01", recognised), body).met();
+    }
+}
+
+#[test]
+fn a_11_6_a_specified_authority_of_another_area_is_not_recognised() {
+    recognising(POLICE.key(), NEXT_COUNCIL).must("A-11.6", Some("11"));
+    recognising(NEXT_COUNCIL.key(), NEXT_COUNCIL).must("A-11.6", Some("11"));
+    assert_eq!(recognised_as(&recognising(POLICE.key(), COUNCIL)), MemberStanding::Specified);
+}
+
+#[test]
+fn a_11_6_a_specified_authority_is_one_from_the_day_it_is_recorded_for_the_area() {
+    let joining = setting().with(&town().having(NEXT_COUNCIL, DECIDED_ON));
+    let when = given(partnership(), joining)
+        .when(POLICE.key(), RecogniseMember { authority: NEXT_COUNCIL.id() });
+    when.clone().on("2024-02-29").must("A-11.6", Some("11"));
+    when.met();
+}
+
+#[test]
+fn r_19_3_a_relevant_authority_of_the_area_that_asks_is_recognised() {
+    for body in RELEVANT {
+        for by in [POLICE.key(), body.key()] {
+            assert_eq!(recognised_as(&recognising(by, body)), MemberStanding::Relevant);
+        }
+    }
+}
+
+#[test]
+fn r_19_3_a_relevant_authority_takes_part_in_its_own_area() {
+    let refusal =
+        recognising(NEXT_SCHOOL.key(), NEXT_SCHOOL).refused(RefusalCode::NotFound, &["R-19.3"]);
+    assert_eq!(refusal.rules[0].section.as_deref(), Some("15(3)"));
+    assert_eq!(refusal.pointer.as_deref(), Some("/particulars/authority"));
+}
+
+#[test]
+fn another_body_is_invited_and_does_not_ask_itself_in() {
+    for body in [CHARITY, POLICING_BODY] {
+        assert_eq!(recognised_as(&recognising(POLICE.key(), body)), MemberStanding::Invited);
+        recognising(body.key(), body).refused(RefusalCode::NotPermitted, &["L-2"]);
+    }
+}
+
+#[test]
+fn an_office_is_an_office_whoever_holds_it() {
+    let held: Past<Authority> = COUNCIL.held_by(HeldBy::Ordinary);
+    let when = given(partnership_for(&[town_id()], &[POLICE]), setting().with(&held))
+        .when(POLICE.key(), RecogniseMember { authority: COUNCIL.id() });
+    assert_eq!(recognised_as(&when), MemberStanding::Specified);
+}

@@ -1,0 +1,222 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use dutyledger_application::Home;
+use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_record::PrincipalKind;
+
+use crate::exit::Failure;
+
+/// The record of the Serious Violence Duty.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = crate::exit::HELP)]
+pub(crate) struct Cli {
+    /// Write answers as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Write the log as JSON lines.
+    #[arg(long, global = true, env = "DUTYLEDGER_LOG_JSON")]
+    pub(crate) log_json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the REST API.
+    Serve(ServeSettings),
+    /// Serve a sandbox with three partnerships' histories, to try things out.
+    Demo(DemoSettings),
+    /// Record a history file: through the running server if one holds the ledger.
+    Import(ImportSettings),
+    /// Issue, revoke and list API keys.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Look after the projections.
+    #[command(subcommand)]
+    Projections(ProjectionsCommand),
+    /// Write the schemas that others build against.
+    Schemas(SchemaSettings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Issue a key. It is shown once.
+    Issue(IssueSettings),
+    /// Revoke a key.
+    Revoke(RevokeSettings),
+    /// List the keys, without their secrets.
+    List(Place),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProjectionsCommand {
+    /// Make the projections anew from the ledger. Stop the server first.
+    Rebuild(Place),
+}
+
+/// What a new ledger is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Mode {
+    /// The record.
+    Live,
+    /// Trying things out.
+    Sandbox,
+}
+
+impl From<Mode> for LedgerMode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Live => Self::Live,
+            Mode::Sandbox => Self::Sandbox,
+        }
+    }
+}
+
+/// Where the ledger is, and how to speak to the server that holds it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    /// The ledger: sqlite:<path>. The projections, the wrapped keys and the master key lie beside
+    /// it unless they are named.
+    #[arg(long, env = "DUTYLEDGER_DATABASE_URL", default_value = "sqlite:data/ledger.db")]
+    pub(crate) database_url: String,
+    /// The projections' file.
+    #[arg(long, env = "DUTYLEDGER_PROJECTIONS")]
+    pub(crate) projections: Option<PathBuf>,
+    /// The file of wrapped keys.
+    #[arg(long, env = "DUTYLEDGER_KEYS")]
+    pub(crate) keys: Option<PathBuf>,
+    /// The master key's file.
+    #[arg(long, env = "DUTYLEDGER_MASTER_KEY_FILE")]
+    pub(crate) master_key_file: Option<PathBuf>,
+    /// What the ledger is for, where it is made now.
+    #[arg(long, env = "DUTYLEDGER_MODE", value_enum, default_value = "live")]
+    pub(crate) mode: Mode,
+    /// An operator's key, for when a running server holds the ledger.
+    #[arg(long, env = "DUTYLEDGER_OPERATOR_KEY", hide_env_values = true)]
+    pub(crate) operator_key: Option<String>,
+}
+
+impl Place {
+    /// The files.
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
+        let path = self
+            .database_url
+            .strip_prefix("sqlite://")
+            .or_else(|| self.database_url.strip_prefix("sqlite:"))
+            .filter(|path| !path.is_empty());
+        let Some(path) = path else {
+            return Err(Failure::usage(format!(
+                "{} is no address of a ledger: write sqlite:<path>",
+                self.database_url
+            )));
+        };
+        let usual = Home::beside(PathBuf::from(path));
+        Ok(Home {
+            projections: self.projections.clone().unwrap_or(usual.projections),
+            keys: self.keys.clone().unwrap_or(usual.keys),
+            master_key: self.master_key_file.clone().unwrap_or(usual.master_key),
+            ledger: usual.ledger,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The address to listen on.
+    #[arg(long, env = "DUTYLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoSettings {
+    /// The address to listen on.
+    #[arg(long, env = "DUTYLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Keep the sandbox in this folder; otherwise it goes when the demo ends.
+    #[arg(long)]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The history file, see schemas/history.md.
+    pub(crate) file: PathBuf,
+}
+
+/// The kinds of principal a key may stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// An authority in its capacity; --for names it.
+    Authority,
+    /// A partnership's coordinator; --for names the partnership.
+    Coordinator,
+    /// A local policing body; --for names it.
+    LocalPolicingBody,
+    /// The Secretary of State.
+    SecretaryOfState,
+    /// The Welsh Ministers.
+    WelshMinisters,
+    /// An inspectorate.
+    Inspectorate,
+    /// An auditor.
+    Auditor,
+    /// An operator.
+    Operator,
+}
+
+impl From<Kind> for PrincipalKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Authority => Self::Authority,
+            Kind::Coordinator => Self::Coordinator,
+            Kind::LocalPolicingBody => Self::LocalPolicingBody,
+            Kind::SecretaryOfState => Self::SecretaryOfState,
+            Kind::WelshMinisters => Self::WelshMinisters,
+            Kind::Inspectorate => Self::Inspectorate,
+            Kind::Auditor => Self::Auditor,
+            Kind::Operator => Self::Operator,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IssueSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The kind of principal.
+    #[arg(long, value_enum)]
+    pub(crate) kind: Kind,
+    /// The authority or partnership it is bound to.
+    #[arg(long = "for")]
+    pub(crate) principal: Option<uuid::Uuid>,
+    /// What it is for. Names no person.
+    #[arg(long)]
+    pub(crate) label: String,
+    /// In how many days it expires.
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=1095))]
+    pub(crate) days: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The key's id (not the key itself).
+    pub(crate) key_id: uuid::Uuid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaSettings {
+    /// The folder to write to.
+    #[arg(long, default_value = "schemas")]
+    pub(crate) out: PathBuf,
+}

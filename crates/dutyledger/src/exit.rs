@@ -1,0 +1,87 @@
+//! How the program ends, and what it says when it fails.
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use dutyledger_application::{CommandError, HomeError};
+use dutyledger_ledger::OpenError;
+
+/// The exit codes, for `--help`.
+pub(crate) const HELP: &str = "Exit codes:
+  0  done
+  1  something went wrong on this side
+  2  the command line is not right
+  3  refused: the duty, the law or the state of things does not allow it
+  4  the ledger is in use by another process and could not be reached through it
+  5  the ledger, the projections or a key file could not be opened";
+
+/// Why the program ends without having done what was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    pub(crate) fn other(message: impl Display) -> Self {
+        Self::new(1, message)
+    }
+
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Self::new(2, message)
+    }
+
+    pub(crate) fn refused(message: impl Display) -> Self {
+        Self::new(3, message)
+    }
+
+    pub(crate) fn in_use(message: impl Display) -> Self {
+        Self::new(4, message)
+    }
+
+    pub(crate) fn cannot_open(message: impl Display) -> Self {
+        Self::new(5, message)
+    }
+
+    /// Says why on standard error, and gives the exit code.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        if json {
+            let problem = serde_json::json!({ "error": self.message, "exit_code": self.code });
+            eprintln!("{problem}");
+        } else {
+            eprintln!("dutyledger: {}", self.message);
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        match &error {
+            HomeError::Ledger(OpenError::Owned { .. }) => Self::in_use(&error),
+            HomeError::Ledger(_) | HomeError::Vault(_) | HomeError::MasterKey { .. } => {
+                Self::cannot_open(&error)
+            }
+        }
+    }
+}
+
+impl From<CommandError> for Failure {
+    fn from(error: CommandError) -> Self {
+        match &error {
+            CommandError::Refused { refusal, .. } => {
+                let rows: Vec<_> =
+                    refusal.rules.iter().map(|row| row.unmet.rule.to_string()).collect();
+                let cited =
+                    if rows.is_empty() { String::new() } else { format!(" ({})", rows.join(", ")) };
+                Self::refused(format!("{}{cited}", refusal.detail))
+            }
+            CommandError::Hidden => Self::refused(&error),
+            _ => Self::other(&error),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The `dutyledger` program: the one place that knows every crate and puts them together.
+
+mod cli;
+mod demo;
+mod exit;
+mod import;
+mod keys;
+mod output;
+mod remote;
+mod schemas;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command, KeyCommand, ProjectionsCommand};
+use crate::exit::Failure;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    output::start_logging(cli.log_json);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::other(error).report(cli.json),
+    };
+    match runtime.block_on(run(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(cli.json),
+    }
+}
+
+async fn run(cli: &Cli) -> Result<(), Failure> {
+    match &cli.command {
+        Command::Serve(settings) => serve::serve(settings).await,
+        Command::Demo(settings) => demo::demo(settings, cli.json).await,
+        Command::Import(settings) => import::import(settings, cli.json).await,
+        Command::Key(KeyCommand::Issue(settings)) => keys::issue(settings, cli.json).await,
+        Command::Key(KeyCommand::Revoke(settings)) => keys::revoke(settings, cli.json).await,
+        Command::Key(KeyCommand::List(settings)) => keys::list(settings, cli.json).await,
+        Command::Projections(ProjectionsCommand::Rebuild(settings)) => {
+            serve::rebuild(settings, cli.json).await
+        }
+        Command::Schemas(settings) => schemas::run(settings, cli.json),
+    }
+}

@@ -1,0 +1,123 @@
+//! `dutyledger serve`: the server, from start to graceful end.
+
+use std::path::Path;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use dutyledger_api::{App, Limits, router};
+use dutyledger_application::{Bus, MasterKey};
+use dutyledger_ledger::LedgerReader;
+use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
+
+use crate::cli::{Place, ServeSettings};
+use crate::exit::Failure;
+use crate::keys::edge;
+use crate::output;
+
+/// Everything that serves, before it is served.
+pub(crate) struct Service {
+    pub(crate) bus: Bus,
+    master: MasterKey,
+    projections: Projections,
+    projector: Projector,
+}
+
+impl Service {
+    /// Over an open ledger, with the projections at a path.
+    pub(crate) async fn over(
+        bus: Bus,
+        master: MasterKey,
+        projections: &Path,
+    ) -> Result<Self, Failure> {
+        let (projections, projector) =
+            Projections::open(projections, bus.ledger()).await.map_err(Failure::cannot_open)?;
+        Ok(Self { bus, master, projections, projector })
+    }
+
+    /// Serves until the process is asked to end, then ends without losing anything: requests under
+    /// way are answered, what is queued is recorded, files are closed.
+    pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Failure> {
+        let Self { bus, master, projections, mut projector } = self;
+        let address = listener.local_addr().map_err(Failure::other)?;
+        bus.ledger().announce(&format!("http://{address}")).map_err(Failure::other)?;
+        let (stop, stopping) = watch::channel(false);
+        let tail = bus.ledger().tail();
+        let mut stop_projector = stopping.clone();
+        let projecting = tokio::spawn(async move {
+            let ended = projector
+                .run(tail, async move {
+                    // The sender going away is the end as well.
+                    let _ = stop_projector.wait_for(|stop| *stop).await;
+                })
+                .await;
+            if let Err(error) = ended {
+                tracing::error!(%error, "the projections stopped; the rest goes on");
+            }
+        });
+        let app = App::new(bus.clone(), projections.clone(), master.derived("idempotency"));
+        tracing::info!(%address, "serving");
+        let router = router(app, Limits::default());
+        let served = dutyledger_api::serve(listener, router, asked_to_end()).await;
+        tracing::info!("ending: recording what is queued");
+        let _ = stop.send(true);
+        if let Err(error) = projecting.await {
+            tracing::error!(%error, "the projector did not end well");
+        }
+        projections.close().await;
+        bus.close().await;
+        served.map_err(Failure::other)
+    }
+}
+
+/// Waits for the signal to end.
+async fn asked_to_end() {
+    let (terminate, interrupt) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::error!(%error, "signals cannot be heard: ending only when killed");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    if let Some(folder) = home.ledger.parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(Failure::cannot_open)?;
+    }
+    let (bus, master) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .map_err(|e| Failure::cannot_open(format!("cannot listen on {}: {e}", settings.listen)))?;
+    Service::over(bus, master, &home.projections).await?.serve(listener).await
+}
+
+pub(crate) async fn rebuild(place: &Place, json: bool) -> Result<(), Failure> {
+    let home = place.home()?;
+    let reader = LedgerReader::open(&home.ledger).await.map_err(Failure::cannot_open)?;
+    let bar = output::progress("rebuilding");
+    let shown = bar.clone();
+    let position = rebuild_rows(&home.projections, &reader, move |done, total| {
+        shown.set_length(total);
+        shown.set_position(done);
+    })
+    .await
+    .map_err(Failure::cannot_open)?;
+    bar.finish_and_clear();
+    reader.close().await;
+    if json {
+        println!("{}", serde_json::json!({ "position": position }));
+    } else {
+        eprintln!("The projections are made anew, up to position {position}.");
+    }
+    Ok(())
+}

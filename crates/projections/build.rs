@@ -1,0 +1,5 @@
+//! Builds the crate again when a migration is changed.
+
+fn main() {
+    println!("cargo:rerun-if-changed=../../schemas/sql/sqlite/projections");
+}

@@ -1,0 +1,127 @@
+//! How the file is opened, for writing by one and for reading by many.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::error::OpenError;
+
+/// The shape of the rows. It is raised whenever a table, a state or what is derived changes, so
+/// that no program reads rows another one made differently.
+pub(crate) const SCHEMA: i64 = 1;
+/// The application id in the file's header.
+const APPLICATION_ID: i64 = 0x444C_7072;
+/// How long a statement waits for another that holds the file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many reads go on at once.
+const READERS: u32 = 4;
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../schemas/sql/sqlite/projections");
+
+/// Opens a file for its one writer, making it if it is new.
+pub(crate) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
+    let mut conn = options(path)
+        .create_if_missing(true)
+        // The file can be made anew, so a commit need not wait for the disk. With a write-ahead
+        // log, a power cut may take the last commits with it, rows and checkpoint together, and
+        // never damages the file.
+        .synchronous(SqliteSynchronous::Normal)
+        .connect()
+        .await
+        .map_err(OpenError::database)?;
+    // Nothing is written, not even the journal mode, before the file is known to be ours.
+    let found = schema_of(path, &mut conn).await?;
+    if let Some(found) = found.filter(|found| *found != SCHEMA) {
+        return Err(OpenError::OtherSchema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA,
+        });
+    }
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
+        .fetch_one(&mut conn)
+        .await
+        .map_err(OpenError::database)?;
+    if mode != "wal" {
+        return Err(OpenError::database(
+            "the file system does not support a write-ahead log",
+        ));
+    }
+    if found.is_none() {
+        MIGRATOR
+            .run_direct(None, &mut conn, false)
+            .await
+            .map_err(OpenError::database)?;
+    }
+    Ok(conn)
+}
+
+/// The schema of a file; none for an empty one.
+async fn schema_of(path: &Path, conn: &mut SqliteConnection) -> Result<Option<i64>, OpenError> {
+    let (application_id, schema, foreign) = sqlx::query_as::<_, (i64, i64, bool)>(
+        "SELECT (SELECT application_id FROM pragma_application_id), \
+                (SELECT user_version FROM pragma_user_version), \
+                EXISTS (SELECT 1 FROM sqlite_schema WHERE tbl_name <> '_sqlx_migrations')",
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(OpenError::database)?;
+    match application_id {
+        APPLICATION_ID => Ok(Some(schema)),
+        0 if schema == 0 && !foreign => Ok(None),
+        _ => Err(OpenError::Foreign {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Makes sure that the file at a path is one of projections, of whatever schema, or none, before it
+/// is replaced; and moves everything from its log into it, so that no log is left beside it.
+pub(crate) async fn settle(path: &Path) -> Result<(), OpenError> {
+    if !path.try_exists()? {
+        return Ok(());
+    }
+    let foreign = |_| OpenError::Foreign {
+        path: path.to_owned(),
+    };
+    let mut conn = options(path).connect().await.map_err(foreign)?;
+    schema_of(path, &mut conn)
+        .await
+        .map_err(|error| match error {
+            // It is not even a database.
+            OpenError::Database(_) => OpenError::Foreign {
+                path: path.to_owned(),
+            },
+            other => other,
+        })?;
+    sqlx::query("PRAGMA journal_mode = DELETE")
+        .execute(&mut conn)
+        .await
+        .map_err(OpenError::database)?;
+    conn.close().await.map_err(OpenError::database)
+}
+
+/// Opens a file the writer has made, for reading beside it.
+pub(crate) async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        // A connection to a file does not go stale.
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .connect_with(options(path).read_only(true).pragma("query_only", "ON"))
+        .await
+        .map_err(OpenError::database)
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .busy_timeout(BUSY_TIMEOUT)
+        .disable_statement_logging()
+}

@@ -1,0 +1,85 @@
+//! What a page of entries touches.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::{History, StreamKind};
+use dutyledger_ledger::{LedgerReader, Stored};
+use dutyledger_record::{Record, Stream, StreamId};
+
+use crate::cache::event;
+use crate::error::ProjectionError;
+use crate::kinds::is_kept;
+use crate::timeline::Timeline;
+
+/// A page of entries, sorted by what has to be written because of them.
+#[derive(Debug, Default)]
+pub(crate) struct PageOf {
+    /// The entries of each stream touched, and the position of the last.
+    pub(crate) streams: BTreeMap<Stream, Touched>,
+    /// The partnerships the entries name.
+    pub(crate) partnerships: BTreeSet<StreamId>,
+    /// The rows of the timeline.
+    pub(crate) timeline: Timeline,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) entries: Vec<Record>,
+    pub(crate) position: u64,
+}
+
+impl PageOf {
+    pub(crate) fn read(stored: &[Stored]) -> Result<Self, ProjectionError> {
+        let mut page = Self::default();
+        for stored in stored {
+            page.add(record(stored)?)?;
+        }
+        Ok(page)
+    }
+
+    fn add(&mut self, record: Record) -> Result<(), ProjectionError> {
+        let stream = record.entry.stream.clone();
+        self.partnerships
+            .extend(&record.entry.standing.partnerships);
+        self.timeline.add(&record)?;
+        // The ledger's own stream has no rows, but an event in it that is not understood stops
+        // everything like any other.
+        if stream.stream_type.as_str() == LedgerStream::NAME {
+            event(stream.id, History::<LedgerStream>::read([record]))?;
+            return Ok(());
+        }
+        if !is_kept(stream.stream_type.as_str()) {
+            return Err(ProjectionError::UnknownStream {
+                position: record.position,
+                stream_type: stream.stream_type.as_str().to_owned(),
+            });
+        }
+        let touched = self.streams.entry(stream).or_default();
+        touched.position = record.position;
+        touched.entries.push(record);
+        Ok(())
+    }
+}
+
+pub(crate) fn record(stored: &Stored) -> Result<Record, ProjectionError> {
+    stored.record().map_err(|cause| ProjectionError::Record {
+        position: stored.position,
+        cause,
+    })
+}
+
+/// The entries after a position, where the ledger goes further.
+pub(crate) async fn next(
+    ledger: &LedgerReader,
+    after: u64,
+    limit: u32,
+) -> Result<Vec<Stored>, ProjectionError> {
+    let page = ledger.read(after, limit).await?;
+    if page.first().is_none_or(|first| first.position != after + 1) {
+        return Err(ProjectionError::Missing {
+            position: after + 1,
+        });
+    }
+    Ok(page)
+}

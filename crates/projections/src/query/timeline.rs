@@ -1,0 +1,88 @@
+//! What happened in a partnership.
+
+use dutyledger_record::{OccurredOn, Stream, StreamId, StreamType};
+use sqlx::FromRow;
+
+use super::{asked, optional_id, page};
+use crate::error::QueryError;
+use crate::projections::Projections;
+use crate::rows::{Page, TimelineFrom, TimelineRow};
+use crate::values::{instant, integer, number, parsed, read_word};
+
+#[derive(FromRow)]
+struct Columns {
+    partnership_id: String,
+    position: i64,
+    stream_type: String,
+    stream_id: String,
+    version: i64,
+    entry_id: String,
+    event_type: String,
+    occurred_on: String,
+    occurred_on_assumed: bool,
+    recorded_at: String,
+    basis: String,
+    reported: bool,
+    principal_kind: String,
+    principal_id: Option<String>,
+    withdrawn_by: Option<String>,
+}
+
+fn row(c: Columns) -> Result<TimelineRow, QueryError> {
+    Ok(TimelineRow {
+        position: number(c.position)?,
+        partnership: parsed(&c.partnership_id)?,
+        stream: Stream::new(StreamType::read(&c.stream_type), parsed(&c.stream_id)?),
+        version: number(c.version)?,
+        entry_id: parsed(&c.entry_id)?,
+        event_type: c.event_type,
+        occurred_on: OccurredOn {
+            assumed: c.occurred_on_assumed,
+            date: parsed(&c.occurred_on)?,
+        },
+        recorded_at: instant(&c.recorded_at)?,
+        basis: read_word(&c.basis)?,
+        reported: c.reported,
+        principal_kind: read_word(&c.principal_kind)?,
+        principal_id: optional_id(c.principal_id.as_deref())?,
+        withdrawn_by: c.withdrawn_by.as_deref().map(parsed).transpose()?,
+    })
+}
+
+impl Projections {
+    /// The entries that concern a partnership. The next page goes on from the position answered, in
+    /// the same direction.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn timeline(
+        &self,
+        partnership: StreamId,
+        from: TimelineFrom,
+        limit: u32,
+    ) -> Result<Page<TimelineRow, u64>, QueryError> {
+        let (query, position) = match from {
+            TimelineFrom::After(position) => (
+                sqlx::query_as::<_, Columns>(
+                    "SELECT * FROM timeline WHERE partnership_id = ?1 AND position > ?2 \
+                     ORDER BY position LIMIT ?3",
+                ),
+                position,
+            ),
+            TimelineFrom::Before(position) => (
+                sqlx::query_as::<_, Columns>(
+                    "SELECT * FROM timeline WHERE partnership_id = ?1 AND position < ?2 \
+                     ORDER BY position DESC LIMIT ?3",
+                ),
+                position,
+            ),
+        };
+        let found = query
+            .bind(partnership.to_string())
+            .bind(integer(position))
+            .bind(asked(limit))
+            .fetch_all(&self.pool)
+            .await?;
+        page(found, limit, row, |row| row.position)
+    }
+}

@@ -1,0 +1,168 @@
+//! Following the ledger, and questions about how far it is.
+
+use std::time::Duration;
+
+use dutyledger_domain::streams::area::AreaRegistered;
+use dutyledger_domain::streams::authority::AuthorityRegistered;
+use dutyledger_domain::streams::{Area, Authority};
+use dutyledger_domain::{AreaKind, Capacity, Country, HeldBy};
+use dutyledger_record::{Event, Stream, StreamType};
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::support::{Book, How, id, text};
+use crate::{ProjectionError, Stale};
+
+const SOON: Duration = Duration::from_secs(60);
+
+fn area() -> AreaRegistered {
+    AreaRegistered {
+        country: Country::Wales,
+        kind: AreaKind::WelshCounty,
+        name: text("Gwynedd"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_ends_when_the_projector_gets_there() {
+    let mut book = Book::new().await;
+    let (p, mut projector) = book.open().await;
+    let tail = book.ledger.tail();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(async move {
+        projector
+            .run(tail, async {
+                let _ = stopped.await;
+            })
+            .await
+    });
+    let waiting = tokio::spawn({
+        let p = p.clone();
+        async move { p.wait_for(3, SOON).await }
+    });
+    book.add::<Area>(id(1), How::default(), area()).await;
+    book.add::<Area>(id(2), How::default(), area()).await;
+    assert_eq!(waiting.await.unwrap(), Ok(3));
+    assert_eq!(p.areas(None, 10).await.unwrap().rows.len(), 2);
+    let fresh = p.freshness().await.unwrap();
+    assert_eq!(
+        (fresh.position, fresh.ledger_head, fresh.stopped),
+        (3, 3, None)
+    );
+
+    assert_eq!(
+        p.wait_for(9, Duration::ZERO).await,
+        Err(Stale {
+            position: 3,
+            wanted: 9
+        })
+    );
+    stop.send(()).unwrap();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_understood_stops_everything_and_is_never_skipped() {
+    let unknown = |stream_type: &'static str, event_type: &str, schema_version| {
+        let stream = Stream::new(StreamType::of(stream_type), id(7));
+        (
+            stream,
+            Event {
+                schema_version,
+                event_type: event_type.to_owned(),
+            },
+        )
+    };
+    for (stream, event) in [
+        unknown("area", "AreaAbolished", 1),
+        unknown("area", "AreaRegistered", 2),
+        unknown("ledger", "LedgerArchived", 1),
+        unknown("information-request", "InformationRequested", 1),
+    ] {
+        let mut book = Book::new().await;
+        book.add::<Area>(id(1), How::default(), area()).await;
+        let (p, mut projector) = book.open().await;
+        projector.small(1, 100);
+        let name = event.event_type.clone();
+        let payload = json!({"country": "wales", "kind": "welsh_county", "name": "Gwynedd"});
+        book.append(stream, How::default(), event, payload).await;
+        book.add::<Area>(id(2), How::default(), area()).await;
+
+        let error = projector
+            .run(book.ledger.tail(), std::future::pending())
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                ProjectionError::Event { .. } | ProjectionError::UnknownStream { .. }
+            ),
+            "{error}"
+        );
+        let fresh = p.freshness().await.unwrap();
+        assert_eq!((fresh.position, fresh.ledger_head), (2, 4));
+        let why = fresh.stopped.unwrap();
+        assert!(why.contains("unknown to this program"), "{name}: {why}");
+        // Nobody waits for what will not come.
+        assert_eq!(
+            p.wait_for(4, SOON).await,
+            Err(Stale {
+                position: 2,
+                wanted: 4
+            })
+        );
+        assert_eq!(p.areas(None, 10).await.unwrap().rows.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn pages_go_on_where_the_last_ended() {
+    let mut book = Book::new().await;
+    for n in 1..=5 {
+        let (body, devolved_welsh_authority) = (text("A school"), None);
+        let capacity = if n == 3 {
+            Capacity::PrisonAuthority
+        } else {
+            Capacity::EducationalAuthority
+        };
+        let held_by = HeldBy::Ordinary;
+        let event = AuthorityRegistered {
+            body,
+            capacity,
+            devolved_welsh_authority,
+            held_by,
+        };
+        book.add::<Authority>(id(n), How::default(), event).await;
+    }
+    let (p, mut projector) = book.open().await;
+    let mut told = Vec::new();
+    projector.small(2, 100);
+    projector
+        .catch_up(|done, total| told.push((done, total)))
+        .await
+        .unwrap();
+    assert_eq!(told, [(0, 6), (2, 6), (4, 6), (6, 6), (6, 6)]);
+
+    let schools = Some(Capacity::EducationalAuthority);
+    let first = p.authorities(schools, None, 2).await.unwrap();
+    assert_eq!(
+        first.rows.iter().map(|r| r.id).collect::<Vec<_>>(),
+        [id(1), id(2)]
+    );
+    let second = p.authorities(schools, first.next, 2).await.unwrap();
+    assert_eq!(
+        second.rows.iter().map(|r| r.id).collect::<Vec<_>>(),
+        [id(4), id(5)]
+    );
+    assert_eq!(second.next, None);
+    // A page has at least one row, and never more than the most.
+    assert_eq!(p.authorities(None, None, 0).await.unwrap().rows.len(), 1);
+    assert_eq!(
+        p.authorities(None, None, u32::MAX)
+            .await
+            .unwrap()
+            .rows
+            .len(),
+        5
+    );
+}

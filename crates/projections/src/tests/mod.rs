@@ -1,0 +1,6 @@
+//! Tests on real files.
+
+mod file;
+mod follow;
+mod model;
+mod support;

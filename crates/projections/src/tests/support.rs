@@ -1,0 +1,224 @@
+//! A ledger in a folder of its own, and entries made by hand.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
+use dutyledger_domain::{Payload, StreamKind};
+use dutyledger_ledger::{Append, Clock, Ledger, Opening, Options, StreamAppend};
+use dutyledger_record::{
+    Basis, Draft, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, PastFact, Principal,
+    PrincipalKind, PublicText, RulePackRef, Standing, Stream, StreamId,
+};
+use serde_json::Value;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::Projections;
+use crate::Projector;
+
+pub(super) const LEDGER: u128 = 0xd0;
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> DateTime<Utc> {
+        Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap()
+    }
+}
+
+pub(super) fn day(n: u32) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2023, 2, 1).unwrap() + chrono::Days::new(n.into())
+}
+
+pub(super) fn id(n: u128) -> StreamId {
+    StreamId::new(Uuid::from_u128(n))
+}
+
+pub(super) fn text(text: &str) -> PublicText {
+    PublicText::new(text).unwrap()
+}
+
+/// How an entry stands.
+#[derive(Clone, Copy, Default)]
+pub(super) struct How {
+    pub(super) day: u32,
+    pub(super) partnership: Option<StreamId>,
+    pub(super) corrects: Option<EntryId>,
+    pub(super) assumed: bool,
+    pub(super) reported: bool,
+    pub(super) admitted: bool,
+}
+
+/// A ledger, and the versions of its streams.
+pub(super) struct Book {
+    pub(super) folder: TempDir,
+    pub(super) ledger: Ledger,
+    versions: HashMap<Stream, u64>,
+    entries: u128,
+}
+
+impl Book {
+    pub(super) async fn new() -> Self {
+        Self::numbered(LEDGER).await
+    }
+
+    pub(super) async fn numbered(number: u128) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = LedgerId::new(Uuid::from_u128(number));
+        let opened = LedgerEvent::from(LedgerOpened {
+            ledger_id: ledger,
+            mode: LedgerMode::Sandbox,
+            pack: "enacted-2022".into(),
+            revision: 1,
+            pack_sha256: "0".repeat(64),
+        });
+        let stream = Stream::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
+        let entry = envelope(stream, 1, 1, How::default(), opened.to_payload().unwrap());
+        let draft = Draft::new(ledger, opened.event(), &entry).unwrap();
+        let ledger = Ledger::open(
+            Options::at(folder.path().join("ledger.db")),
+            Arc::new(Noon),
+            |_| Ok(Opening { ledger, draft }),
+        )
+        .await
+        .unwrap();
+        Self {
+            folder,
+            ledger,
+            versions: HashMap::new(),
+            entries: 1,
+        }
+    }
+
+    pub(super) fn path(&self) -> PathBuf {
+        self.folder.path().join("projections.db")
+    }
+
+    pub(super) async fn open(&self) -> (Projections, Projector) {
+        Projections::open(&self.path(), &self.ledger).await.unwrap()
+    }
+
+    pub(super) async fn add<K: StreamKind>(
+        &mut self,
+        stream: StreamId,
+        how: How,
+        event: impl Into<K::Event>,
+    ) -> EntryId {
+        let event = event.into();
+        let payload = event.to_payload().unwrap();
+        self.append(Stream::new(K::TYPE, stream), how, event.event(), payload)
+            .await
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        stream: Stream,
+        how: How,
+        event: Event,
+        payload: Value,
+    ) -> EntryId {
+        let version = self.versions.entry(stream.clone()).or_default();
+        self.entries += 1;
+        let entry = envelope(stream.clone(), *version + 1, self.entries, how, payload);
+        let draft = Draft::new(self.ledger.id(), event, &entry).unwrap();
+        let part = StreamAppend {
+            stream,
+            expected_version: *version,
+            drafts: vec![draft],
+        };
+        *version += 1;
+        let append = Append {
+            streams: vec![part],
+            ..Append::default()
+        };
+        self.ledger.append(append).await.unwrap();
+        entry.entry_id
+    }
+}
+
+fn envelope(
+    stream: Stream,
+    version: u64,
+    entry: u128,
+    how: How,
+    payload: Value,
+) -> Envelope<Value> {
+    Envelope {
+        entry_id: EntryId::new(Uuid::from_u128(entry)),
+        stream,
+        version,
+        standing: Standing {
+            basis: if how.admitted {
+                Basis::PastFact
+            } else {
+                Basis::Decision
+            },
+            causation_id: None,
+            correlation_id: Uuid::from_u128(entry),
+            corrects: how.corrects,
+            occurred_on: OccurredOn {
+                assumed: how.assumed,
+                date: day(how.day),
+            },
+            on_behalf_of: vec![],
+            partnerships: how.partnership.into_iter().collect(),
+            past_fact: how.admitted.then(|| PastFact {
+                mark: Mark::Admitted,
+                unmet: vec!["R-10.2".into()],
+            }),
+            principal: Principal {
+                id: None,
+                key_id: None,
+                kind: PrincipalKind::Operator,
+            },
+            reported: how.reported,
+            rests_on: vec![],
+            rules: RulePackRef {
+                pack: "enacted-2022".into(),
+                revision: 1,
+            },
+            source: None,
+            warnings: vec![],
+        },
+        payload,
+    }
+}
+
+/// Every row of the file, as text.
+pub(super) async fn dump(projections: &Projections) -> Vec<String> {
+    let mut all = Vec::new();
+    for table in [
+        "SELECT json_array(one, ledger_id, position, hex(leaf_hash)) FROM checkpoint",
+        "SELECT json_array(stream_type, stream_id, partnership_id, capacity, version, position, \
+             name, state) FROM stream_row ORDER BY 1",
+        "SELECT json_array(partnership_id, authority_id, capacity, standing, since, until) \
+             FROM member ORDER BY 1",
+        "SELECT json_array(partnership_id, area_id) FROM partnership_area ORDER BY 1",
+        "SELECT json_array(area_id, authority_id, capacity, from_on, until) \
+             FROM area_authority ORDER BY 1",
+        "SELECT json_array(strategy_id, version, authority_id, partnership_id) \
+             FROM consulted ORDER BY 1",
+        "SELECT json_array(strategy_id, partnership_id, version, published_on) \
+             FROM published ORDER BY 1",
+        "SELECT json_array(strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
+             covers_until, fictional) FROM review ORDER BY 1",
+        "SELECT json_array(partnership_id, shown_from, shown_until, since, trigger_id, \
+             authority_id, duty, area_id, json) FROM trigger_row ORDER BY 1",
+        "SELECT json_array(strategy_id, entry_id, partnership_id, place, json) \
+             FROM mark ORDER BY 1",
+        "SELECT json_array(partnership_id, stream_type, stream_id) FROM depends ORDER BY 1",
+        "SELECT json_array(partnership_id, position, stream_type, stream_id, version, entry_id, \
+             event_type, occurred_on, occurred_on_assumed, recorded_at, basis, reported, \
+             principal_kind, principal_id, withdrawn_by) FROM timeline ORDER BY 1",
+    ] {
+        let rows = sqlx::query_scalar::<_, String>(table)
+            .fetch_all(&projections.pool)
+            .await;
+        all.extend(rows.unwrap());
+    }
+    all
+}

@@ -1,0 +1,20 @@
+//! What the tests across crates share: a real server process, spoken to over real HTTP.
+
+mod client;
+mod nation;
+mod server;
+
+pub use client::{Answer, Client};
+pub use nation::Town;
+pub use server::{Server, key, repository};
+
+/// Whether the full sizes are asked for: the one variable is `DUTYLEDGER_TEST_SIZE`.
+#[must_use]
+pub fn long() -> bool {
+    option_env_at_run("DUTYLEDGER_TEST_SIZE").as_deref() == Some("long")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the tests' one setting")]
+fn option_env_at_run(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
