@@ -12,8 +12,8 @@ use uuid::Uuid;
 use dutyledger_domain::streams::area::area_id;
 use dutyledger_domain::{Actor, Actors, Country, EventSchema, Payload, StreamKind};
 use dutyledger_record::{
-    Basis, Binding, DataKey, Draft, EntryId, Envelope, Event, KeyId, LedgerId, Mark, OccurredOn,
-    PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef, Sealed,
+    Basis, Binding, DataKey, Draft, EntryId, Envelope, Event, KeyId, LedgerId, ListDigest, Mark,
+    OccurredOn, PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef, Sealed,
     SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
 };
 
@@ -61,15 +61,17 @@ enum Variant {
     PastFact,
 }
 
-/// The samples of an event in a kind of stream: file names and leaf data.
-pub(crate) fn samples(schema: &EventSchema, kind: &str) -> Vec<(String, String)> {
+/// The samples of an event, which may stand in these kinds of stream: file names and leaf data.
+pub(crate) fn samples(schema: &EventSchema, kinds: &[&str]) -> Vec<(String, String)> {
     let name = dutyledger_application::schemas::kebab_case(schema.event_type);
     let stem = format!("{name}.v{}", schema.schema_version);
+    // An event of every kind of stream is shown in a strategy, and in a partnership.
+    let (kind, other) = if kinds.len() > 1 { ("strategy", "partnership") } else { (kinds[0], kinds[0]) };
     let mut made = vec![(format!("{stem}.json"), sample(schema, kind, &stem, Variant::Full))];
     let members = schema.schema["properties"].as_object();
     if members.is_some_and(|members| members.values().any(nullable)) {
         let file = format!("{stem}.minimal.json");
-        made.push((file, sample(schema, kind, &stem, Variant::Minimal)));
+        made.push((file, sample(schema, other, &stem, Variant::Minimal)));
     }
     if ["PartnershipFormed", "StrategyAdopted", "StrategyPublished"].contains(&schema.event_type) {
         let file = format!("{stem}.past-fact.json");
@@ -135,7 +137,15 @@ impl Maker<'_> {
             };
             (name.clone(), value)
         };
-        Value::Object(members.iter().map(value).collect())
+        let mut payload: Map<_, _> = members.iter().map(value).collect();
+        // What goes with the members that are null.
+        if self.variant == Variant::Minimal && self.event == "KeyIssued" {
+            payload.insert("principal_kind".to_owned(), json!("inspectorate"));
+        }
+        if self.variant == Variant::Minimal && self.event == "ListClosed" {
+            payload.insert("list".to_owned(), json!("areas"));
+        }
+        Value::Object(payload)
     }
 
     fn value(&self, name: &str, schema: &Value) -> Value {
@@ -232,7 +242,7 @@ impl Maker<'_> {
             on_behalf_of: if reported { subject.into_iter().collect() } else { Vec::new() },
             partnerships: self.partnerships(kind, payload),
             past_fact: past.then_some(PastFact { mark, unmet }),
-            principal: self.principal(actors, subject, past, reported),
+            principal: self.principal(kind, actors, subject, past, reported),
             reported,
             rests_on: self.rests_on(kind),
             rules: RulePackRef { pack: "enacted-2022".to_owned(), revision: 1 },
@@ -248,6 +258,7 @@ impl Maker<'_> {
 
     fn principal(
         &self,
+        stream: &str,
         actors: Actors,
         subject: Option<StreamId>,
         past: bool,
@@ -258,6 +269,7 @@ impl Maker<'_> {
         }
         let partnership = StreamId::new(id("partnership"));
         let (kind, id_) = match actors.own[0] {
+            _ if past && stream == "direction" => (PrincipalKind::Operator, None),
             _ if past || reported => (PrincipalKind::Coordinator, Some(partnership)),
             Actor::SpecifiedAuthority => {
                 (PrincipalKind::Authority, Some(StreamId::new(id("authority"))))
@@ -327,6 +339,7 @@ pub(crate) fn nullable(schema: &Value) -> bool {
 /// member, value.
 fn plausible() -> Vec<(&'static str, &'static str, Value)> {
     let part = "section 4, paragraph 2";
+    let ids = ["first", "second", "third"].map(|word| StreamId::new(id(word)));
     vec![
         ("LedgerOpened", "mode", json!("live")),
         ("LedgerOpened", "ledger_id", json!(id("ledger"))),
@@ -344,9 +357,15 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
         ("AreaCodeRecorded", "name", json!("Eastmere")),
         ("AreaSucceeded", "successor", json!(area_id(Country::England, "Eastmere and Westmere"))),
         ("AuthorityRecorded", "from", json!("2023-01-31")),
-        ("", "body", json!("Eastmere Council")),
+        ("", "body", json!("Glanfor Council")),
         ("", "devolved_welsh_authority", json!("Government of Wales Act 2006, s.157A")),
-        ("PartnershipAreaSet", "count", json!(2)),
+        ("", "digest", json!(ListDigest::of(&ids))),
+        ("ListClosed", "list", json!("authorities_touched")),
+        ("AuthorityConsulted", "capacity", json!("educational_authority")),
+        ("RelevantAuthorityListed", "capacity", json!("educational_authority")),
+        ("", "capacity", json!("local_authority")),
+        ("ExceptionClaimed", "duty", json!("15(4)")),
+        ("RevisionStarted", "version", json!(2)),
         ("", "name", json!("Eastmere Serious Violence Duty Partnership")),
         ("", "route_detail", json!("Eastmere Community Safety Partnership board")),
         ("", "detail", json!("Eastmere Community Safety Partnership board")),

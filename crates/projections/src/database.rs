@@ -18,6 +18,8 @@ pub(crate) const SCHEMA: i64 = 1;
 const APPLICATION_ID: i64 = 0x444C_7072;
 /// How long a statement waits for another that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite's code for a file that another connection holds.
+const BUSY: &str = "5";
 /// How many reads go on at once.
 const READERS: u32 = 4;
 
@@ -99,10 +101,18 @@ pub(crate) async fn settle(path: &Path) -> Result<(), OpenError> {
             },
             other => other,
         })?;
-    sqlx::query("PRAGMA journal_mode = DELETE")
+    let settled = sqlx::query("PRAGMA journal_mode = DELETE")
         .execute(&mut conn)
-        .await
-        .map_err(OpenError::database)?;
+        .await;
+    settled.map_err(
+        |error| match error.as_database_error().and_then(|e| e.code()) {
+            // Somebody else reads or writes it, or is about to close it.
+            Some(code) if code == BUSY => OpenError::InUse {
+                path: path.to_owned(),
+            },
+            _ => OpenError::database(error),
+        },
+    )?;
     conn.close().await.map_err(OpenError::database)
 }
 

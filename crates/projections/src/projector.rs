@@ -113,7 +113,8 @@ impl Projector {
         }
     }
 
-    /// Lets go of the file in good order. Dropping the projector is as safe.
+    /// Lets go of the file. Dropping the projector is as safe, but then the file is let go of a
+    /// little later, and a rebuild in this process may find it in use.
     pub async fn close(self) {
         // What is committed stays committed however the connection ends.
         let _ = self.conn.close().await;

@@ -165,6 +165,9 @@ impl Command {
 
     /// Whether it is the importer's own to give.
     pub(super) const fn is_coverage(&self) -> bool {
-        matches!(self, Self::Partnership(PartnershipCommand::StateCoverage(_)))
+        matches!(
+            self,
+            Self::Partnership(PartnershipCommand::StateCoverage(_))
+        )
     }
 }

@@ -19,7 +19,11 @@ pub struct Place {
 impl Place {
     /// A member of the document itself.
     pub(super) fn document(pointer: &str) -> Self {
-        Self { step: None, name: None, pointer: pointer.to_owned() }
+        Self {
+            step: None,
+            name: None,
+            pointer: pointer.to_owned(),
+        }
     }
 
     /// A member of a step, by its index.

@@ -1,9 +1,12 @@
 //! The shape of the file.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 
 use chrono::NaiveDate;
-use serde::Deserialize;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -28,6 +31,7 @@ struct Document<'a> {
     about: PublicText,
     fictional: bool,
     covers_until: NaiveDate,
+    #[serde(deserialize_with = "unique")]
     sources: BTreeMap<String, SourceOf>,
     #[serde(borrow)]
     steps: Vec<&'a RawValue>,
@@ -59,7 +63,10 @@ impl SourceOf {
     /// Whether its digest is one.
     pub(super) fn has_proper_digest(&self) -> bool {
         self.sha256.as_ref().is_none_or(|digits| {
-            digits.len() == 64 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+            digits.len() == 64
+                && digits
+                    .bytes()
+                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         })
     }
 }
@@ -88,7 +95,7 @@ pub(super) struct Step {
     pub(super) reasons: Vec<ReasonGiven>,
     pub(super) command: String,
     pub(super) particulars: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique")]
     pub(super) items: BTreeMap<String, String>,
 }
 
@@ -102,6 +109,36 @@ pub(super) struct History {
     pub(super) steps: Vec<Step>,
 }
 
+/// Reads members with names of the file's own, none of them given twice.
+fn unique<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    struct Unique<V>(PhantomData<V>);
+
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
+        type Value = BTreeMap<String, V>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+            let mut read = BTreeMap::new();
+            while let Some((name, value)) = members.next_entry::<String, V>()? {
+                if read.contains_key(&name) {
+                    return Err(A::Error::custom(format!("\"{name}\" is given twice")));
+                }
+                read.insert(name, value);
+            }
+            Ok(read)
+        }
+    }
+
+    deserializer.deserialize_map(Unique(PhantomData))
+}
+
 /// Reads a file's shape.
 pub(super) fn read(text: &str) -> Result<History, ImportError> {
     let refused = |pointer: &str, reason: String| ImportError::Refused {
@@ -110,7 +147,10 @@ pub(super) fn read(text: &str) -> Result<History, ImportError> {
     };
     if text.len() > BYTES_MAX {
         let found = text.len();
-        return Err(refused("", format!("it has {found} bytes; the most is {BYTES_MAX}.")));
+        return Err(refused(
+            "",
+            format!("it has {found} bytes; the most is {BYTES_MAX}."),
+        ));
     }
     let document: Document<'_> =
         serde_json::from_str(text).map_err(|e| refused("", e.to_string()))?;
@@ -122,7 +162,11 @@ pub(super) fn read(text: &str) -> Result<History, ImportError> {
         let reason = format!("it has {found} steps; a history has 1 to {STEPS_MAX}.");
         return Err(refused("/steps", reason));
     }
-    let steps = document.steps.iter().enumerate().map(|(at, raw)| read_step(at, raw));
+    let steps = document
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, raw)| read_step(at, raw));
     Ok(History {
         name: document.name,
         about: document.about,

@@ -15,13 +15,16 @@ pub(super) const ENTRY: &str = "entry";
 pub(super) fn proper(name: &str) -> bool {
     name.len() <= CHARACTERS_MAX
         && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && name
+            .bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }
 
 /// The name a text stands for: `$name`. A text that begins with `$$` is the text without its first
 /// character.
 pub(super) fn marked(text: &str) -> Option<&str> {
-    text.strip_prefix(MARK).filter(|rest| !rest.starts_with(MARK))
+    text.strip_prefix(MARK)
+        .filter(|rest| !rest.starts_with(MARK))
 }
 
 /// A name that stands for nothing, and where it was met.
@@ -41,7 +44,10 @@ pub(super) fn resolve(
         Value::String(text) => {
             if let Some(name) = marked(text) {
                 let Some(id) = id(name) else {
-                    return Err(Unknown { pointer: pointer.to_owned(), name: name.to_owned() });
+                    return Err(Unknown {
+                        pointer: pointer.to_owned(),
+                        name: name.to_owned(),
+                    });
                 };
                 *text = id.to_string();
             } else if text.starts_with(MARK) {

@@ -46,7 +46,11 @@ pub(super) enum By {
 /// What a name stands for.
 #[derive(Clone, Copy, Debug)]
 enum Named {
-    Stream { kind: Kind, capacity: Option<Capacity>, opened: NaiveDate },
+    Stream {
+        kind: Kind,
+        capacity: Option<Capacity>,
+        opened: NaiveDate,
+    },
     Item,
 }
 
@@ -57,7 +61,13 @@ pub(super) fn read(text: &str, today: NaiveDate) -> Result<Plan, ImportError> {
     let mut names = BTreeMap::new();
     let mut steps = Vec::with_capacity(history.steps.len());
     for (index, step) in history.steps.iter().enumerate() {
-        let check = Check { index, step, history: &history, names: &names, today };
+        let check = Check {
+            index,
+            step,
+            history: &history,
+            names: &names,
+            today,
+        };
         let (planned, given) = check.run()?;
         steps.push(planned);
         names.extend(given);
@@ -67,7 +77,10 @@ pub(super) fn read(text: &str, today: NaiveDate) -> Result<Plan, ImportError> {
 
 fn check_head(history: &History, today: NaiveDate) -> Result<(), ImportError> {
     let refused = |pointer: &str, reason: String| {
-        Err(ImportError::Refused { place: Place::document(pointer), reason })
+        Err(ImportError::Refused {
+            place: Place::document(pointer),
+            reason,
+        })
     };
     if !history.fictional && history.covers_until > today {
         let reason = format!("no source reaches beyond today, {today}.");
@@ -79,7 +92,10 @@ fn check_head(history: &History, today: NaiveDate) -> Result<(), ImportError> {
             return refused(&pointer, NAME_REASON.to_owned());
         }
         if source.date > today {
-            return refused(&format!("{pointer}/date"), format!("it is after today, {today}."));
+            return refused(
+                &format!("{pointer}/date"),
+                format!("it is after today, {today}."),
+            );
         }
         if !source.has_proper_digest() {
             let reason = "a SHA-256 has 64 lower-case hexadecimal digits.".to_owned();
@@ -131,7 +147,14 @@ impl Check<'_> {
         self.check_on_behalf_of()?;
         let opens = on_stream.is_none();
         let given = self.given_names(kind, &command, opens)?;
-        Ok((Planned { kind, on_stream, by }, given))
+        Ok((
+            Planned {
+                kind,
+                on_stream,
+                by,
+            },
+            given,
+        ))
     }
 
     /// The stream's kind, its name where it is already open, and the date it was opened.
@@ -139,7 +162,10 @@ impl Check<'_> {
         let text = self.step.stream.as_str();
         let Some(name) = names::marked(text) else {
             let kind = Kind::of(text).ok_or_else(|| {
-                self.refused("/stream", format!("no history opens a stream of kind \"{text}\"."))
+                self.refused(
+                    "/stream",
+                    format!("no history opens a stream of kind \"{text}\"."),
+                )
             })?;
             return Ok((kind, None, None));
         };
@@ -186,14 +212,17 @@ impl Check<'_> {
             self.refused("/particulars", format!("{}.", format::without_position(&e)))
         })?;
         if command.is_coverage() {
-            let reason = "the importer records how far a history's sources reach, from covers_until.";
+            let reason =
+                "the importer records how far a history's sources reach, from covers_until.";
             return Err(self.refused("/command", reason));
         }
         Ok(command)
     }
 
     fn by(&self) -> Result<By, ImportError> {
-        let Some(text) = self.step.by.as_deref() else { return Ok(By::Operator) };
+        let Some(text) = self.step.by.as_deref() else {
+            return Ok(By::Operator);
+        };
         let Some(name) = names::marked(text) else {
             return match text {
                 "secretary_of_state" => Ok(By::Alone(PrincipalKind::SecretaryOfState)),
@@ -208,13 +237,18 @@ impl Check<'_> {
         };
         let kind = match self.names.get(name) {
             None => return Err(self.refused("/by", unknown(name))),
-            Some(Named::Stream { capacity: Some(capacity), .. })
-                if capacity.class() == Class::LocalPolicingBody =>
-            {
-                PrincipalKind::LocalPolicingBody
-            }
-            Some(Named::Stream { kind: Kind::Authority, .. }) => PrincipalKind::Authority,
-            Some(Named::Stream { kind: Kind::Partnership, .. }) => PrincipalKind::Coordinator,
+            Some(Named::Stream {
+                capacity: Some(capacity),
+                ..
+            }) if capacity.class() == Class::LocalPolicingBody => PrincipalKind::LocalPolicingBody,
+            Some(Named::Stream {
+                kind: Kind::Authority,
+                ..
+            }) => PrincipalKind::Authority,
+            Some(Named::Stream {
+                kind: Kind::Partnership,
+                ..
+            }) => PrincipalKind::Coordinator,
             Some(_) => {
                 let reason = format!("${name} is neither an authority nor a partnership.");
                 return Err(self.refused("/by", reason));
@@ -271,7 +305,13 @@ impl Check<'_> {
     fn check_on_behalf_of(&self) -> Result<(), ImportError> {
         for (at, text) in self.step.on_behalf_of.iter().enumerate() {
             let named = names::marked(text).and_then(|name| self.names.get(name));
-            if !matches!(named, Some(Named::Stream { kind: Kind::Authority, .. })) {
+            if !matches!(
+                named,
+                Some(Named::Stream {
+                    kind: Kind::Authority,
+                    ..
+                })
+            ) {
                 let reason = "this is the name of an authority an earlier step registers.";
                 return Err(self.refused(&format!("/on_behalf_of/{at}"), reason));
             }
@@ -293,7 +333,14 @@ impl Check<'_> {
             // On a stream already open, the name only helps to find the step.
             if opens {
                 let capacity = command.capacity();
-                given.push((name.clone(), Named::Stream { kind, capacity, opened: step.on }));
+                given.push((
+                    name.clone(),
+                    Named::Stream {
+                        kind,
+                        capacity,
+                        opened: step.on,
+                    },
+                ));
             }
         }
         for (name, item) in &step.items {
@@ -337,7 +384,11 @@ impl Plan {
 
     /// Refuses decisions of others where nobody may be spoken for.
     pub(super) fn check_live(&self) -> Result<(), ImportError> {
-        match self.steps.iter().position(|planned| planned.by != By::Operator) {
+        match self
+            .steps
+            .iter()
+            .position(|planned| planned.by != By::Operator)
+        {
             None => Ok(()),
             Some(index) => {
                 let name = self.history.steps[index].name.as_deref();

@@ -138,7 +138,9 @@ impl Run<'_> {
                 id: stream,
             });
             if planned.kind == Kind::Partnership {
-                self.state_coverage(index, step, stream).await.map_err(&stopped)?;
+                self.state_coverage(index, step, stream)
+                    .await
+                    .map_err(&stopped)?;
             }
         }
         Ok(())
@@ -163,7 +165,11 @@ impl Run<'_> {
     }
 
     fn id(&self, name: &str) -> Result<StreamId, CommandError> {
-        self.ids.get(name).copied().map(StreamId::new).ok_or_else(|| nameless(name))
+        self.ids
+            .get(name)
+            .copied()
+            .map(StreamId::new)
+            .ok_or_else(|| nameless(name))
     }
 
     fn about(
@@ -175,17 +181,34 @@ impl Run<'_> {
     ) -> Result<Request<()>, CommandError> {
         let principal = match &planned.by {
             By::Operator => self.operator,
-            By::Alone(kind) => Principal { id: None, key_id: None, kind: *kind },
-            By::Bound(kind, name) => {
-                Principal { id: Some(self.id(name)?), key_id: None, kind: *kind }
-            }
+            By::Alone(kind) => Principal {
+                id: None,
+                key_id: None,
+                kind: *kind,
+            },
+            By::Bound(kind, name) => Principal {
+                id: Some(self.id(name)?),
+                key_id: None,
+                kind: *kind,
+            },
         };
-        let on_behalf_of = step.on_behalf_of.iter().filter_map(|text| names::marked(text));
+        let on_behalf_of = step
+            .on_behalf_of
+            .iter()
+            .filter_map(|text| names::marked(text));
         Ok(Request {
             acting: step.acting,
-            occurred_on: Some(OccurredOn { assumed: step.assumed, date: step.on }),
-            on_behalf_of: on_behalf_of.map(|name| self.id(name)).collect::<Result<_, _>>()?,
-            source: self.plan.source(step).map(|source| source.given(step.establishes)),
+            occurred_on: Some(OccurredOn {
+                assumed: step.assumed,
+                date: step.on,
+            }),
+            on_behalf_of: on_behalf_of
+                .map(|name| self.id(name))
+                .collect::<Result<_, _>>()?,
+            source: self
+                .plan
+                .source(step)
+                .map(|source| source.given(step.establishes)),
             reasons: step.reasons.clone(),
             correlation_id: Some(self.correlation_id),
             idempotency: Some(self.under(index, "")),
@@ -197,7 +220,11 @@ impl Run<'_> {
     /// same key is the same command.
     fn under(&self, index: usize, part: &str) -> Under {
         let key = format!("import:{}:{}{part}", self.report.sha256, index + 1);
-        let digest = Sha256::new().chain_update(self.file).chain_update(&key).finalize().into();
+        let digest = Sha256::new()
+            .chain_update(self.file)
+            .chain_update(&key)
+            .finalize()
+            .into();
         Under { key, digest }
     }
 
@@ -217,7 +244,8 @@ impl Run<'_> {
                 let mut members = answer.entries.iter().filter_map(|e| e.payload.get(item));
                 members.find_map(|id| Uuid::try_parse(id.as_str()?).ok())
             };
-            self.ids.insert(name.clone(), id.ok_or_else(|| nameless(name))?);
+            self.ids
+                .insert(name.clone(), id.ok_or_else(|| nameless(name))?);
         }
         Ok(())
     }
@@ -231,10 +259,15 @@ impl Run<'_> {
         partnership: StreamId,
     ) -> Result<(), CommandError> {
         let head = &self.plan.history;
-        let coverage =
-            StateCoverage { covers_until: head.covers_until, fictional: head.fictional };
+        let coverage = StateCoverage {
+            covers_until: head.covers_until,
+            fictional: head.fictional,
+        };
         let about = Request {
-            occurred_on: Some(OccurredOn { assumed: step.assumed, date: step.on }),
+            occurred_on: Some(OccurredOn {
+                assumed: step.assumed,
+                date: step.on,
+            }),
             correlation_id: Some(self.correlation_id),
             idempotency: Some(self.under(index, ":coverage")),
             ..Request::plain(self.operator, Target::Stream(partnership), ())
@@ -294,7 +327,9 @@ impl Run<'_> {
             let reason = format!("the ledger holds this area from {since} on, which is later.");
             return Err(Met::Differs("/on", reason));
         }
-        Ok(Some("The area is already registered with the same particulars."))
+        Ok(Some(
+            "The area is already registered with the same particulars.",
+        ))
     }
 
     fn recorded(
@@ -322,9 +357,10 @@ impl Met {
     fn at(self, place: impl Fn(&str) -> Place) -> ImportError {
         match self {
             Self::Ledger(error) => ImportError::Ledger(error),
-            Self::Differs(pointer, reason) => {
-                ImportError::Differs { place: place(pointer), reason }
-            }
+            Self::Differs(pointer, reason) => ImportError::Differs {
+                place: place(pointer),
+                reason,
+            },
         }
     }
 }
@@ -343,12 +379,17 @@ fn nameless(name: &str) -> CommandError {
 /// The member of a step an error is about.
 fn member(error: &CommandError) -> &str {
     match error {
-        CommandError::Refused { refusal: Refusal { pointer: Some(pointer), .. }, .. } => {
-            match pointer.as_str() {
-                "/occurred_on" => "/on",
-                pointer => pointer,
-            }
-        }
+        CommandError::Refused {
+            refusal:
+                Refusal {
+                    pointer: Some(pointer),
+                    ..
+                },
+            ..
+        } => match pointer.as_str() {
+            "/occurred_on" => "/on",
+            pointer => pointer,
+        },
         _ => "",
     }
 }

@@ -4,8 +4,9 @@ use dutyledger_domain::streams::partnership::{
     FormPartnership, LeavePartnership, MemberRecognised, PartnershipEvent as E,
     PartnershipPositionRecorded, RecogniseMember,
 };
-use dutyledger_domain::streams::{Authority, Partnership};
-use dutyledger_domain::{HeldBy, Matter, MemberStanding, Position, RefusalCode};
+use dutyledger_domain::streams::Partnership;
+use dutyledger_domain::streams::strategy::{AdoptVersion, StrategyEvent};
+use dutyledger_domain::{Matter, MemberStanding, Position, RefusalCode};
 use dutyledger_record::Principal;
 
 use crate::given::*;
@@ -109,9 +110,18 @@ fn another_body_is_invited_and_does_not_ask_itself_in() {
 }
 
 #[test]
-fn an_office_is_an_office_whoever_holds_it() {
-    let held: Past<Authority> = COUNCIL.held_by(HeldBy::Ordinary);
-    let when = given(partnership_for(&[town_id()], &[POLICE]), setting().with(&held))
-        .when(POLICE.key(), RecogniseMember { authority: COUNCIL.id() });
-    assert_eq!(recognised_as(&when), MemberStanding::Specified);
+fn a_11_6_an_authority_that_is_gone_does_not_hold_up_the_others_for_ever() {
+    // No successor, no longer recorded for the area: whether it leaves or simply stops counting,
+    // the others can decide without it.
+    let setting = setting().with(&town().losing(FIRE, "2024-01-31"));
+    let leaving = given(partnership(), setting.clone())
+        .when(FIRE.key(), LeavePartnership { authority: FIRE.id() });
+    let setting = match leaving.run() {
+        Ok(_) => setting.with(&leaving.done()),
+        Err(_) => setting,
+    };
+    let of_the_others = strategy().without(|e| {
+        matches!(e, StrategyEvent::StrategyPositionRecorded(e) if e.authority == FIRE.id())
+    });
+    given(of_the_others, setting).when(POLICE.key(), AdoptVersion { version: 1 }).met();
 }

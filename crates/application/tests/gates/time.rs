@@ -56,6 +56,7 @@ fn an_entry_carries_its_date_its_version_and_what_it_rested_on() {
     assert_eq!(entry.version, version);
     assert_eq!(entry.standing.occurred_on.date, day("2024-02-10"));
     assert_eq!(entry.standing.partnerships, [partnership_id()]);
+    assert_eq!(entry.standing.rules, dutyledger_domain::rules::enacted_ref());
     let rested = |stream_type: &str, id, version| {
         let found = |s: &dutyledger_record::RestsOn| {
             s.stream_type.as_str() == stream_type && s.id == id && s.version == version
@@ -135,11 +136,4 @@ fn what_may_be_corrected_and_what_not() {
         let refusal = correcting(past, entry_id).refused(RefusalCode::Invalid, &[]);
         assert_eq!(refusal.pointer.as_deref(), Some("/particulars/entry_id"));
     }
-}
-
-#[test]
-fn what_a_revision_of_the_law_once_allowed_stays_as_it_was_decided() {
-    // The rule pack a decision was made under stands in its entry.
-    let entry = adopting(strategy()).accepted().remove(0);
-    assert_eq!(entry.standing.rules, dutyledger_domain::rules::enacted_ref());
 }

@@ -33,6 +33,7 @@ async fn closed(book: &Book) {
     let (p, mut projector) = book.open().await;
     projector.catch_up(|_, _| ()).await.unwrap();
     p.close().await;
+    projector.close().await;
 }
 
 async fn refused(book: &Book) -> OpenError {
@@ -167,13 +168,14 @@ async fn a_rebuild_that_was_killed_is_begun_again() {
     book.add::<Area>(id(1), How::default(), registered("A"))
         .await;
     closed(&book).await;
-    // Killed while it built: a torn file and its log are left beside.
+    // What is left beside by one that was killed while it built: a torn file and its log.
     let fresh = crate::lock::beside(&book.path(), ".rebuild");
-    fs::write(&fresh, b"torn").unwrap();
-    fs::write(crate::lock::beside(&fresh, "-wal"), b"torn").unwrap();
-    let (p, _) = book.open().await;
+    let (p, projector) = book.open().await;
     let rows = dump(&p).await;
     p.close().await;
+    projector.close().await;
+    fs::write(&fresh, b"torn").unwrap();
+    fs::write(crate::lock::beside(&fresh, "-wal"), b"torn").unwrap();
 
     let mut told = Vec::new();
     let position = rebuild(&book.path(), &book.ledger, |done, total| {
@@ -188,9 +190,10 @@ async fn a_rebuild_that_was_killed_is_begun_again() {
         "{told:?}"
     );
     assert!(!fresh.exists());
-    let (p, _) = book.open().await;
+    let (p, projector) = book.open().await;
     assert_eq!(dump(&p).await, rows);
     p.close().await;
+    projector.close().await;
 
     // Killed before it renamed: the next opener clears it away.
     fs::write(&fresh, b"torn").unwrap();

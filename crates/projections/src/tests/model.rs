@@ -699,7 +699,7 @@ proptest! {
 
             let rows = dump(&p).await;
             p.close().await;
-            drop(projector);
+            projector.close().await;
             rebuild(&writer.book.path(), &writer.book.ledger, |_, _| ()).await.unwrap();
             let (p, _projector) = writer.book.open().await;
             assert_eq!(dump(&p).await, rows);
