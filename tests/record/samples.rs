@@ -13,8 +13,8 @@ use dutyledger_domain::streams::area::area_id;
 use dutyledger_domain::{Actor, Actors, Country, EventSchema, Payload, StreamKind};
 use dutyledger_record::{
     Basis, Binding, DataKey, Draft, EntryId, Envelope, Event, KeyId, LedgerId, ListDigest, Mark,
-    OccurredOn, PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef, Sealed,
-    SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
+    OccurredOn, PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef,
+    Sealed, SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
 };
 
 /// Runs an expression with `K` standing for the kind of stream of a name.
@@ -66,8 +66,15 @@ pub(crate) fn samples(schema: &EventSchema, kinds: &[&str]) -> Vec<(String, Stri
     let name = dutyledger_application::schemas::kebab_case(schema.event_type);
     let stem = format!("{name}.v{}", schema.schema_version);
     // An event of every kind of stream is shown in a strategy, and in a partnership.
-    let (kind, other) = if kinds.len() > 1 { ("strategy", "partnership") } else { (kinds[0], kinds[0]) };
-    let mut made = vec![(format!("{stem}.json"), sample(schema, kind, &stem, Variant::Full))];
+    let (kind, other) = if kinds.len() > 1 {
+        ("strategy", "partnership")
+    } else {
+        (kinds[0], kinds[0])
+    };
+    let mut made = vec![(
+        format!("{stem}.json"),
+        sample(schema, kind, &stem, Variant::Full),
+    )];
     let members = schema.schema["properties"].as_object();
     if members.is_some_and(|members| members.values().any(nullable)) {
         let file = format!("{stem}.minimal.json");
@@ -88,14 +95,19 @@ fn sample(schema: &EventSchema, kind: &str, stem: &str, variant: Variant) -> Str
         Variant::PastFact => "past fact",
     };
     let entry_id = EntryId::new(id(&format!("entry {stem} {suffix}")));
-    let maker = Maker { root: &schema.schema, event: schema.event_type, ledger, entry_id, variant };
+    let maker = Maker {
+        root: &schema.schema,
+        event: schema.event_type,
+        ledger,
+        entry_id,
+        variant,
+    };
     let payload = maker.payload();
     let event = Event {
         schema_version: schema.schema_version,
         event_type: schema.event_type.to_owned(),
     };
-    let (actors, subject) =
-        with_kind!(kind, K => recordable_by::<K>(&event, payload.clone()));
+    let (actors, subject) = with_kind!(kind, K => recordable_by::<K>(&event, payload.clone()));
     let opening = OPENINGS.contains(&schema.event_type);
     let entry = Envelope {
         entry_id,
@@ -106,7 +118,11 @@ fn sample(schema: &EventSchema, kind: &str, stem: &str, variant: Variant) -> Str
     };
     let draft = Draft::new(ledger, event, &entry).expect("a sample keeps to the format");
     let place = u64::from_str_radix(&digest(&format!("place {stem} {suffix}"))[..4], 16);
-    let position = if schema.event_type == "LedgerOpened" { 1 } else { 2 + place.unwrap() };
+    let position = if schema.event_type == "LedgerOpened" {
+        1
+    } else {
+        2 + place.unwrap()
+    };
     let recorded_at = Utc.with_ymd_and_hms(2024, 1, 31, 10, 15, 30).unwrap()
         + chrono::Duration::microseconds(123_400);
     draft.leaf_data(position, recorded_at)
@@ -162,7 +178,11 @@ impl Maker<'_> {
             if path.ends_with("/SealedBox") {
                 return self.sealed(&format!("/payload/{name}"), "A reason kept sealed.");
             }
-            assert!(!path.ends_with("/PublicText"), "give {}.{name} a text", self.event);
+            assert!(
+                !path.ends_with("/PublicText"),
+                "give {}.{name} a text",
+                self.event
+            );
             let target = self.root.pointer(&path[1..]).expect("a definition");
             return self.value(name, target);
         }
@@ -179,7 +199,10 @@ impl Maker<'_> {
             Some("array") => json!([self.value(name, &schema["items"])]),
             Some("object") => {
                 let members = schema["properties"].as_object().expect("members");
-                members.iter().map(|(n, s)| (n.clone(), self.value(n, s))).collect()
+                members
+                    .iter()
+                    .map(|(n, s)| (n.clone(), self.value(n, s)))
+                    .collect()
             }
             Some("string") => match schema["format"].as_str() {
                 Some("uuid") => json!(member_id(name)),
@@ -199,8 +222,11 @@ impl Maker<'_> {
         let seed = digest(&format!("nonce {} {member}", self.entry_id));
         let mut nonce = [0; 24];
         nonce.copy_from_slice(&bytes(&seed)[..24]);
-        let binding =
-            Binding { ledger: self.ledger, entry: self.entry_id, member: member.to_owned() };
+        let binding = Binding {
+            ledger: self.ledger,
+            entry: self.entry_id,
+            member: member.to_owned(),
+        };
         let key_id = KeyId::new(id(&format!("key {}", self.entry_id)));
         let text = PlainText::new(text).unwrap();
         SealedBox::seal(&text, key_id, &SAMPLE_KEY, nonce, &binding)
@@ -213,9 +239,7 @@ impl Maker<'_> {
         subject: Option<StreamId>,
         payload: &Value,
     ) -> Standing {
-        let past = kind != "ledger"
-            && actors.past_fact
-            && self.variant != Variant::Full;
+        let past = kind != "ledger" && actors.past_fact && self.variant != Variant::Full;
         let reported =
             !past && kind != "ledger" && actors.reportable && actors.own[0] == Actor::Subject;
         let basis = match kind {
@@ -228,7 +252,11 @@ impl Maker<'_> {
             ("StrategyAdopted", Variant::PastFact) => vec!["L-3".to_owned(), "R-10.6".to_owned()],
             _ => Vec::new(),
         };
-        let mark = if self.event == "StrategyAdopted" { Mark::Admitted } else { Mark::NotEvidenced };
+        let mark = if self.event == "StrategyAdopted" {
+            Mark::Admitted
+        } else {
+            Mark::NotEvidenced
+        };
         let correction = self.event == "EntryCorrected";
         Standing {
             basis,
@@ -239,13 +267,20 @@ impl Maker<'_> {
                 assumed: self.variant == Variant::PastFact,
                 date: NaiveDate::from_ymd_opt(2024, 1, if past { 9 } else { 31 }).unwrap(),
             },
-            on_behalf_of: if reported { subject.into_iter().collect() } else { Vec::new() },
+            on_behalf_of: if reported {
+                subject.into_iter().collect()
+            } else {
+                Vec::new()
+            },
             partnerships: self.partnerships(kind, payload),
             past_fact: past.then_some(PastFact { mark, unmet }),
             principal: self.principal(kind, actors, subject, past, reported),
             reported,
             rests_on: self.rests_on(kind),
-            rules: RulePackRef { pack: "enacted-2022".to_owned(), revision: 1 },
+            rules: RulePackRef {
+                pack: "enacted-2022".to_owned(),
+                revision: 1,
+            },
             source: (past || reported).then(|| Source {
                 date: NaiveDate::from_ymd_opt(2024, 1, 10).unwrap(),
                 reference: text("https://eastmere.example/minutes/2024-01-09"),
@@ -271,22 +306,28 @@ impl Maker<'_> {
         let (kind, id_) = match actors.own[0] {
             _ if past && stream == "direction" => (PrincipalKind::Operator, None),
             _ if past || reported => (PrincipalKind::Coordinator, Some(partnership)),
-            Actor::SpecifiedAuthority => {
-                (PrincipalKind::Authority, Some(StreamId::new(id("authority"))))
-            }
+            Actor::SpecifiedAuthority => (
+                PrincipalKind::Authority,
+                Some(StreamId::new(id("authority"))),
+            ),
             Actor::Subject => (
                 PrincipalKind::Authority,
                 Some(subject.unwrap_or_else(|| StreamId::new(id("authority")))),
             ),
-            Actor::LocalPolicingBody => {
-                (PrincipalKind::LocalPolicingBody, Some(StreamId::new(id("policing body"))))
-            }
+            Actor::LocalPolicingBody => (
+                PrincipalKind::LocalPolicingBody,
+                Some(StreamId::new(id("policing body"))),
+            ),
             Actor::Inspectorate => (PrincipalKind::Inspectorate, None),
             Actor::SecretaryOfState => (PrincipalKind::SecretaryOfState, None),
             Actor::WelshMinisters => (PrincipalKind::WelshMinisters, None),
             Actor::Operator => (PrincipalKind::Operator, None),
         };
-        Principal { id: id_, key_id: Some(KeyId::new(id("api key"))), kind }
+        Principal {
+            id: id_,
+            key_id: Some(KeyId::new(id("api key"))),
+            kind,
+        }
     }
 
     fn partnerships(&self, kind: &str, payload: &Value) -> Vec<StreamId> {
@@ -323,14 +364,19 @@ impl Maker<'_> {
             )),
             rule: rule.to_owned(),
         };
-        ["R-31.1", "R-45.1"].into_iter().enumerate().map(warning).collect()
+        ["R-31.1", "R-45.1"]
+            .into_iter()
+            .enumerate()
+            .map(warning)
+            .collect()
     }
 }
 
 /// Whether a member may be null.
 pub(crate) fn nullable(schema: &Value) -> bool {
     let one_is_null = |of: &Value| {
-        of.as_array().is_some_and(|all| all.iter().any(|s| s == "null" || s["type"] == "null"))
+        of.as_array()
+            .is_some_and(|all| all.iter().any(|s| s == "null" || s["type"] == "null"))
     };
     one_is_null(&schema["type"]) || one_is_null(&schema["anyOf"])
 }
@@ -347,7 +393,11 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
         ("LedgerOpened", "revision", json!(1)),
         ("RulePackAdopted", "revision", json!(2)),
         ("", "expires_at", json!("2025-01-30T23:59:59.000000Z")),
-        ("", "label", json!("Community safety team, Eastmere Council")),
+        (
+            "",
+            "label",
+            json!("Community safety team, Eastmere Council"),
+        ),
         ("", "principal_id", json!(id("authority"))),
         ("AreaCodeRecorded", "code", json!("E06000999")),
         ("AreaCodeRecorded", "from", json!("2019-04-01")),
@@ -355,66 +405,180 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
         ("AreaRegistered", "name", json!("Eastmere")),
         ("AreaAmended", "name", json!("Eastmere and Westmere")),
         ("AreaCodeRecorded", "name", json!("Eastmere")),
-        ("AreaSucceeded", "successor", json!(area_id(Country::England, "Eastmere and Westmere"))),
+        (
+            "AreaSucceeded",
+            "successor",
+            json!(area_id(Country::England, "Eastmere and Westmere")),
+        ),
         ("AuthorityRecorded", "from", json!("2023-01-31")),
         ("", "body", json!("Glanfor Council")),
-        ("", "devolved_welsh_authority", json!("Government of Wales Act 2006, s.157A")),
+        (
+            "",
+            "devolved_welsh_authority",
+            json!("Government of Wales Act 2006, s.157A"),
+        ),
         ("", "digest", json!(ListDigest::of(&ids))),
         ("ListClosed", "list", json!("authorities_touched")),
-        ("AuthorityConsulted", "capacity", json!("educational_authority")),
-        ("RelevantAuthorityListed", "capacity", json!("educational_authority")),
+        (
+            "AuthorityConsulted",
+            "capacity",
+            json!("educational_authority"),
+        ),
+        (
+            "RelevantAuthorityListed",
+            "capacity",
+            json!("educational_authority"),
+        ),
         ("", "capacity", json!("local_authority")),
         ("ExceptionClaimed", "duty", json!("15(4)")),
         ("RevisionStarted", "version", json!(2)),
-        ("", "name", json!("Eastmere Serious Violence Duty Partnership")),
-        ("", "route_detail", json!("Eastmere Community Safety Partnership board")),
-        ("", "detail", json!("Eastmere Community Safety Partnership board")),
-        ("", "on_matter", json!({"matter": "lead", "authority": id("authority")})),
-        ("RepresentativeNamed", "post", json!({
-            "body": "Eastmere Council",
-            "capacity": "educational_authority",
-            "title": "Head of Inclusion",
-        })),
-        ("DecisionRuleRecorded", "decide_by", json!({"rule": "at_least", "count": 5})),
+        (
+            "",
+            "name",
+            json!("Eastmere Serious Violence Duty Partnership"),
+        ),
+        (
+            "",
+            "route_detail",
+            json!("Eastmere Community Safety Partnership board"),
+        ),
+        (
+            "",
+            "detail",
+            json!("Eastmere Community Safety Partnership board"),
+        ),
+        (
+            "",
+            "on_matter",
+            json!({"matter": "lead", "authority": id("authority")}),
+        ),
+        (
+            "RepresentativeNamed",
+            "post",
+            json!({
+                "body": "Eastmere Council",
+                "capacity": "educational_authority",
+                "title": "Head of Inclusion",
+            }),
+        ),
+        (
+            "DecisionRuleRecorded",
+            "decide_by",
+            json!({"rule": "at_least", "count": 5}),
+        ),
         ("CoverageStated", "covers_until", json!("2024-01-10")),
-        ("PartnershipDissolved", "note", json!("The partnership of the two areas takes its place.")),
-        ("NeedsAssessmentOpened", "title", json!("Strategic needs assessment 2023")),
-        ("NeedsAssessmentAmended", "title", json!("Strategic needs assessment 2023 to 2024")),
-        ("", "finding", json!("Most robberies take place between 15:00 and 18:00 — near stations.")),
-        ("", "gap", json!("Hospital data on injuries are missing for the second half of 2023.")),
-        ("StrategyDrafted", "title", json!("Serious violence strategy 2024 to 2027")),
-        ("StrategyAmended", "title", json!("Serious violence prevention strategy 2024 to 2027")),
-        ("", "bases", json!({
-            "crime_and_disorder_act_section_6": false,
-            "section_8": true,
-            "section_9": false,
-        })),
-        ("ActionProposed", "title", json!("Youth workers in two hospitals")),
+        (
+            "PartnershipDissolved",
+            "note",
+            json!("The partnership of the two areas takes its place."),
+        ),
+        (
+            "NeedsAssessmentOpened",
+            "title",
+            json!("Strategic needs assessment 2023"),
+        ),
+        (
+            "NeedsAssessmentAmended",
+            "title",
+            json!("Strategic needs assessment 2023 to 2024"),
+        ),
+        (
+            "",
+            "finding",
+            json!("Most robberies take place between 15:00 and 18:00 — near stations."),
+        ),
+        (
+            "",
+            "gap",
+            json!("Hospital data on injuries are missing for the second half of 2023."),
+        ),
+        (
+            "StrategyDrafted",
+            "title",
+            json!("Serious violence strategy 2024 to 2027"),
+        ),
+        (
+            "StrategyAmended",
+            "title",
+            json!("Serious violence prevention strategy 2024 to 2027"),
+        ),
+        (
+            "",
+            "bases",
+            json!({
+                "crime_and_disorder_act_section_6": false,
+                "section_8": true,
+                "section_9": false,
+            }),
+        ),
+        (
+            "ActionProposed",
+            "title",
+            json!("Youth workers in two hospitals"),
+        ),
         ("", "version", json!(1)),
         ("", "strategy_version", json!(1)),
         ("RevisionStarted", "from_version", json!(1)),
         ("ViolenceKindIdentified", "category", json!("knife_crime")),
-        ("ViolenceKindIdentified", "description", json!("Knife crime among people aged 14 to 24.")),
-        ("ViolenceCauseIdentified", "description", json!("Exclusion from school.")),
-        ("ActionProposed", "description", json!(
-            "Youth workers meet young people in the emergency departments of two hospitals."
-        )),
-        ("", "why", json!("The assessment found too few cases to tell causes from chance.")),
+        (
+            "ViolenceKindIdentified",
+            "description",
+            json!("Knife crime among people aged 14 to 24."),
+        ),
+        (
+            "ViolenceCauseIdentified",
+            "description",
+            json!("Exclusion from school."),
+        ),
+        (
+            "ActionProposed",
+            "description",
+            json!("Youth workers meet young people in the emergency departments of two hospitals."),
+        ),
+        (
+            "",
+            "why",
+            json!("The assessment found too few cases to tell causes from chance."),
+        ),
         ("", "responses_by", json!("2024-03-15")),
-        ("ExceptionClaimed", "enactment", json!("Education Act 2002, s.175")),
-        ("ActionProgressed", "note", json!("The first youth workers have started.")),
+        (
+            "ExceptionClaimed",
+            "enactment",
+            json!("Education Act 2002, s.175"),
+        ),
+        (
+            "ActionProgressed",
+            "note",
+            json!("The first youth workers have started."),
+        ),
         ("", "part", json!(part)),
         ("StrategyAdopted", "abstained", json!(0)),
         ("StrategyAdopted", "agreed", json!(5)),
         ("StrategyAdopted", "decide_by", json!({"rule": "majority"})),
         ("StrategyAdopted", "objected", json!(1)),
         ("StrategyAdopted", "silent", json!(1)),
-        ("", "locator", json!("https://eastmere.example/serious-violence-strategy")),
+        (
+            "",
+            "locator",
+            json!("https://eastmere.example/serious-violence-strategy"),
+        ),
         ("DirectionIssued", "comply_by", json!("2024-06-30")),
         ("DirectionVaried", "comply_by", json!("2024-09-30")),
-        ("", "requires", json!("To publish the strategy adopted on 31 January 2024.")),
-        ("DirectionWithdrawn", "note", json!("The strategy was published on 1 May 2024.")),
-        ("", "reference", json!("High Court, Administrative Court, AC-2024-LON-000000")),
+        (
+            "",
+            "requires",
+            json!("To publish the strategy adopted on 31 January 2024."),
+        ),
+        (
+            "DirectionWithdrawn",
+            "note",
+            json!("The strategy was published on 1 May 2024."),
+        ),
+        (
+            "",
+            "reference",
+            json!("High Court, Administrative Court, AC-2024-LON-000000"),
+        ),
     ]
 }
 
@@ -456,7 +620,9 @@ fn text(words: &str) -> PublicText {
 /// The lines of a list in the form of `sha256sum`: file name to digest.
 pub(crate) fn listed(text: &str) -> BTreeMap<String, String> {
     let line = |line: &str| {
-        let (digest, name) = line.split_once("  ").expect("a digest, two spaces and a name");
+        let (digest, name) = line
+            .split_once("  ")
+            .expect("a digest, two spaces and a name");
         (name.to_owned(), digest.to_owned())
     };
     text.lines().map(line).collect()

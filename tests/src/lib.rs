@@ -6,7 +6,7 @@ mod server;
 
 pub use client::{Answer, Client};
 pub use nation::Town;
-pub use server::{Server, key, repository};
+pub use server::{Server, key, program, repository};
 
 /// Whether the full sizes are asked for: the one variable is `DUTYLEDGER_TEST_SIZE`.
 #[must_use]

@@ -30,7 +30,7 @@ pub struct Town {
 }
 
 /// The specified authorities of an English town.
-pub const SPECIFIED: &[(&str, &str)] = &[
+const SPECIFIED: &[(&str, &str)] = &[
     ("police", "chief_officer_of_police"),
     ("probation", "probation_provider"),
     ("youth", "youth_offending_team"),

@@ -32,6 +32,12 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
         .expect("cargo names the program it built")
 });
 
+/// The program.
+#[must_use]
+pub fn program() -> &'static Path {
+    &PROGRAM
+}
+
 /// A server, its folder and its operator's key.
 pub struct Server {
     folder: TempDir,
@@ -226,5 +232,5 @@ pub fn key(operator: &Client, kind: &str, principal_id: Option<&str>) -> String 
     }
     let answer = operator.post("/v1/keys", &body);
     assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["key"].as_str().expect("the key is shown once").to_owned()
+    answer.body["secret"].as_str().expect("the key is shown once").to_owned()
 }

@@ -1,5 +1,7 @@
 //! The schemas and the frozen samples of every event, held against today's code.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 #[path = "../record/samples.rs"]
 mod samples;
 
@@ -10,8 +12,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use dutyledger_application::sealing::sealed_texts;
 use dutyledger_application::schemas::{event_schema_files, kebab_case};
+use dutyledger_application::sealing::sealed_texts;
 use dutyledger_domain::streams::event_schemas;
 use dutyledger_domain::{EventSchema, History, Payload, StreamKind};
 use dutyledger_record::{
@@ -56,7 +58,12 @@ fn json_files(folder: &Path) -> BTreeMap<String, String> {
     found
         .map(|file| file.unwrap().path())
         .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), read(&path)))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                read(&path),
+            )
+        })
         .collect()
 }
 
@@ -65,7 +72,11 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn stem(schema: &EventSchema) -> String {
-    format!("{}.v{}", kebab_case(schema.event_type), schema.schema_version)
+    format!(
+        "{}.v{}",
+        kebab_case(schema.event_type),
+        schema.schema_version
+    )
 }
 
 /// The samples of an event: file name to leaf data.
@@ -89,10 +100,19 @@ fn the_committed_schemas_are_those_of_the_code() {
         .collect();
     for (name, text) in &generated {
         let same = committed.get(name) == Some(text);
-        assert!(same, "schemas/events/{name} is not what the code gives. {REGENERATE}");
+        assert!(
+            same,
+            "schemas/events/{name} is not what the code gives. {REGENERATE}"
+        );
     }
-    let over: Vec<_> = committed.keys().filter(|name| !generated.contains_key(*name)).collect();
-    assert!(over.is_empty(), "no event of this program has the schemas {over:?}; none is taken out");
+    let over: Vec<_> = committed
+        .keys()
+        .filter(|name| !generated.contains_key(*name))
+        .collect();
+    assert!(
+        over.is_empty(),
+        "no event of this program has the schemas {over:?}; none is taken out"
+    );
 }
 
 #[test]
@@ -100,21 +120,32 @@ fn every_event_is_pascal_case_and_has_a_schema_and_samples() {
     let mut files = BTreeSet::new();
     for (schema, kinds) in event_schemas() {
         let event = schema.event_type;
-        assert!(event.starts_with(|c: char| c.is_ascii_uppercase()), "{event}");
+        assert!(
+            event.starts_with(|c: char| c.is_ascii_uppercase()),
+            "{event}"
+        );
         assert!(event.chars().all(|c| c.is_ascii_alphabetic()), "{event}");
         let pascal: String = kebab_case(event)
             .split('-')
             .map(|word| word[..1].to_ascii_uppercase() + &word[1..])
             .collect();
-        assert_eq!(pascal, event, "the kebab-case form leads back to the event type");
+        assert_eq!(
+            pascal, event,
+            "the kebab-case form leads back to the event type"
+        );
         assert!(!kinds.is_empty(), "{event} stands in no kind of stream");
         assert_eq!(schema.schema["title"], event);
         assert!(files.insert(stem(&schema)), "two schemas of {event}");
         let full = format!("{}.json", stem(&schema));
-        assert!(samples_of(&schema).contains_key(&full), "no sample {full}. {MAKE_MISSING}");
+        assert!(
+            samples_of(&schema).contains_key(&full),
+            "no sample {full}. {MAKE_MISSING}"
+        );
     }
     for name in json_files(&samples_folder()).keys() {
-        let known = files.iter().any(|stem| name.starts_with(&format!("{stem}.")));
+        let known = files
+            .iter()
+            .any(|stem| name.starts_with(&format!("{stem}.")));
         assert!(known, "the sample {name} is of no event this program knows");
     }
 }
@@ -122,17 +153,28 @@ fn every_event_is_pascal_case_and_has_a_schema_and_samples() {
 #[test]
 fn an_event_with_members_that_may_be_null_has_a_sample_where_they_are() {
     for (schema, _) in event_schemas() {
-        let Some(members) = schema.schema["properties"].as_object() else { continue };
-        let may_be_null: Vec<_> =
-            members.iter().filter(|(_, s)| samples::nullable(s)).map(|(name, _)| name).collect();
+        let Some(members) = schema.schema["properties"].as_object() else {
+            continue;
+        };
+        let may_be_null: Vec<_> = members
+            .iter()
+            .filter(|(_, s)| samples::nullable(s))
+            .map(|(name, _)| name)
+            .collect();
         let payloads: Vec<_> = samples_of(&schema)
             .iter()
             .map(|(name, text)| parse(name, text).entry.payload)
             .collect();
         for member in may_be_null {
             let event = schema.event_type;
-            assert!(payloads.iter().any(|p| p[member].is_null()), "{event}.{member} is never null");
-            assert!(payloads.iter().any(|p| !p[member].is_null()), "{event}.{member} is always null");
+            assert!(
+                payloads.iter().any(|p| p[member].is_null()),
+                "{event}.{member} is never null"
+            );
+            assert!(
+                payloads.iter().any(|p| !p[member].is_null()),
+                "{event}.{member} is always null"
+            );
         }
     }
 }
@@ -142,10 +184,18 @@ fn every_sample_is_the_canonical_leaf_data_of_a_record_that_is_written_the_same_
     for (name, text) in json_files(&samples_folder()) {
         let record = parse(&name, &text);
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(canonical_json(&value).as_deref(), Ok(text.as_str()), "{name}");
+        assert_eq!(
+            canonical_json(&value).as_deref(),
+            Ok(text.as_str()),
+            "{name}"
+        );
         assert!(text.len() <= ENTRY_BYTES_MAX, "{name}");
         let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry).unwrap();
-        assert_eq!(draft.leaf_data(record.position, record.recorded_at), text, "{name}");
+        assert_eq!(
+            draft.leaf_data(record.position, record.recorded_at),
+            text,
+            "{name}"
+        );
     }
 }
 
@@ -158,7 +208,10 @@ fn every_sample_has_the_listed_leaf_hash() {
         assert_eq!(listed.get(name), Some(&hash), "{name}. {MAKE_MISSING}");
     }
     for name in listed.keys() {
-        assert!(samples.contains_key(name), "the sample {name} is listed and missing");
+        assert!(
+            samples.contains_key(name),
+            "the sample {name} is listed and missing"
+        );
     }
 }
 
@@ -175,7 +228,10 @@ fn every_sample_fits_its_schema_and_loads_in_every_kind_of_stream_it_may_stand_i
             let record = parse(&name, &text);
             assert_eq!(record.event.event_type, schema.event_type, "{name}");
             assert_eq!(record.event.schema_version, schema.schema_version, "{name}");
-            assert!(kinds.contains(&record.entry.stream.stream_type.as_str()), "{name}");
+            assert!(
+                kinds.contains(&record.entry.stream.stream_type.as_str()),
+                "{name}"
+            );
             if let Err(error) = validator.validate(&record.entry.payload) {
                 panic!("{name}: {error} at {}", error.instance_path());
             }
@@ -205,7 +261,10 @@ fn every_payload_is_written_today_as_it_was() {
         for (name, text) in samples_of(&schema) {
             let record = parse(&name, &text);
             let written = with_kind!(kinds[0], K => written_again::<K>(&record));
-            assert_eq!(written, record.entry.payload, "{name} would be written otherwise today");
+            assert_eq!(
+                written, record.entry.payload,
+                "{name} would be written otherwise today"
+            );
         }
     }
 }
@@ -232,15 +291,29 @@ fn the_sealed_members_of_the_code_are_those_of_the_schemas_and_open_in_their_pla
                 let in_code = with_kind!(*kind, K => sealed_pointers::<K>(&record));
                 let given: BTreeSet<_> = in_schema
                     .iter()
-                    .filter(|at| record.entry.payload.pointer(at).is_some_and(|v| !v.is_null()))
+                    .filter(|at| {
+                        record
+                            .entry
+                            .payload
+                            .pointer(at)
+                            .is_some_and(|v| !v.is_null())
+                    })
                     .cloned()
                     .collect();
                 assert_eq!(in_code, given, "{event} in {kind}");
             }
             for (member, sealed) in sealed_texts(&record) {
                 let (ledger, entry) = (record.ledger_id, record.entry.entry_id);
-                let binding = Binding { ledger, entry, member };
-                assert!(sealed.open(&SAMPLE_KEY, &binding).is_ok(), "{name} {}", binding.member);
+                let binding = Binding {
+                    ledger,
+                    entry,
+                    member,
+                };
+                assert!(
+                    sealed.open(&SAMPLE_KEY, &binding).is_ok(),
+                    "{name} {}",
+                    binding.member
+                );
             }
         }
     }
@@ -248,7 +321,11 @@ fn the_sealed_members_of_the_code_are_those_of_the_schemas_and_open_in_their_pla
 
 fn sealed_pointers<K: StreamKind>(record: &Record) -> BTreeSet<String> {
     let read = K::Event::read(&record.event, record.entry.payload.clone()).unwrap();
-    read.unwrap().sealed().into_iter().map(|(pointer, _)| pointer.to_owned()).collect()
+    read.unwrap()
+        .sealed()
+        .into_iter()
+        .map(|(pointer, _)| pointer.to_owned())
+        .collect()
 }
 
 /// Members that hold free text anybody may read, in any event. Each is of public text, of which the
@@ -276,9 +353,27 @@ const PUBLIC_TEXTS: &[&str] = &[
 
 /// Words of a member's name that could tell of a person.
 const PERSONAL_WORDS: &[&str] = &[
-    "address", "author", "chair", "contact", "dob", "email", "forename", "holder", "initials", "name",
-    "nominee", "officer", "owner", "person", "phone", "postcode", "representative", "signatory",
-    "surname", "telephone", "user",
+    "address",
+    "author",
+    "chair",
+    "contact",
+    "dob",
+    "email",
+    "forename",
+    "holder",
+    "initials",
+    "name",
+    "nominee",
+    "officer",
+    "owner",
+    "person",
+    "phone",
+    "postcode",
+    "representative",
+    "signatory",
+    "surname",
+    "telephone",
+    "user",
 ];
 
 /// Members whose name has such a word and which tell of none: event, member, and what it is.
@@ -318,14 +413,21 @@ fn no_member_of_any_payload_could_name_a_person_in_the_clear() {
             let free_text = refers_to(&found, "PublicText");
             if free_text {
                 let known = PUBLIC_TEXTS.contains(&member.as_str());
-                assert!(known, "{event}.{member} is free text that nobody has decided on");
+                assert!(
+                    known,
+                    "{event}.{member} is free text that nobody has decided on"
+                );
             }
             let personal = member.split('_').any(|word| PERSONAL_WORDS.contains(&word));
             if !personal {
                 continue;
             }
-            let is = NOT_PERSONAL.iter().find(|(e, m, _)| (*e, *m) == (event, member.as_str()));
-            let Some((_, _, is)) = is else { panic!("{event}.{member} could name a person") };
+            let is = NOT_PERSONAL
+                .iter()
+                .find(|(e, m, _)| (*e, *m) == (event, member.as_str()));
+            let Some((_, _, is)) = is else {
+                panic!("{event}.{member} could name a person")
+            };
             used.insert((event.to_owned(), member.clone()));
             let holds = match is {
                 Is::Id => found["format"] == "uuid",
@@ -338,13 +440,24 @@ fn no_member_of_any_payload_could_name_a_person_in_the_clear() {
     }
     for (event, member, _) in NOT_PERSONAL {
         let pair = ((*event).to_owned(), (*member).to_owned());
-        assert!(used.contains(&pair), "{event}.{member} is gone; take it off the list");
+        assert!(
+            used.contains(&pair),
+            "{event}.{member} is gone; take it off the list"
+        );
     }
 }
 
 /// Members whose name says that their text is meant for few.
-const MEANT_FOR_FEW: &[&str] =
-    &["account", "contact", "extent", "reason", "reasons", "response", "statement", "summary"];
+const MEANT_FOR_FEW: &[&str] = &[
+    "account",
+    "contact",
+    "extent",
+    "reason",
+    "reasons",
+    "response",
+    "statement",
+    "summary",
+];
 
 #[test]
 fn texts_meant_for_few_are_sealed_and_no_other_string_is_free() {
@@ -352,14 +465,24 @@ fn texts_meant_for_few_are_sealed_and_no_other_string_is_free() {
         let event = schema.event_type;
         for (member, found) in members(&schema.schema) {
             let few = MEANT_FOR_FEW.contains(&member.as_str());
-            assert!(!few || refers_to(&found, "SealedBox"), "{event}.{member} is not sealed");
+            assert!(
+                !few || refers_to(&found, "SealedBox"),
+                "{event}.{member} is not sealed"
+            );
             let kind = &found["type"];
-            let is_string =
-                kind == "string" || kind.as_array().is_some_and(|k| k.contains(&"string".into()));
-            let bounded = ["format", "pattern", "const", "enum"].iter().any(|k| !found[*k].is_null());
+            let is_string = kind == "string"
+                || kind
+                    .as_array()
+                    .is_some_and(|k| k.contains(&"string".into()));
+            let bounded = ["format", "pattern", "const", "enum"]
+                .iter()
+                .any(|k| !found[*k].is_null());
             // A rule pack's name and the digest of areas come from the program, never from a user.
             let made = ["pack", "digest"].contains(&member.as_str());
-            assert!(!is_string || bounded || made, "{event}.{member} is a string of any length");
+            assert!(
+                !is_string || bounded || made,
+                "{event}.{member} is a string of any length"
+            );
         }
     }
 }
@@ -395,9 +518,17 @@ fn refers_to(schema: &Value, definition: &str) -> bool {
 /// Every file that is released and never changes: its path from the top folder, and its text.
 fn to_release() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
-    for folder in ["schemas/events", "schemas/events/samples", "crates/domain/packs"] {
+    for folder in [
+        "schemas/events",
+        "schemas/events/samples",
+        "crates/domain/packs",
+    ] {
         let files = json_files(&root().join(folder));
-        all.extend(files.into_iter().map(|(name, text)| (format!("{folder}/{name}"), text)));
+        all.extend(
+            files
+                .into_iter()
+                .map(|(name, text)| (format!("{folder}/{name}"), text)),
+        );
     }
     all
 }
@@ -411,7 +542,10 @@ fn what_is_released_is_as_it_was_and_everything_is_listed() {
             panic!("{path} is not listed in schemas/released.sha256. {MAKE_MISSING}");
         };
         let found = sha256_hex(text.as_bytes());
-        assert_eq!(*digest, found, "{path} is released and was changed; make a new version instead");
+        assert_eq!(
+            *digest, found,
+            "{path} is released and was changed; make a new version instead"
+        );
     }
     for path in listed.keys() {
         assert!(files.contains_key(path), "{path} is released and missing");
@@ -431,9 +565,16 @@ fn make_what_is_missing() {
         }
     }
     let hashes = json_files(&samples_folder());
-    add_lines(&hashes_file(), hashes.iter().map(|(name, text)| (name, hex(&leaf_hash(text)))));
+    add_lines(
+        &hashes_file(),
+        hashes
+            .iter()
+            .map(|(name, text)| (name, hex(&leaf_hash(text)))),
+    );
     let released = to_release();
-    let digests = released.iter().map(|(path, text)| (path, sha256_hex(text.as_bytes())));
+    let digests = released
+        .iter()
+        .map(|(path, text)| (path, sha256_hex(text.as_bytes())));
     add_lines(&released_file(), digests);
 }
 
@@ -443,7 +584,10 @@ fn add_lines<'a>(file: &Path, lines: impl Iterator<Item = (&'a String, String)>)
     for (name, digest) in lines {
         all.entry(name.clone()).or_insert(digest);
     }
-    let text: String = all.iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect();
+    let text: String = all
+        .iter()
+        .map(|(name, digest)| format!("{digest}  {name}\n"))
+        .collect();
     fs::write(file, text).unwrap();
 }
 
@@ -456,13 +600,15 @@ fn check_record(arguments: &[&Path]) -> (bool, String) {
         .output()
         .unwrap_or_else(|e| panic!("python3 is needed to check the record independently: {e}"));
     let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&said).into_owned(),
+    )
 }
 
 #[test]
 fn an_independent_reader_agrees_with_every_sample() {
-    let (good, said) =
-        check_record(&[Path::new("--hashes"), &hashes_file(), &samples_folder()]);
+    let (good, said) = check_record(&[Path::new("--hashes"), &hashes_file(), &samples_folder()]);
     assert!(good, "{said}");
 }
 
@@ -479,23 +625,68 @@ fn the_independent_reader_refuses_what_is_not_of_the_format() {
     assert!(good, "{said}");
     let broken = [
         ("a space", sound.replacen("\":", "\": ", 1)),
-        ("another order", sound.replacen("{\"basis\":\"administrative\",", "{", 1).replacen(
-            ",\"version\":1",
-            ",\"version\":1,\"basis\":\"administrative\"",
-            1,
-        )),
-        ("a fraction", sound.replacen("\"version\":1", "\"version\":1.0", 1)),
-        ("too large a number", sound.replacen("\"version\":1", "\"version\":9007199254740992", 1)),
-        ("a member twice", sound.replacen("{\"basis\"", "{\"basis\":\"decision\",\"basis\"", 1)),
-        ("a member too many", sound.replacen("{\"basis\"", "{\"aaa\":1,\"basis\"", 1)),
-        ("a member too few", sound.replacen("\"corrects\":null,", "", 1)),
-        ("another format", sound.replacen("\"format\":1", "\"format\":2", 1)),
+        (
+            "another order",
+            sound
+                .replacen("{\"basis\":\"administrative\",", "{", 1)
+                .replacen(
+                    ",\"version\":1",
+                    ",\"version\":1,\"basis\":\"administrative\"",
+                    1,
+                ),
+        ),
+        (
+            "a fraction",
+            sound.replacen("\"version\":1", "\"version\":1.0", 1),
+        ),
+        (
+            "too large a number",
+            sound.replacen("\"version\":1", "\"version\":9007199254740992", 1),
+        ),
+        (
+            "a member twice",
+            sound.replacen("{\"basis\"", "{\"basis\":\"decision\",\"basis\"", 1),
+        ),
+        (
+            "a member too many",
+            sound.replacen("{\"basis\"", "{\"aaa\":1,\"basis\"", 1),
+        ),
+        (
+            "a member too few",
+            sound.replacen("\"corrects\":null,", "", 1),
+        ),
+        (
+            "another format",
+            sound.replacen("\"format\":1", "\"format\":2", 1),
+        ),
         ("U+0000", sound.replacen("enacted-2022", "\\u0000", 1)),
-        ("a name outside ASCII", sound.replacen("\"mode\"", "\"mode\u{e9}\"", 1)),
-        ("an instant without decimals", sound.replacen(".123400Z", "Z", 1)),
-        ("a UUID in capitals", sound.replacen("\"key_id\":null", "\"key_id\":\"018D5F2A-0000-7000-8000-00000000000A\"", 1)),
-        ("too many bytes", sound.replacen("enacted-2022", &"x".repeat(60_000), 1)),
-        ("a gap", format!("{sound}\n{}", sound.replacen("\"position\":1", "\"position\":3", 1))),
+        (
+            "a name outside ASCII",
+            sound.replacen("\"mode\"", "\"mode\u{e9}\"", 1),
+        ),
+        (
+            "an instant without decimals",
+            sound.replacen(".123400Z", "Z", 1),
+        ),
+        (
+            "a UUID in capitals",
+            sound.replacen(
+                "\"key_id\":null",
+                "\"key_id\":\"018D5F2A-0000-7000-8000-00000000000A\"",
+                1,
+            ),
+        ),
+        (
+            "too many bytes",
+            sound.replacen("enacted-2022", &"x".repeat(60_000), 1),
+        ),
+        (
+            "a gap",
+            format!(
+                "{sound}\n{}",
+                sound.replacen("\"position\":1", "\"position\":3", 1)
+            ),
+        ),
     ];
     for (what, text) in broken {
         assert_ne!(text, sound, "{what}: the sample has changed its form");

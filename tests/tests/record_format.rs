@@ -1,5 +1,7 @@
 //! The worked examples of `schemas/record.md`, made by the code and held against the document.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 use std::fs;
 use std::path::Path;
 
@@ -7,8 +9,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use dutyledger_domain::streams::area::area_id;
 use dutyledger_domain::Country;
+use dutyledger_domain::streams::area::area_id;
 use dutyledger_record::{
     Basis, Binding, DataKey, Draft, ENTRY_BYTES_MAX, EntryId, Envelope, Event, KeyId, LedgerId,
     ListDigest, Mark, NaturalKey, OccurredOn, PastFact, PlainText, Principal, PrincipalKind,
@@ -47,7 +49,10 @@ fn ledger() -> LedgerId {
 }
 
 fn entry_id(number: u8) -> EntryId {
-    EntryId::new(uuid(&format!("01931c2e-5a00-7000-8000-0000000000{:02x}", 0xe0 + number)))
+    EntryId::new(uuid(&format!(
+        "01931c2e-5a00-7000-8000-0000000000{:02x}",
+        0xe0 + number
+    )))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -63,7 +68,12 @@ fn text(words: &str) -> PublicText {
 }
 
 /// An entry of a specified authority's own, on a partnership's strategy or on the partnership.
-fn entry(number: u8, stream: (&'static str, &str), version: u64, payload: Value) -> Envelope<Value> {
+fn entry(
+    number: u8,
+    stream: (&'static str, &str),
+    version: u64,
+    payload: Value,
+) -> Envelope<Value> {
     let rests_on = RestsOn {
         id: stream_id(PARTNERSHIP),
         stream_type: StreamType::of("partnership"),
@@ -78,7 +88,10 @@ fn entry(number: u8, stream: (&'static str, &str), version: u64, payload: Value)
             causation_id: None,
             correlation_id: uuid(CORRELATION),
             corrects: None,
-            occurred_on: OccurredOn { assumed: false, date: date("2024-11-11") },
+            occurred_on: OccurredOn {
+                assumed: false,
+                date: date("2024-11-11"),
+            },
             on_behalf_of: vec![],
             partnerships: vec![stream_id(PARTNERSHIP)],
             past_fact: None,
@@ -88,8 +101,15 @@ fn entry(number: u8, stream: (&'static str, &str), version: u64, payload: Value)
                 kind: PrincipalKind::Authority,
             },
             reported: false,
-            rests_on: if stream.0 == "strategy" { vec![rests_on] } else { vec![] },
-            rules: RulePackRef { pack: "enacted-2022".to_owned(), revision: 1 },
+            rests_on: if stream.0 == "strategy" {
+                vec![rests_on]
+            } else {
+                vec![]
+            },
+            rules: RulePackRef {
+                pack: "enacted-2022".to_owned(),
+                revision: 1,
+            },
             source: None,
             warnings: vec![],
         },
@@ -98,20 +118,30 @@ fn entry(number: u8, stream: (&'static str, &str), version: u64, payload: Value)
 }
 
 fn leaf_data(event_type: &str, position: u64, entry: &Envelope<Value>) -> String {
-    let event = Event { schema_version: 1, event_type: event_type.to_owned() };
+    let event = Event {
+        schema_version: 1,
+        event_type: event_type.to_owned(),
+    };
     let at: DateTime<Utc> = "2024-11-11T09:30:00.5Z".parse().unwrap();
-    Draft::new(ledger(), event, entry).unwrap().leaf_data(position, at)
+    Draft::new(ledger(), event, entry)
+        .unwrap()
+        .leaf_data(position, at)
 }
 
 /// A ledger's first entry.
 fn opening() -> String {
-    let mut entry = entry(1, ("ledger", LEDGER), 1, json!({
-        "ledger_id": LEDGER,
-        "mode": "sandbox",
-        "pack": "enacted-2022",
-        "pack_sha256": sha256_hex(b"the rule pack's file"),
-        "revision": 1,
-    }));
+    let mut entry = entry(
+        1,
+        ("ledger", LEDGER),
+        1,
+        json!({
+            "ledger_id": LEDGER,
+            "mode": "sandbox",
+            "pack": "enacted-2022",
+            "pack_sha256": sha256_hex(b"the rule pack's file"),
+            "revision": 1,
+        }),
+    );
     entry.standing.basis = Basis::Administrative;
     entry.standing.partnerships.clear();
     entry.standing.principal = Principal::SYSTEM;
@@ -125,22 +155,34 @@ fn decision() -> String {
         "locator": "https://eastmere.example/strategy\u{2014}2024",
         "version": 1,
     });
-    leaf_data("StrategyPublished", 17, &entry(3, ("strategy", STRATEGY), 16, payload))
+    leaf_data(
+        "StrategyPublished",
+        17,
+        &entry(3, ("strategy", STRATEGY), 16, payload),
+    )
 }
 
 /// A past fact.
 fn past_fact() -> String {
-    let mut entry = entry(4, ("strategy", STRATEGY), 17, json!({
-        "abstained": 0,
-        "agreed": 0,
-        "decide_by": { "rule": "unanimous" },
-        "objected": 0,
-        "silent": 7,
-        "version": 1,
-    }));
+    let mut entry = entry(
+        4,
+        ("strategy", STRATEGY),
+        17,
+        json!({
+            "abstained": 0,
+            "agreed": 0,
+            "decide_by": { "rule": "unanimous" },
+            "objected": 0,
+            "silent": 7,
+            "version": 1,
+        }),
+    );
     let standing = &mut entry.standing;
     standing.basis = Basis::PastFact;
-    standing.occurred_on = OccurredOn { assumed: true, date: date("2024-01-31") };
+    standing.occurred_on = OccurredOn {
+        assumed: true,
+        date: date("2024-01-31"),
+    };
     standing.past_fact = Some(PastFact {
         mark: Mark::NotEvidenced,
         unmet: vec!["L-3".to_owned(), "R-10.6".to_owned()],
@@ -167,12 +209,22 @@ fn nonce() -> [u8; 24] {
 }
 
 fn binding() -> Binding {
-    Binding { ledger: ledger(), entry: entry_id(5), member: "/payload/reason".to_owned() }
+    Binding {
+        ledger: ledger(),
+        entry: entry_id(5),
+        member: "/payload/reason".to_owned(),
+    }
 }
 
 fn sealed_box() -> SealedBox {
     let text = PlainText::new(PLAIN).unwrap();
-    SealedBox::seal(&text, KeyId::new(uuid(DATA_KEY)), &data_key(), nonce(), &binding())
+    SealedBox::seal(
+        &text,
+        KeyId::new(uuid(DATA_KEY)),
+        &data_key(),
+        nonce(),
+        &binding(),
+    )
 }
 
 /// An entry with a sealed text.
@@ -201,7 +253,11 @@ fn list_closed() -> String {
         "on": "2024-11-11",
         "strategy_version": null,
     });
-    leaf_data("ListClosed", 22, &entry(8, ("partnership", PARTNERSHIP), 15, payload))
+    leaf_data(
+        "ListClosed",
+        22,
+        &entry(8, ("partnership", PARTNERSHIP), 15, payload),
+    )
 }
 
 /// A correction.
@@ -227,13 +283,16 @@ fn the_document_shows_every_example_as_the_code_makes_it() {
     let document = document();
     for (name, leaf_data) in examples() {
         let expected = format!(
-            "```json\n{leaf_data}\n```\n\n- length: {} bytes\n- SHA-256 of the leaf data: `{}`\n- leaf \
-             hash: `{}`\n",
+            "```json\n{leaf_data}\n```\n\n- length: {} bytes\n- SHA-256 of the leaf data: `{}`\n\
+             - leaf hash: `{}`\n",
             leaf_data.len(),
             sha256_hex(leaf_data.as_bytes()),
             hex(&leaf_hash(&leaf_data)),
         );
-        assert!(document.contains(&expected), "schemas/record.md should show {name} as\n{expected}");
+        assert!(
+            document.contains(&expected),
+            "schemas/record.md should show {name} as\n{expected}"
+        );
     }
 }
 
@@ -247,13 +306,19 @@ fn every_record_in_the_document_reads_back_and_has_the_length_and_hashes_given()
         let mut lines = after.lines();
         let length = format!("- length: {} bytes", leaf_data.len());
         assert_eq!(lines.next(), Some(length.as_str()));
-        let digest = format!("- SHA-256 of the leaf data: `{}`", sha256_hex(leaf_data.as_bytes()));
+        let digest = format!(
+            "- SHA-256 of the leaf data: `{}`",
+            sha256_hex(leaf_data.as_bytes())
+        );
         assert_eq!(lines.next(), Some(digest.as_str()));
         let hash = format!("- leaf hash: `{}`", hex(&leaf_hash(&leaf_data)));
         assert_eq!(lines.next(), Some(hash.as_str()));
         let record = Record::parse(&leaf_data).unwrap();
         let draft = Draft::new(record.ledger_id, record.event, &record.entry).unwrap();
-        assert_eq!(draft.leaf_data(record.position, record.recorded_at), leaf_data);
+        assert_eq!(
+            draft.leaf_data(record.position, record.recorded_at),
+            leaf_data
+        );
         found += 1;
     }
     assert_eq!(found, examples().len());
@@ -267,9 +332,15 @@ fn the_document_gives_the_keys_digests_and_ciphertexts_of_the_code() {
     assert_eq!(unwrap_key(&master, key_id, &wrapped), Ok(data_key()));
     assert_eq!(wrapped.len(), 72);
     let sealed = sealed_box();
-    assert_eq!(sealed.open(&data_key(), &binding()).unwrap().reveal(), PLAIN);
+    assert_eq!(
+        sealed.open(&data_key(), &binding()).unwrap().reveal(),
+        PLAIN
+    );
     let area = area_id(Country::England, " City of London ");
-    assert_eq!(area, NaturalKey(&["area", "england", "city of london"]).stream_id());
+    assert_eq!(
+        area,
+        NaturalKey(&["area", "england", "city of london"]).stream_id()
+    );
     let trigger = NaturalKey(&[
         "trigger",
         AUTHORITY,
@@ -282,14 +353,20 @@ fn the_document_gives_the_keys_digests_and_ciphertexts_of_the_code() {
     let digest = sha256_hex(canonical_json(&array).unwrap().as_bytes());
     assert_eq!(digest, ListDigest::of(&listed_ids()));
     let facts = [
-        ("the canonical form", canonical_json(&canonical_example()).unwrap()),
+        (
+            "the canonical form",
+            canonical_json(&canonical_example()).unwrap(),
+        ),
         ("the key of a text", hex(&data_key().0)),
         ("the nonce of a text", hex(&nonce())),
         ("the ciphertext", sealed.ciphertext),
         ("the wrapped key", hex(&wrapped)),
         ("the area's id", area.to_string()),
         ("the trigger's id", trigger.stream_id().to_string()),
-        ("the announcement's id", announcement.stream_id().to_string()),
+        (
+            "the announcement's id",
+            announcement.stream_id().to_string(),
+        ),
         ("the SHA-256 of the area's key", {
             sha256_hex("area\u{1f}england\u{1f}city of london".as_bytes())
         }),
@@ -302,7 +379,10 @@ fn the_document_gives_the_keys_digests_and_ciphertexts_of_the_code() {
         document.contains(&format!("`{value}`")) || document.contains(&format!("\n{value}\n"))
     };
     for (what, value) in facts {
-        assert!(given(&value), "schemas/record.md should give {what} as `{value}`");
+        assert!(
+            given(&value),
+            "schemas/record.md should give {what} as `{value}`"
+        );
     }
 }
 
@@ -330,6 +410,9 @@ fn the_document_names_every_member_of_the_record() {
         panic!("a record is an object")
     };
     for member in record.keys() {
-        assert!(document.contains(&format!("\n| `{member}` |")), "no row for {member}");
+        assert!(
+            document.contains(&format!("\n| `{member}` |")),
+            "no row for {member}"
+        );
     }
 }

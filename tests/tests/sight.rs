@@ -109,12 +109,12 @@ fn keys_expire_and_are_revoked_at_once() {
     let body = json!({ "kind": "auditor", "label": "for a day",
         "expires_at": "2099-01-01T00:00:00.000000Z" });
     let issued = operator.post("/v1/keys", &body).ok();
-    let auditor = server.client(issued["key"].as_str().unwrap());
+    let auditor = server.client(issued["secret"].as_str().unwrap());
     assert_eq!(auditor.get("/v1/me").ok()["kind"], "auditor");
     let path = format!("/v1/keys/{}/revocation", issued["key_id"].as_str().unwrap());
     let _ = operator.post(&path, &json!({})).ok();
     assert_eq!(auditor.get("/v1/me").status, 401);
     let raw = std::fs::read(server.ledger()).unwrap();
-    let secret = issued["key"].as_str().unwrap().as_bytes();
+    let secret = issued["secret"].as_str().unwrap().as_bytes();
     assert!(!raw.windows(secret.len()).any(|w| w == secret), "the secret is nowhere in the file");
 }

@@ -35,6 +35,8 @@ pub struct Limits {
     pub import_bytes: usize,
     /// The longest a request may take.
     pub request_time: Duration,
+    /// The longest an import may take.
+    pub import_time: Duration,
     /// The most requests carried out at once.
     pub requests_at_once: usize,
 }
@@ -45,6 +47,7 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             import_bytes: 8 << 20,
             request_time: Duration::from_secs(30),
+            import_time: Duration::from_secs(600),
             requests_at_once: 256,
         }
     }

@@ -70,6 +70,16 @@ impl Ask {
         self.uri.path()
     }
 
+    /// The query as it was sent; empty where there is none.
+    pub(crate) fn raw_query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    /// The path and the query as they were asked for.
+    pub(crate) fn address(&self) -> String {
+        self.uri.path_and_query().map_or_else(|| self.uri_path().to_owned(), ToString::to_string)
+    }
+
     /// The query, every member of which is known.
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         Query::<T>::try_from_uri(&self.uri).map(|Query(query)| query).map_err(|rejection| {

@@ -11,7 +11,10 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use dutyledger_application::Edge;
+
 use crate::app::{App, Limits};
+use crate::command::IMPORTS;
 use crate::problem::{Code, Problem, command_problem};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -32,8 +35,8 @@ fn needs_key(path: &str) -> bool {
 }
 
 /// Gives the request its id, writes the body of a problem, sets the headers, and logs.
-pub(crate) async fn outermost(State(app): State<App>, request: Request, next: Next) -> Response {
-    let id = app.bus.edge().uuid();
+pub(crate) async fn outermost(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let id = edge.uuid();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let route = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned());
     let mut response = next.run(request).await;
@@ -100,8 +103,12 @@ pub(crate) async fn within_limits(
         return Problem::plain(Code::Busy).into_response();
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    let time = match request.uri().path() {
+        IMPORTS => gate.limits.import_time,
+        _ => gate.limits.request_time,
+    };
     request.extensions_mut().insert(gate.limits);
-    match tokio::time::timeout(gate.limits.request_time, next.run(request)).await {
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) if reads => Problem::plain(Code::TookTooLong).into_response(),
         Err(_) => Problem::plain(Code::OutcomeUnknown).into_response(),
@@ -139,11 +146,13 @@ pub(crate) async fn with_key(State(app): State<App>, mut request: Request, next:
 
 /// The answer to a panic: the same as to any other fault of ours.
 pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
-    let cause = cause
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| cause.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned());
+    let cause = match cause.downcast::<String>() {
+        Ok(text) => *text,
+        Err(cause) => match cause.downcast::<&str>() {
+            Ok(text) => (*text).to_owned(),
+            Err(_) => "a panic without a message".to_owned(),
+        },
+    };
     crate::problem::internal(format!("a handler panicked: {cause}")).into_response()
 }
 
@@ -155,4 +164,56 @@ pub(crate) async fn not_found() -> Problem {
 /// The answer to another method.
 pub(crate) async fn other_method() -> Problem {
     Problem::plain(Code::MethodNotAllowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::{get, post};
+    use dutyledger_application::SystemEntropy;
+    use dutyledger_ledger::SystemClock;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    fn router() -> Router {
+        let edge = Edge { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let limits = Limits { request_time: Duration::from_millis(20), ..Limits::default() };
+        let gate = Gate { limits, room: Arc::new(Semaphore::new(1)) };
+        let slow = || async { tokio::time::sleep(Duration::from_secs(60)).await };
+        Router::new()
+            .route("/panic", get(|| async { if true { panic!("the secret {}", 7) } }))
+            .route("/slow", get(slow))
+            .route("/slow", post(slow))
+            .layer(from_fn_with_state(gate, within_limits))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(edge, outermost))
+    }
+
+    async fn ask(method: Method, path: &str) -> (u16, serde_json::Value) {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let response = router().oneshot(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_tells_nothing() {
+        let (status, body) = ask(Method::GET, "/panic").await;
+        assert_eq!((status, &body["code"]), (500, &"internal".into()));
+        assert!(!body.to_string().contains("secret"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_read_that_takes_too_long_is_given_up_and_a_command_may_have_happened() {
+        let (status, body) = ask(Method::GET, "/slow").await;
+        assert_eq!((status, &body["code"]), (503, &"took-too-long".into()));
+        let (status, body) = ask(Method::POST, "/slow").await;
+        assert_eq!((status, &body["code"]), (500, &"outcome-unknown".into()));
+    }
 }

@@ -1,15 +1,63 @@
 //! Reading a request's JSON: where something is wrong is said as a JSON pointer.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
 use crate::problem::{Code, Problem};
 
+/// A JSON object. Without this, the members of a type could also be given as an array.
+#[derive(Clone, Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members))
+            }
+        }
+
+        deserializer.deserialize_map(Members(PhantomData)).map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Object<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
 /// Reads a body.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let Object(read) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         wrong(error.inner(), pointer)
     })?;
@@ -108,7 +156,8 @@ mod tests {
         assert_eq!(wrong_at(r#"{"rows":[],"extra":1}"#), invalid("/extra"));
         assert_eq!(wrong_at(r#"{"rows":[],"rows":[]}"#), invalid("/rows"));
         assert_eq!(wrong_at("{}"), invalid("/rows"));
-        assert_eq!(wrong_at("[1"), invalid(""));
+        assert_eq!(wrong_at("[[]]"), invalid(""));
+        assert_eq!(wrong_at("7"), invalid(""));
         assert_eq!(wrong_at("{\"rows\""), (Code::MalformedJson, String::new()));
         assert_eq!(wrong_at("{\"rows\":[]} x"), (Code::MalformedJson, String::new()));
     }

@@ -58,7 +58,7 @@ pub fn router(app: App, limits: Limits) -> Router {
         .layer(from_fn_with_state(app.clone(), with_key))
         .layer(from_fn_with_state(gate, within_limits))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(app.clone(), outermost))
+        .layer(from_fn_with_state(app.bus.edge().clone(), outermost))
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
         .with_state(app)
 }

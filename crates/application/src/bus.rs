@@ -7,7 +7,6 @@ use cqrs_es::{AggregateError, CqrsFramework};
 use serde_json::Value;
 use uuid::Uuid;
 
-use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::{LedgerStream, PartnershipState};
 use dutyledger_domain::streams::area::stream as area_stream;
 use dutyledger_domain::streams::partnership::stream as partnership_stream;
@@ -17,7 +16,7 @@ use dutyledger_domain::{
 };
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
 use dutyledger_record::{
-    EntryId, Mark, OccurredOn, Principal, PrincipalKind, Record, RulePackRef, Sealed,
+    Basis, EntryId, Mark, OccurredOn, Principal, PrincipalKind, Record, RulePackRef, Sealed,
     Stream as StreamName, StreamId,
 };
 
@@ -425,9 +424,8 @@ impl Bus {
         if let Some((_, rules)) = known.filter(|(at, _)| *at == version) {
             return Ok(rules);
         }
-        let history = load::history::<LedgerStream>(&self.ledger, id, None).await?;
-        let rules = history.state(NaiveDate::MAX).rules.unwrap_or_else(enacted_ref);
-        let newest = (history.version(), rules.clone());
+        let rules = load::rules(&self.ledger, None).await?;
+        let newest = (version, rules.clone());
         *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
         Ok(rules)
     }
@@ -495,7 +493,13 @@ fn corrected<K: StreamKind>(
 ) -> Option<(Actors, Option<StreamId>)> {
     let named = command.corrects()?;
     let entry = history.entries().iter().find(|e| e.entry_id == named)?;
-    Some(K::recordable_by(&entry.payload))
+    let (actors, subject) = K::recordable_by(&entry.payload);
+    // What an authority recorded with its own key, nobody else withdraws by a report or by telling
+    // what happened elsewhere.
+    let own = entry.standing.basis == Basis::Decision && !entry.standing.reported;
+    let actors =
+        if own { Actors { reportable: false, past_fact: false, ..actors } } else { actors };
+    Some((actors, subject))
 }
 
 /// Whether what a principal may see hangs on areas.

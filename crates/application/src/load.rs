@@ -1,8 +1,12 @@
 //! Reading streams from the ledger as histories.
 
+use chrono::NaiveDate;
+
+use dutyledger_domain::rules::enacted_ref;
+use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::{Histories, History, HistoryError, StreamKind};
 use dutyledger_ledger::{LedgerReader, ReadError, Stored};
-use dutyledger_record::{EntryError, Record, Stream, StreamId};
+use dutyledger_record::{EntryError, Record, RulePackRef, Stream, StreamId};
 
 /// Why a stream could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -63,4 +67,17 @@ pub async fn add(
         }
     }
     Ok(added)
+}
+
+/// The rule pack a ledger had adopted, as known at a position.
+///
+/// # Errors
+/// When the ledger's own stream cannot be read.
+pub async fn rules(
+    ledger: &LedgerReader,
+    up_to: Option<u64>,
+) -> Result<RulePackRef, LoadError> {
+    let id = StreamId::new(ledger.id().uuid());
+    let history = history::<LedgerStream>(ledger, id, up_to).await?;
+    Ok(history.state(NaiveDate::MAX).rules.unwrap_or_else(enacted_ref))
 }

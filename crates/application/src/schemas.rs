@@ -23,13 +23,19 @@ pub fn kebab_case(event_type: &str) -> String {
 /// The schema of every version of every event: its path below the folder of schemas, and its text.
 #[must_use]
 pub fn event_schema_files() -> Vec<(String, String)> {
-    event_schemas().iter().map(|(schema, _)| event_schema_file(schema)).collect()
+    event_schemas()
+        .iter()
+        .map(|(schema, _)| event_schema_file(schema))
+        .collect()
 }
 
 fn event_schema_file(event: &EventSchema) -> (String, String) {
     let (name, version) = (kebab_case(event.event_type), event.schema_version);
     let mut members = Map::new();
-    members.insert("$id".to_owned(), format!("urn:dutyledger:event:{name}:v{version}").into());
+    members.insert(
+        "$id".to_owned(),
+        format!("urn:dutyledger:event:{name}:v{version}").into(),
+    );
     if let Value::Object(schema) = &event.schema {
         members.extend(schema.clone());
     }
@@ -38,7 +44,10 @@ fn event_schema_file(event: &EventSchema) -> (String, String) {
         let all: Vec<&str> = properties.keys().map(String::as_str).collect();
         members.insert("required".to_owned(), all.into());
     }
-    (format!("events/{name}.v{version}.json"), pretty(&Value::Object(members)))
+    (
+        format!("events/{name}.v{version}.json"),
+        pretty(&Value::Object(members)),
+    )
 }
 
 /// Indented JSON that ends in a line break.
@@ -54,7 +63,10 @@ mod tests {
     #[test]
     fn an_event_type_is_written_in_kebab_case() {
         assert_eq!(kebab_case("StrategyAdopted"), "strategy-adopted");
-        assert_eq!(kebab_case("SecretaryOfStateSatisfied"), "secretary-of-state-satisfied");
+        assert_eq!(
+            kebab_case("SecretaryOfStateSatisfied"),
+            "secretary-of-state-satisfied"
+        );
         assert_eq!(kebab_case("Opened"), "opened");
     }
 }

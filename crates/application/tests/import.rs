@@ -20,9 +20,7 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::{Area, Partnership, Strategy, partnership, strategy};
 use dutyledger_domain::streams::{area, authority, direction, needs_assessment};
 use dutyledger_domain::triggers::{Trigger, TriggerState, marks, triggers};
-use dutyledger_domain::{
-    Capacity, CodeScheme, Country, Duty, Histories, ViolenceCategory,
-};
+use dutyledger_domain::{Capacity, CodeScheme, Country, Duty, Histories, ViolenceCategory};
 use dutyledger_ledger::Clock;
 use dutyledger_record::{Mark, Principal, PrincipalKind, Record, StreamId};
 
@@ -392,6 +390,13 @@ async fn a_live_ledger_lets_nobody_be_spoken_for() {
     let bus = place.open().await;
     let error = import(&bus, MARROWBY).await.unwrap_err();
     assert!(error.recorded_nothing());
+    assert_eq!(error.place().unwrap().pointer, "/fictional");
+    assert!(error.to_string().contains("this ledger is live"), "{error}");
+    let told_as_real = MARROWBY
+        .replacen("\"fictional\": true", "\"fictional\": false", 1)
+        .replacen("\"covers_until\": \"2027-12-31\"", "\"covers_until\": \"2026-11-21\"", 1);
+    let error = import(&bus, &told_as_real).await.unwrap_err();
+    assert!(error.recorded_nothing());
     assert_eq!(error.place().unwrap().pointer, "/steps/13/by");
     assert!(error.to_string().contains("this ledger is live"), "{error}");
     assert_eq!(bus.ledger().head(), 1);
@@ -497,8 +502,22 @@ fn small() -> Value {
 }
 
 #[tokio::test]
+async fn the_example_in_the_format_s_description_imports() {
+    let page = include_str!("../../../schemas/history.md");
+    let example = page
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next())
+        .unwrap();
+    let place = Place::new(LedgerMode::Sandbox);
+    let bus = place.open().await;
+    let report = import(&bus, example).await.unwrap();
+    assert_eq!(report.streams.len(), 3);
+}
+
+#[tokio::test]
 async fn a_small_history_imports() {
-    let place = Place::new(LedgerMode::Live);
+    let place = Place::new(LedgerMode::Sandbox);
     let bus = place.open().await;
     let report = import(&bus, &small().to_string()).await.unwrap();
     let p = load::history::<Partnership>(bus.ledger(), id(&report, "partnership"), None).await;

@@ -407,7 +407,11 @@ fn decide_on<K: StreamKind>(
     let versions = surroundings.rests_on.versions();
     let mut unmet = Vec::new();
     let mut entries = Vec::with_capacity(events.len());
+    let latest = history.state(NaiveDate::MAX);
     for event in events {
+        if let Some(why) = K::already(&event, &latest) {
+            return Err(Refusal::already(why));
+        }
         unmet.extend(K::unmet(&event, &state, &scene));
         let entry = Envelope {
             entry_id: EntryId::new(surroundings.ids.next()),
@@ -422,7 +426,7 @@ fn decide_on<K: StreamKind>(
         K::evolve(&mut state, &entry);
         entries.push(entry);
     }
-    let settled = settle(unmet, &about, on)?;
+    let settled = settle(unmet, &about, on, &surroundings.rules)?;
     let partnership = K::partnership(surroundings.stream, &state);
     for entry in &mut entries {
         entry.standing.partnerships = partnership.into_iter().collect();
@@ -476,20 +480,23 @@ fn check_footing(about: &About, actors: Actors) -> Result<(), Refusal> {
     }
 }
 
-/// The most authorities an entry names among the streams it rested on.
-const AUTHORITIES_NAMED_MAX: usize = 16;
+/// The most streams of one listed kind an entry names among those it rested on.
+const LISTED_NAMED_MAX: usize = 64;
 
-/// The streams an entry names as those it rested on. A list of hundreds of authorities is guarded
-/// as a whole, and each entry names the one it is about; the entry that closes the list rests on
-/// the entries before it.
+/// The streams an entry names as those it rested on. A list of hundreds of authorities or needs
+/// assessments is guarded as a whole, and each entry names the one it is about; the entry that
+/// closes the list rests on the entries before it.
 fn rests_on(versions: &[RestsOn], about: Option<StreamId>) -> Vec<RestsOn> {
-    let is_authority = |s: &RestsOn| s.stream_type == crate::streams::Authority::TYPE;
-    let many = versions.iter().filter(|s| is_authority(s)).count() > AUTHORITIES_NAMED_MAX;
+    let listed = |s: &RestsOn| {
+        s.stream_type == crate::streams::Authority::TYPE
+            || s.stream_type == crate::streams::NeedsAssessment::TYPE
+    };
+    let many = versions.iter().filter(|s| listed(s)).count() > LISTED_NAMED_MAX;
     versions
         .iter()
         .filter(|s| match about {
-            _ if !is_authority(s) => true,
-            Some(authority) => s.id == authority,
+            _ if !listed(s) => true,
+            Some(one) => s.id == one,
             None => !many,
         })
         .cloned()
@@ -537,10 +544,15 @@ struct Settled {
 }
 
 /// *Must* refuses a decision, *should* asks for a reason, a past fact is refused by neither.
-fn settle(unmet: Vec<Unmet>, about: &About, on: NaiveDate) -> Result<Settled, Refusal> {
+fn settle(
+    unmet: Vec<Unmet>,
+    about: &About,
+    on: NaiveDate,
+    rules: &RulePackRef,
+) -> Result<Settled, Refusal> {
     let (mut refusing, mut warning) = (Vec::new(), Vec::new());
     for row in unmet {
-        match strength(row.rule.as_str(), on) {
+        match strength(rules, row.rule.as_str(), on) {
             Strength::Refuses => refusing.push(row),
             Strength::Warns => warning.push(row),
             Strength::Silent => {}
@@ -585,8 +597,8 @@ fn settle(unmet: Vec<Unmet>, about: &About, on: NaiveDate) -> Result<Settled, Re
 }
 
 /// The rows an entry does not meet, evaluated again on its own date with what is now known: the
-/// state as true on its date as if it had not been recorded, and the streams it rests on as true
-/// on that date.
+/// state as true on its date as if it had not been recorded, the streams it rests on as true on
+/// that date, and the rule pack known with them.
 #[must_use]
 pub fn unmet_now<K: StreamKind>(
     history: &History<K>,
@@ -606,7 +618,7 @@ pub fn unmet_now<K: StreamKind>(
         ids: &NoIds,
     };
     let mut unmet = K::unmet(&entry.payload, &state, &scene);
-    unmet.retain(|row| strength(row.rule.as_str(), on) == Strength::Refuses);
+    unmet.retain(|row| strength(&rests_on.rules, row.rule.as_str(), on) == Strength::Refuses);
     unmet
 }
 

@@ -38,6 +38,9 @@ pub enum HistoryError {
         /// The version of its schema.
         schema_version: u32,
     },
+    /// No such kind of stream in this program.
+    #[error("stream type {0} is unknown to this program")]
+    UnknownStream(String),
     /// The payload does not fit its type.
     #[error("the payload of entry {entry_id} is no {event_type}: {reason}")]
     Payload {
@@ -91,12 +94,19 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
         false
     }
 
+    /// Why an event cannot happen because it already has, on whatever date: a late command may be
+    /// dated before the first one. In plain English.
+    fn already(_event: &Self::Event, _latest: &Self::State) -> Option<String> {
+        None
+    }
+
     /// Who may record an event as their own act, and the authority whose act it is: they may also
     /// correct it.
     fn recordable_by(event: &Self::Event) -> (Actors, Option<StreamId>);
 
-    /// The authority an entry is about, where a list names one in each entry: of the authorities the
-    /// list rested on, the entry then names that one alone, so that no entry grows with the list.
+    /// The authority or needs assessment an entry is about, where a list names one in each entry: of
+    /// those the list rested on, the entry then names that one alone, so that no entry grows with
+    /// the list.
     fn about(_event: &Self::Event) -> Option<StreamId> {
         None
     }

@@ -139,7 +139,7 @@ pub fn enacted_ref() -> RulePackRef {
     RulePackRef { pack: pack.name.clone(), revision: pack.revision }
 }
 
-/// A row of the enacted pack.
+/// A row of the newest revision of the enacted pack, for its citation.
 #[must_use]
 pub fn row(id: &str) -> Option<&'static Row> {
     enacted().0.rows.iter().find(|row| row.id.as_str() == id)
@@ -156,12 +156,16 @@ pub enum Strength {
     Silent,
 }
 
-/// What a row does on a date. A pack is never applied to a time before it was in force; a row that
-/// is not in the pack does nothing, so every gate's row must be there (a test sees to it).
+/// What a row of a pack does on a date. A pack is never applied to a time before it was in force; a
+/// row that is not in the pack does nothing, so every gate's row must be there (a test sees to it).
+/// A pack this program does not hold, because a newer one wrote it, is read as the newest it does.
 #[must_use]
-pub fn strength(id: &str, on: NaiveDate) -> Strength {
-    let Some(row) = row(id) else { return Strength::Silent };
-    if row.layer != Layer::Local && on < enacted().0.in_force_from {
+pub fn strength(rules: &RulePackRef, id: &str, on: NaiveDate) -> Strength {
+    let (pack, _) = pack(&rules.pack, rules.revision).unwrap_or_else(enacted);
+    let Some(row) = pack.rows.iter().find(|row| row.id.as_str() == id) else {
+        return Strength::Silent;
+    };
+    if row.layer != Layer::Local && on < pack.in_force_from {
         return Strength::Silent;
     }
     match row.mode {

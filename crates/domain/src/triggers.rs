@@ -17,6 +17,7 @@ use crate::decide::unmet_now;
 use crate::history::{History, Payload, StreamKind};
 use crate::refusal::Unmet;
 use crate::reviews;
+use crate::rules::enacted;
 use crate::streams::direction::DirectionState;
 use crate::streams::strategy::{Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
@@ -110,6 +111,8 @@ pub struct EntryMark {
     pub mark: Mark,
     /// The rows not met.
     pub unmet: Vec<Unmet>,
+    /// The rows that were not met on the record as it stood, to which alone the mark belongs.
+    pub unmet_when_recorded: Vec<String>,
     /// The date it happened.
     pub on: NaiveDate,
     /// Whether that date is assumed.
@@ -134,6 +137,11 @@ pub fn marks_of<K: StreamKind>(history: &History<K>, rests_on: &Histories) -> Ve
                 past_fact: standing.basis == Basis::PastFact,
                 mark: standing.past_fact.as_ref().map_or(Mark::NotEvidenced, |p| p.mark),
                 unmet,
+                unmet_when_recorded: standing
+                    .past_fact
+                    .as_ref()
+                    .map(|p| p.unmet.clone())
+                    .unwrap_or_default(),
                 on: standing.occurred_on.date,
                 assumed: standing.occurred_on.assumed,
             })
@@ -214,11 +222,14 @@ impl Found<'_> {
 
     fn from_marks(&mut self, strategy: StreamId, histories: &Histories) {
         for mark in marks(strategy, histories) {
-            let state = match mark.mark {
-                Mark::NotEvidenced => TriggerState::Attention,
-                Mark::Admitted | Mark::Found => TriggerState::Open,
-            };
             for row in &mark.unmet {
+                // A source speaks of what was known when it was told, not of what came to light
+                // later.
+                let told = mark.unmet_when_recorded.iter().any(|id| id == row.rule.as_str());
+                let state = match mark.mark {
+                    Mark::Admitted | Mark::Found if told => TriggerState::Open,
+                    Mark::Admitted | Mark::Found | Mark::NotEvidenced => TriggerState::Attention,
+                };
                 let Some(duty) = duty_of(row.rule.as_str()) else { continue };
                 self.about_every_specified_authority(&Shows {
                     duty,
@@ -271,7 +282,7 @@ impl Found<'_> {
         if let Some(review) = decided.max_by_key(|r| r.at.on) {
             let revised = strategy
                 .versions
-                .range(review.version + 1..)
+                .range(review.version.saturating_add(1)..)
                 .any(|(_, v)| v.published.is_some());
             if !revised && let Some(since) = review.at.on.succ_opt() {
                 self.about_every_specified_authority(&Shows {
@@ -326,8 +337,13 @@ impl Found<'_> {
         else {
             return;
         };
-        let first = direction.findings.first().map(|f| f.at).or(direction.satisfied);
-        let Some(first) = first else { return };
+        let Some(first) = direction.opened.filter(|at| in_force(at.on)) else { return };
+        // What came to light after a case was closed is a matter of its own.
+        let closed = direction.complied.or(direction.withdrawn);
+        let later = self.all.get(&(authority, duty, area));
+        if later.is_some_and(|trigger| closed.is_some_and(|at| trigger.since > at.on)) {
+            return;
+        }
         let (state, what) = direction_state(direction);
         let mut evidence = vec![first.entry_id];
         evidence.extend(
@@ -384,10 +400,9 @@ impl Found<'_> {
         // Of a real body, nothing is derived from absence after the date its sources reach, nor
         // from an assumed date, and nothing adverse is shown that no source says.
         let told = self.state.coverage.as_ref();
-        if shows.state == TriggerState::Attention
-            && (shows.assumed
-                || told.is_some_and(|c| !c.fictional || shows.since > c.covers_until))
-        {
+        let silent = shows.state == TriggerState::Attention
+            && told.is_some_and(|c| !c.fictional || shows.since > c.covers_until);
+        if shows.assumed || silent || !in_force(shows.since) {
             return;
         }
         let key = (authority, shows.duty, area);
@@ -412,16 +427,21 @@ impl Found<'_> {
     }
 }
 
+/// Whether the duty was in force on a date: nothing is shown of a time before.
+fn in_force(on: NaiveDate) -> bool {
+    on >= enacted().0.in_force_from
+}
+
 fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
     let on = |at: &crate::Shown| at.on.to_string();
-    if let Some(at) = &direction.order_made {
-        (TriggerState::OrderMade, format!("A mandatory order was made on {}.", on(at)))
-    } else if let Some(at) = &direction.order_sought {
-        (TriggerState::OrderSought, format!("A mandatory order was applied for on {}.", on(at)))
-    } else if let Some(at) = &direction.complied {
+    if let Some(at) = &direction.complied {
         (TriggerState::Complied, format!("Compliance was accepted on {}.", on(at)))
     } else if let Some(at) = &direction.withdrawn {
         (TriggerState::Withdrawn, format!("The direction was withdrawn on {}.", on(at)))
+    } else if let Some(at) = &direction.order_made {
+        (TriggerState::OrderMade, format!("A mandatory order was made on {}.", on(at)))
+    } else if let Some(at) = &direction.order_sought {
+        (TriggerState::OrderSought, format!("A mandatory order was applied for on {}.", on(at)))
     } else if let Some(at) = &direction.compliance_reported {
         (TriggerState::ComplianceReported, format!("Compliance was reported on {}.", on(at)))
     } else if let Some(directed) = &direction.directed {

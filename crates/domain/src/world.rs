@@ -4,17 +4,27 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
-use dutyledger_record::{Record, RestsOn, Stream, StreamId};
+use dutyledger_record::{Record, RestsOn, RulePackRef, Stream, StreamId};
 
 use crate::history::{History, HistoryError, StreamKind};
+use crate::rules::enacted_ref;
 use crate::streams::{Area, Authority, Direction, NeedsAssessment, Partnership, Strategy};
 
 macro_rules! world {
     ($($(#[$doc:meta])* $field:ident: $kind:ident),+ $(,)?) => {
         /// The histories of the streams a decision rests on.
-        #[derive(Clone, Debug, Default)]
+        #[derive(Clone, Debug)]
         pub struct Histories {
             $($(#[$doc])* pub $field: BTreeMap<StreamId, History<$kind>>,)+
+            /// The rule pack the ledger had adopted when these were known.
+            pub rules: RulePackRef,
+        }
+
+        impl Default for Histories {
+            /// Nothing known, under the newest revision of the enacted pack.
+            fn default() -> Self {
+                Self { $($field: BTreeMap::new(),)+ rules: enacted_ref() }
+            }
         }
 
         /// The same streams, each as true on one date.
@@ -33,7 +43,7 @@ macro_rules! world {
                     $(<$kind as StreamKind>::NAME => {
                         self.$field.insert(stream.id, History::read(records)?);
                     })+
-                    _ => {}
+                    unknown => return Err(HistoryError::UnknownStream(unknown.to_owned())),
                 }
                 Ok(())
             }

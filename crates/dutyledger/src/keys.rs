@@ -61,7 +61,7 @@ pub(crate) async fn issue(settings: &IssueSettings, json: bool) -> Result<(), Fa
             let answer = issued.map(|issued| {
                 json!({
                     "key_id": issued.key_id,
-                    "key": issued.secret.reveal(),
+                    "secret": issued.secret.reveal(),
                     "kind": kind,
                     "principal_id": principal_id,
                     "expires_at": format_instant(expires_at),
@@ -75,7 +75,7 @@ pub(crate) async fn issue(settings: &IssueSettings, json: bool) -> Result<(), Fa
         println!("{issued}");
     } else {
         let text = |member: &str| issued[member].as_str().unwrap_or("?").to_owned();
-        println!("{}", text("key"));
+        println!("{}", text("secret"));
         eprintln!(
             "Key {} for {}. It expires on {} and is shown this once: keep it safe.",
             text("key_id"),

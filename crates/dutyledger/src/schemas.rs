@@ -16,7 +16,10 @@ use crate::exit::Failure;
 pub(crate) fn run(settings: &SchemaSettings, json: bool) -> Result<(), Failure> {
     let written = write(&settings.out).map_err(Failure::other)?;
     if json {
-        let paths: Vec<_> = written.iter().map(|path| path.display().to_string()).collect();
+        let paths: Vec<_> = written
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
         println!("{}", serde_json::json!({ "written": paths }));
     } else {
         for path in &written {
@@ -26,9 +29,9 @@ pub(crate) fn run(settings: &SchemaSettings, json: bool) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Every file, as its path below the folder of schemas and its text. Another kind of file joins
-/// here: what is written and what tests compare is one list.
-pub(crate) fn files() -> Vec<(String, String)> {
+/// Every file, as its path below the folder of schemas and its text. Other files that are made from
+/// the code join here, each from a pure function that a test can compare with the committed file.
+fn files() -> Vec<(String, String)> {
     event_schema_files()
 }
 
@@ -37,7 +40,7 @@ pub(crate) fn files() -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When a folder or a file cannot be made.
-pub(crate) fn write(dir: &Path) -> io::Result<Vec<PathBuf>> {
+fn write(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for (path, text) in files() {
         let path = dir.join(path);

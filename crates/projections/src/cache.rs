@@ -99,6 +99,7 @@ impl Cache {
             assessments,
             strategies,
             directions,
+            rules: _,
         } = histories;
         each(self, areas);
         each(self, authorities);

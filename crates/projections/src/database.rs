@@ -88,19 +88,21 @@ pub(crate) async fn settle(path: &Path) -> Result<(), OpenError> {
     if !path.try_exists()? {
         return Ok(());
     }
-    let foreign = |_| OpenError::Foreign {
+    let foreign = || OpenError::Foreign {
         path: path.to_owned(),
     };
-    let mut conn = options(path).connect().await.map_err(foreign)?;
-    schema_of(path, &mut conn)
-        .await
-        .map_err(|error| match error {
-            // It is not even a database.
-            OpenError::Database(_) => OpenError::Foreign {
-                path: path.to_owned(),
-            },
-            other => other,
-        })?;
+    // Only read until it is known to be ours: even closing a file may write to it.
+    let reading = options(path).read_only(true).connect().await;
+    let mut conn = reading.map_err(|_| foreign())?;
+    let ours = schema_of(path, &mut conn).await;
+    let closed = conn.close().await;
+    ours.map_err(|error| match error {
+        // It is not even a database.
+        OpenError::Database(_) => foreign(),
+        other => other,
+    })?;
+    closed.map_err(OpenError::database)?;
+    let mut conn = options(path).connect().await.map_err(OpenError::database)?;
     let settled = sqlx::query("PRAGMA journal_mode = DELETE")
         .execute(&mut conn)
         .await;

@@ -25,6 +25,7 @@ mod projector;
 mod query;
 mod rebuild;
 mod rows;
+mod rules;
 mod streams;
 mod timeline;
 mod values;

@@ -19,6 +19,8 @@ pub(crate) struct PageOf {
     pub(crate) streams: BTreeMap<Stream, Touched>,
     /// The partnerships the entries name.
     pub(crate) partnerships: BTreeSet<StreamId>,
+    /// The ledger's own stream, where it is touched.
+    pub(crate) ledger: Option<StreamId>,
     /// The rows of the timeline.
     pub(crate) timeline: Timeline,
 }
@@ -47,9 +49,10 @@ impl PageOf {
         // everything like any other.
         if stream.stream_type.as_str() == LedgerStream::NAME {
             event(stream.id, History::<LedgerStream>::read([record]))?;
+            self.ledger = Some(stream.id);
             return Ok(());
         }
-        if !is_kept(stream.stream_type.as_str()) {
+        if !is_kept(stream.stream_type.as_str()) { return Ok(());
             return Err(ProjectionError::UnknownStream {
                 position: record.position,
                 stream_type: stream.stream_type.as_str().to_owned(),

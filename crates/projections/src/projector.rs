@@ -15,7 +15,7 @@ use crate::kinds::by_kind;
 use crate::lock::Lock;
 use crate::page::{self, PageOf};
 use crate::projections::Standing;
-use crate::{checkpoint, derived, streams};
+use crate::{checkpoint, derived, rules, streams};
 
 /// The most entries one transaction applies.
 pub const PAGE_ENTRIES_MAX: u32 = 1_000;
@@ -190,9 +190,13 @@ async fn apply(
     let PageOf {
         streams: touched,
         mut partnerships,
+        ledger,
         timeline,
     } = PageOf::read(page)?;
     timeline.write(conn).await?;
+    if let Some(ledger) = ledger {
+        partnerships.extend(rules::write(conn, loader.ledger, ledger, loader.up_to).await?);
+    }
     partnerships.extend(derived::dependents(conn, touched.keys()).await?);
     for (stream, of_page) in touched {
         by_kind!(

@@ -16,7 +16,7 @@ use crate::kinds::by_kind;
 use crate::lock::{Lock, beside};
 use crate::page::{self, PageOf};
 use crate::projector::PAGE_ENTRIES_MAX;
-use crate::{checkpoint, database, derived, streams};
+use crate::{checkpoint, database, derived, rules, streams};
 
 /// How many streams or partnerships one transaction writes.
 const CHUNK: usize = 200;
@@ -98,6 +98,9 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
         let position = self.read(head, &mut found).await?;
         let mut cache = Cache::default();
         self.total += (found.streams.len() + found.partnerships.len()) as u64;
+        if let Some(ledger) = found.ledger {
+            rules::write(self.conn, self.ledger, ledger, position).await?;
+        }
         self.write_streams(position, &mut cache, &mut found).await?;
         self.total = self.done + found.partnerships.len() as u64;
         self.write_derived(position, &mut cache, found.partnerships)
@@ -117,6 +120,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
             checkpoint::advance(&mut tx, position, last).await?;
             tx.commit().await?;
             found.partnerships.extend(of_page.partnerships);
+            found.ledger = of_page.ledger.or(found.ledger);
             for (stream, touched) in of_page.streams {
                 found.streams.insert(stream, touched.position);
             }
@@ -194,6 +198,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
 struct Found {
     streams: BTreeMap<Stream, u64>,
     partnerships: BTreeSet<StreamId>,
+    ledger: Option<StreamId>,
 }
 
 /// Puts a finished file in the place of another, at once and for good.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -279,6 +279,14 @@ impl Draft {
     /// # Errors
     /// When it steps outside the format or is too large.
     pub fn new(ledger: LedgerId, event: Event, entry: &Envelope<Value>) -> Result<Self, EntryError> {
+        let pascal = event.event_type.starts_with(|c: char| c.is_ascii_uppercase())
+            && event.event_type.chars().all(|c| c.is_ascii_alphanumeric());
+        if !pascal || event.schema_version == 0 || entry.version == 0 {
+            return Err(EntryError::Malformed(format!(
+                "version {} of a stream, event {} version {}",
+                entry.version, event.event_type, event.schema_version
+            )));
+        }
         let s = &entry.standing;
         // The three groups of members on either side of the two that only the writer knows, in the
         // order RFC 8785 gives them.
@@ -354,7 +362,18 @@ fn to_json(value: &impl Serialize) -> Result<Value, EntryError> {
     serde_json::to_value(value).map_err(|e| EntryError::Json(e.to_string()))
 }
 
-/// An instant as the format writes it: UTC with six decimals and `Z`.
+/// Writes an instant inside a payload as the format does, for `#[serde(serialize_with)]`.
+///
+/// # Errors
+/// When the serializer fails.
+pub fn serialize_instant<S: Serializer>(
+    instant: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_instant(*instant))
+}
+
+/// An instant as the format writes it: UTC with six decimals and `Z`; finer parts are cut off.
 #[must_use]
 pub fn format_instant(instant: DateTime<Utc>) -> String {
     instant.to_rfc3339_opts(SecondsFormat::Micros, true)
@@ -404,7 +423,22 @@ struct Flat {
 }
 
 impl Record {
-    /// Reads leaf data.
+    /// Reads leaf data and checks that it is exactly what this format writes: the canonical form,
+    /// every member, a position from 1, and no more bytes than are allowed.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn verify(leaf_data: &str) -> Result<Self, EntryError> {
+        let record = Self::parse(leaf_data)?;
+        let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry)?;
+        let written = draft.leaf_data(record.position, record.recorded_at);
+        if record.position == 0 || written != leaf_data {
+            return Err(EntryError::Malformed("it is not in the canonical form".to_owned()));
+        }
+        Ok(record)
+    }
+
+    /// Reads leaf data this ledger wrote itself. [`Self::verify`] is for what others hand over.
     ///
     /// # Errors
     /// When it is not a record of this format.
@@ -520,5 +554,33 @@ mod tests {
         assert!(matches!(Record::parse(&unknown), Err(EntryError::Malformed(_))));
         let other = text.replacen("\"format\":1", "\"format\":2", 1);
         assert!(matches!(Record::parse(&other), Err(EntryError::Malformed(_))));
+    }
+
+    #[test]
+    fn only_the_exact_text_is_verified() {
+        let draft =
+            Draft::new(LedgerId::new(Uuid::from_u128(1)), event(), &sample(json!({}))).unwrap();
+        let at = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
+        let text = draft.leaf_data(1, at);
+        assert!(Record::verify(&text).is_ok());
+        for altered in [
+            text.replacen("{\"basis\"", "{ \"basis\"", 1),
+            text.replacen("\"causation_id\":null,", "", 1),
+            text.replacen(".000000Z", "Z", 1),
+            text.replacen("\"payload\":{}", "\"payload\":{\"a\":1,\"a\":1}", 1),
+            draft.leaf_data(0, at),
+        ] {
+            assert!(Record::verify(&altered).is_err(), "{altered}");
+        }
+    }
+
+    #[test]
+    fn an_event_type_is_pascal_case_and_versions_count_from_1() {
+        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let bad = Event { schema_version: 1, event_type: "strategy-adopted".into() };
+        assert!(Draft::new(ledger, bad, &sample(json!({}))).is_err());
+        let mut entry = sample(json!({}));
+        entry.version = 0;
+        assert!(Draft::new(ledger, event(), &entry).is_err());
     }
 }

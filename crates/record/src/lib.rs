@@ -15,7 +15,7 @@ pub use canonical::{CanonicalError, canonical_json, leaf_hash, sha256_hex};
 pub use entry::{
     Basis, Draft, ENTRY_BYTES_MAX, EntryError, Envelope, Event, FORMAT, Mark, OccurredOn, PastFact,
     Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,
-    format_instant,
+    format_instant, serialize_instant,
 };
 pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
 pub use list::ListDigest;

@@ -109,7 +109,7 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 }
 
 /// Refuses headers that would promise what cannot be kept.
-fn refuse_headers(ask: &Ask) -> Result<(), Problem> {
+pub(super) fn refuse_headers(ask: &Ask) -> Result<(), Problem> {
     ask.refuse_header("idempotency-key", "This request takes no Idempotency-Key.")?;
     ask.refuse_header("if-match", "This request takes no If-Match.")
 }

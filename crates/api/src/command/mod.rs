@@ -1,35 +1,37 @@
 //! Commands: one way in for all of them.
 
+mod answer;
 mod areas;
 mod assessments;
 mod authorities;
 mod directions;
+mod imports;
 mod keys;
 mod partnerships;
 mod strategies;
 mod table;
 
 use aide::axum::ApiRouter;
-use axum::Json;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Deserialize;
 use uuid::Uuid;
 
-use dutyledger_application::{Answer, Request, Target};
+use dutyledger_application::{Request, Target};
 use dutyledger_domain::{Acting, Particulars, ReasonGiven, SourceGiven, StreamKind};
-use dutyledger_record::{EntryId, Mark, OccurredOn, Stream, StreamId};
+use dutyledger_record::{EntryId, OccurredOn, Stream, StreamId};
 
 use crate::app::App;
 use crate::ask::Ask;
+use crate::json::Object;
 use crate::problem::{Code, MemberProblem, Problem, command_problem, internal};
 use crate::reads::seen;
 use crate::{endpoint, json};
 
-pub(crate) const POSITION: HeaderName = HeaderName::from_static("dutyledger-position");
+pub(crate) use answer::{POSITION, StreamShown};
+pub(crate) use imports::IMPORTS;
+
+use answer::{Recorded, recorded};
 
 /// Every command.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
@@ -39,7 +41,8 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = assessments::routes(router);
     let router = strategies::routes(router);
     let router = directions::routes(router);
-    keys::routes(router)
+    let router = keys::routes(router);
+    imports::routes(router)
 }
 
 /// A command, and everything about it.
@@ -74,88 +77,7 @@ pub(crate) struct Body<P> {
     #[serde(default)]
     causation_id: Option<EntryId>,
     /// What is asked for.
-    particulars: P,
-}
-
-/// A stream.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct StreamShown {
-    /// Its kind.
-    #[serde(rename = "type")]
-    kind: String,
-    /// Its id.
-    id: StreamId,
-}
-
-impl From<&Stream> for StreamShown {
-    fn from(stream: &Stream) -> Self {
-        Self { kind: stream.stream_type.to_string(), id: stream.id }
-    }
-}
-
-/// An entry that was recorded.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct EntryRecorded {
-    /// Its id.
-    entry_id: EntryId,
-    /// Its position in the ledger.
-    position: u64,
-    /// Its version in its stream.
-    version: u64,
-    /// What happened.
-    event_type: String,
-    /// What it says, without sealed texts.
-    payload: Value,
-    /// The rules that warned, for which a reason was given.
-    warned: Vec<String>,
-    /// For a past fact, the rules that are not met.
-    unmet: Vec<String>,
-    /// For a past fact, how a breach of those rules is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mark: Option<Mark>,
-}
-
-/// What was recorded.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(crate) struct Recorded {
-    /// The stream it was recorded in.
-    stream: StreamShown,
-    /// The stream's version now.
-    version: u64,
-    /// The position of the last entry.
-    position: u64,
-    /// When it was recorded.
-    recorded_at: DateTime<Utc>,
-    /// Whether this is the first answer again.
-    replayed: bool,
-    /// The entries.
-    entries: Vec<EntryRecorded>,
-}
-
-impl From<Answer> for Recorded {
-    fn from(answer: Answer) -> Self {
-        Self {
-            stream: StreamShown::from(&answer.stream),
-            version: answer.version,
-            position: answer.position,
-            recorded_at: answer.recorded_at,
-            replayed: answer.replayed,
-            entries: answer
-                .entries
-                .into_iter()
-                .map(|entry| EntryRecorded {
-                    entry_id: entry.entry_id,
-                    position: entry.position,
-                    version: entry.version,
-                    event_type: entry.event_type,
-                    payload: entry.payload,
-                    warned: entry.warned,
-                    unmet: entry.unmet,
-                    mark: entry.mark,
-                })
-                .collect(),
-        }
-    }
+    particulars: Object<P>,
 }
 
 /// Which stream a route's command is given on.
@@ -194,9 +116,10 @@ where
     let body = ask.json_body().await?;
     let idempotency = ask.under(&app, &body)?;
     let given: Body<P> = json::read(&body)?;
+    let Object(particulars) = given.particulars;
     let (target, opens) = match on {
         On::New => (Target::New, true),
-        On::Named(name) => (Target::Stream(name(&given.particulars)), true),
+        On::Named(name) => (Target::Stream(name(&particulars)), true),
         On::Path => (Target::Stream(existing::<K>(&app, &ask).await?), false),
         On::Ledger => (Target::Stream(StreamId::new(app.bus.ledger().id().uuid())), false),
     };
@@ -222,7 +145,7 @@ where
         causation_id: given.causation_id,
         if_match,
         idempotency,
-        command: given.particulars.into(),
+        command: particulars.into(),
     };
     let bus = app.bus.clone();
     // A caller that goes away does not break off what is being recorded.
@@ -234,7 +157,7 @@ where
 }
 
 /// A query without members.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoQuery {}
 
@@ -299,24 +222,3 @@ impl<P> From<On<P>> for Given {
         }
     }
 }
-
-/// The answer, with its headers; with a collection, that of something new in it.
-fn recorded(recorded: Recorded, opened_in: Option<&str>) -> Response {
-    let mut headers = HeaderMap::new();
-    let mut set = |name: HeaderName, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    };
-    set(header::ETAG, format!("\"{}\"", recorded.version));
-    set(POSITION, recorded.position.to_string());
-    let status = match opened_in {
-        Some(collection) => {
-            set(header::LOCATION, format!("{collection}/{}", recorded.stream.id));
-            StatusCode::CREATED
-        }
-        None => StatusCode::OK,
-    };
-    (status, headers, Json(recorded)).into_response()
-}
-

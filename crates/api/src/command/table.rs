@@ -53,7 +53,7 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(Line { path: path.to_owned(), on: On::New, summary, cites, example })
+        self.add::<P>(&Line { path: path.to_owned(), on: On::New, summary, cites, example })
     }
 
     /// A command that opens the one stream its particulars name.
@@ -68,7 +68,7 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(Line { path: path.to_owned(), on: On::Named(name), summary, cites, example })
+        self.add::<P>(&Line { path: path.to_owned(), on: On::Named(name), summary, cites, example })
     }
 
     /// A command on the stream in the path.
@@ -83,7 +83,7 @@ impl<K: StreamKind> Table<K> {
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
         let path = format!("{}/{{id}}/{segment}", self.collection);
-        self.add::<P>(Line { path, on: On::Path, summary, cites, example })
+        self.add::<P>(&Line { path, on: On::Path, summary, cites, example })
     }
 
     /// A command on the ledger itself.
@@ -97,7 +97,7 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(Line { path: path.to_owned(), on: On::Ledger, summary, cites, example })
+        self.add::<P>(&Line { path: path.to_owned(), on: On::Ledger, summary, cites, example })
     }
 
     /// The correction every kind of stream has, and the end of the table.
@@ -121,20 +121,20 @@ impl<K: StreamKind> Table<K> {
         self.router
     }
 
-    fn add<P>(self, line: Line<P>) -> Self
+    fn add<P>(self, line: &Line<P>) -> Self
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
         let Self { router, tag, collection, kind } = self;
         let on = line.on;
         let run = endpoint::run(move |app, ask| carry_out::<K, P>(app, ask, on, collection));
-        let path = line.path.clone();
-        let router = endpoint::post(router, &path, run, |op, ctx| describe(op, ctx, tag, line));
+        let describe = |op: &mut Operation, ctx: &mut GenContext| describe(op, ctx, tag, line);
+        let router = endpoint::post(router, &line.path, run, describe);
         Self { router, tag, collection, kind }
     }
 }
 
-fn describe<K, P>(op: &mut Operation, ctx: &mut GenContext, tag: &'static str, line: Line<P>)
+fn describe<K, P>(op: &mut Operation, ctx: &mut GenContext, tag: &'static str, line: &Line<P>)
 where
     K: StreamKind,
     P: Particulars<K>,
@@ -154,7 +154,7 @@ where
     doc::describe(op, doc, &line.path, ctx);
     doc::command_headers(op);
     let body = ctx.schema.subschema_for::<Body<P>>();
-    doc::body(op, body, json!({ "occurred_on": "2026-09-21", "particulars": line.example }));
+    doc::body(op, body, json!({ "occurred_on": "2026-09-21", "particulars": &line.example }));
     let media = doc::media(ctx.schema.subschema_for::<Recorded>(), None);
     let etag = ("ETag", "The version of the stream, in double quotes.");
     let position = ("Dutyledger-Position", "The position of the last entry: see `wait_for`.");

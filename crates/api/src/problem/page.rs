@@ -51,6 +51,6 @@ mod tests {
             assert!(names.insert(code.name()));
             assert!((400..600).contains(&code.status()));
         }
-        assert_eq!(super::page("no-such-code"), None);
+        assert_eq!(page("no-such-code"), None);
     }
 }

@@ -1,11 +1,42 @@
-//! Reads.
+//! Reads: what is so, what was so, and what follows from it.
 
+mod areas;
+mod assessments;
+mod authorities;
+mod consultation;
+mod directions;
+mod entries;
+mod keys;
+mod me;
+mod page;
+mod partnerships;
+mod reviews;
+mod rules;
 pub(crate) mod seen;
+mod state;
+mod strategies;
+mod table;
+mod timeline;
+mod triggers;
 
 use aide::axum::ApiRouter;
 
 use crate::app::App;
 
+/// Every read.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
-    router
+    let router = me::routes(router);
+    let router = areas::routes(router);
+    let router = authorities::routes(router);
+    let router = partnerships::routes(router);
+    let router = timeline::routes(router);
+    let router = assessments::routes(router);
+    let router = strategies::routes(router);
+    let router = consultation::routes(router);
+    let router = directions::routes(router);
+    let router = reviews::routes(router);
+    let router = triggers::routes(router);
+    let router = entries::routes(router);
+    let router = rules::routes(router);
+    keys::routes(router)
 }

@@ -384,6 +384,14 @@ impl Plan {
 
     /// Refuses decisions of others where nobody may be spoken for.
     pub(super) fn check_live(&self) -> Result<(), ImportError> {
+        if self.history.fictional {
+            return Err(ImportError::Refused {
+                place: Place::document("/fictional"),
+                reason: "this ledger is live: nothing fictional is recorded in it. Import such a \
+                         history into a sandbox."
+                    .to_owned(),
+            });
+        }
         match self
             .steps
             .iter()

@@ -1,11 +1,12 @@
 //! Adopting and publishing a version: ss.8 and 9, our own rows, and what the guidance asks.
 
+use dutyledger_domain::streams::partnership::RelevantAuthorityListed;
 use dutyledger_domain::streams::strategy::{
-    AdoptVersion, CauseRecordedAsUnknown, ConsultationClosed, ConsultationOpened, DetermineObjection,
-    MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised, PublishVersion,
-    RecordResponse, RevisionStarted, StartRevision, StrategyEvent as E,
+    AdoptVersion, CauseRecordedAsUnknown, ConsultationClosed, ConsultationOpened,
+    DetermineObjection, MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised,
+    PublishVersion, RecordResponse, RevisionStarted, StartRevision, StrategyEvent as E,
 };
-use dutyledger_domain::streams::{Partnership, Strategy};
+use dutyledger_domain::streams::{List, ListClosed, Partnership, Strategy};
 use dutyledger_domain::{EngagedGroup, Harm, PublicationForm, RefusalCode};
 
 use crate::given::*;
@@ -39,7 +40,10 @@ fn in_both_towns() -> Setting {
 /// A strategy under s.9 alone, made by these members of the partnership of one town.
 fn by_members(makers: &[Body]) -> (Setting, Past<Strategy>) {
     let partnership = partnership_for(&[town_id()], makers);
-    (setting().with(&partnership), strategy_under(SECTION_9, makers))
+    (
+        setting().with(&partnership),
+        strategy_under(SECTION_9, makers),
+    )
 }
 
 fn makers_of_both() -> Vec<Body> {
@@ -55,8 +59,11 @@ fn considered(harms: &[Harm]) -> MaterialConsidered {
     }
 }
 
-const HARMS: [Harm; 3] =
-    [Harm::Safety, Harm::CrimePreventionOrProsecution, Harm::InstitutionSecurity];
+const HARMS: [Harm; 3] = [
+    Harm::Safety,
+    Harm::CrimePreventionOrProsecution,
+    Harm::InstitutionSecurity,
+];
 
 #[test]
 fn a_version_with_everything_in_place_is_adopted_and_published() {
@@ -77,7 +84,10 @@ fn r_10_3_adoption_is_refused_without_causes_or_why_they_are_unknown() {
     let past = strategy().without(|e| matches!(e, E::ViolenceCauseIdentified(_)));
     adopting(past.clone()).must("R-10.3", Some("8(3)(b)"));
 
-    let why = CauseRecordedAsUnknown { version: 1, why: text("Too little data") };
+    let why = CauseRecordedAsUnknown {
+        version: 1,
+        why: text("Too little data"),
+    };
     adopting(past.and("2024-02-01", why)).met();
 }
 
@@ -92,7 +102,12 @@ fn r_10_6_adoption_is_refused_until_each_relevant_authority_is_consulted() {
 
 #[test]
 fn r_10_6_consulted_is_enough_and_a_reply_is_not_awaited() {
-    assert!(!strategy().entries.iter().any(|e| matches!(e.payload, E::ConsultationResponseRecorded(_))));
+    assert!(
+        !strategy()
+            .entries
+            .iter()
+            .any(|e| matches!(e.payload, E::ConsultationResponseRecorded(_)))
+    );
     adopting(strategy()).met();
 }
 
@@ -109,16 +124,51 @@ fn r_10_6_is_about_the_authorities_then_existing_for_the_area() {
 }
 
 #[test]
+fn r_10_6_does_not_ask_for_a_school_on_the_list_that_has_closed_since() {
+    let list = item("list");
+    let listed = |body: Body| RelevantAuthorityListed {
+        authority: body.id(),
+        capacity: body.capacity,
+        list,
+    };
+    let list_closed = ListClosed {
+        item: Some(list),
+        ..closed(
+            List::RelevantAuthoritiesToConsult,
+            &[NEW_SCHOOL.id()],
+            "2024-01-01",
+        )
+    };
+    let listing = partnership()
+        .and("2024-01-01", listed(NEW_SCHOOL))
+        .and("2024-01-01", list_closed);
+    let closed_since = setting().with(&listing).with(
+        &town()
+            .having(NEW_SCHOOL, "2022-01-01")
+            .losing(NEW_SCHOOL, "2024-02-01"),
+    );
+    adopting_in(closed_since, strategy()).met();
+}
+
+#[test]
 fn r_10_6_counts_a_consultation_only_on_or_before_the_day_of_adoption() {
-    let past = strategy().without(consulted(SCHOOL)).consulting("2024-03-02", 1, SCHOOL);
+    let past = strategy()
+        .without(consulted(SCHOOL))
+        .consulting("2024-03-02", 1, SCHOOL);
     adopting(past.clone()).refused(RefusalCode::RuleNotMet, &["R-10.6"]);
     adopting(past).on("2024-03-02").met();
 }
 
 #[test]
 fn r_10_6_a_response_answers_a_consultation() {
-    let response = RecordResponse { version: 1, authority: SCHOOL.id(), response: None };
-    given(strategy(), setting()).when(SCHOOL.key(), response.clone()).met();
+    let response = RecordResponse {
+        version: 1,
+        authority: SCHOOL.id(),
+        response: None,
+    };
+    given(strategy(), setting())
+        .when(SCHOOL.key(), response.clone())
+        .met();
     given(strategy().without(consulted(SCHOOL)), setting())
         .when(SCHOOL.key(), response)
         .refused(RefusalCode::NotFound, &["R-10.6"]);
@@ -126,18 +176,28 @@ fn r_10_6_a_response_answers_a_consultation() {
 
 #[test]
 fn a_8_11_a_revised_version_is_consulted_on_again() {
-    let revised = strategy()
-        .adopted("2023-03-01", 1)
-        .and("2024-01-01", RevisionStarted { from_version: 1, version: 2 })
-        .agreed(2, &SPECIFIED);
     let adopting = |past| given(past, setting()).when(POLICE.key(), AdoptVersion { version: 2 });
-
-    adopting(revised.clone().prepared("2024-01-02", 2)).met();
-    for body in RELEVANT {
-        let past = revised.clone().prepared("2024-01-02", 2).without(move |event| {
-            matches!(event, E::AuthorityConsulted(e) if e.version == 2 && e.authority == body.id())
-        });
-        adopting(past).must("A-8.11", Some("8(11), 9(11)"));
+    let (from_version, version) = (1, 2);
+    for bases in [SECTION_8, BOTH_SECTIONS, SECTION_9] {
+        let revised = strategy_under(bases, &SPECIFIED)
+            .adopted("2023-03-01", 1)
+            .and(
+                "2024-01-01",
+                RevisionStarted {
+                    from_version,
+                    version,
+                },
+            )
+            .agreed(version, &SPECIFIED)
+            .prepared("2024-01-02", version);
+        adopting(revised.clone()).met();
+        for body in RELEVANT {
+            let past = revised.clone().without(move |event| {
+                matches!(event, E::AuthorityConsulted(e)
+                    if e.version == version && e.authority == body.id())
+            });
+            adopting(past).must("A-8.11", Some("8(11), 9(11)"));
+        }
     }
 }
 
@@ -148,17 +208,22 @@ fn a_8_11_a_revision_keeps_the_content_and_nothing_that_was_done_about_it() {
         .done();
     let versions = past.state(DECIDED_ON).versions;
     let (before, after) = (&versions[&1], &versions[&2]);
-    assert_eq!((&after.kinds, &after.causes), (&before.kinds, &before.causes));
-    assert_eq!((&after.actions, &after.assessments), (&before.actions, &before.assessments));
+    assert_eq!(
+        (&after.kinds, &after.causes),
+        (&before.kinds, &before.causes)
+    );
+    assert_eq!(
+        (&after.actions, &after.assessments),
+        (&before.actions, &before.assessments)
+    );
     assert!(after.consultation.consulted.is_empty() && after.positions.is_empty());
     assert!(after.engaged.is_empty() && !after.equality_assessed);
 }
 
 #[test]
 fn a_8_9_a_strategy_for_two_areas_is_refused_unless_it_is_also_under_section_9() {
-    let under = |bases| {
-        strategy_under(bases, &makers_of_both()).consulting("2022-05-02", 1, NEXT_SCHOOL)
-    };
+    let under =
+        |bases| strategy_under(bases, &makers_of_both()).consulting("2022-05-02", 1, NEXT_SCHOOL);
     adopting_in(in_both_towns(), under(SECTION_8)).must("A-8.9", Some("8(9)"));
     adopting_in(in_both_towns(), under(BOTH_SECTIONS)).met();
     adopting_in(in_both_towns(), under(SECTION_9)).met();
@@ -167,7 +232,8 @@ fn a_8_9_a_strategy_for_two_areas_is_refused_unless_it_is_also_under_section_9()
 #[test]
 fn a_9_1_a_strategy_under_section_9_is_refused_with_fewer_than_two_specified_authorities() {
     let others = |past: Past<Strategy>| {
-        past.consulting("2022-05-02", 1, COUNCIL).consulting("2022-05-02", 1, FIRE)
+        past.consulting("2022-05-02", 1, COUNCIL)
+            .consulting("2022-05-02", 1, FIRE)
     };
     let (setting, past) = by_members(&[POLICE]);
     adopting_in(setting, others(past)).must("A-9.1", Some("9(1)"));
@@ -211,8 +277,7 @@ fn a_8_8_adoption_and_publication_are_refused_with_material_that_might_do_harm()
 #[test]
 fn a_9_9_adoption_and_publication_are_refused_with_material_that_might_do_harm() {
     for harm in HARMS {
-        let barred =
-            strategy_under(SECTION_9, &SPECIFIED).and("2024-02-01", considered(&[harm]));
+        let barred = strategy_under(SECTION_9, &SPECIFIED).and("2024-02-01", considered(&[harm]));
         adopting(barred.clone()).must("A-9.9", Some("9(9)"));
         publishing(barred.adopted("2024-02-02", 1)).must("A-9.9", Some("9(9)"));
     }
@@ -220,9 +285,13 @@ fn a_9_9_adoption_and_publication_are_refused_with_material_that_might_do_harm()
 
 #[test]
 fn a_8_8_is_met_when_the_part_is_cleared_or_taken_out() {
-    let taken_out = strategy()
-        .and("2024-02-01", considered(&HARMS))
-        .and("2024-02-02", MaterialRemoved { material: item("part"), version: 1 });
+    let taken_out = strategy().and("2024-02-01", considered(&HARMS)).and(
+        "2024-02-02",
+        MaterialRemoved {
+            material: item("part"),
+            version: 1,
+        },
+    );
     for past in [strategy().and("2024-02-01", considered(&[])), taken_out] {
         adopting(past.clone()).met();
         publishing(past.adopted("2024-02-03", 1)).met();
@@ -270,23 +339,34 @@ fn l_4_nothing_happens_after_today_not_even_as_a_past_fact() {
     let tomorrow = adopting(strategy()).today("2024-03-01").on("2024-03-02");
     let refusal = tomorrow.refused(RefusalCode::DateAfterToday, &["L-4"]);
     assert_eq!(refusal.pointer.as_deref(), Some("/occurred_on"));
-    tomorrow.past_fact(None).refused(RefusalCode::DateAfterToday, &["L-4"]);
-    adopting(strategy()).today("2024-03-02").on("2024-03-02").met();
+    tomorrow
+        .past_fact(None)
+        .refused(RefusalCode::DateAfterToday, &["L-4"]);
+    adopting(strategy())
+        .today("2024-03-02")
+        .on("2024-03-02")
+        .met();
 }
 
 #[test]
 fn l_5_an_open_objection_holds_adoption_until_it_is_determined() {
     let held = strategy().and("2024-02-01", objection());
     adopting(held.clone()).must("L-5", None);
-    let determined =
-        ObjectionDetermined { harms: Vec::new(), objection: item("objection"), version: 1 };
+    let determined = ObjectionDetermined {
+        harms: Vec::new(),
+        objection: item("objection"),
+        version: 1,
+    };
     adopting(held.and("2024-02-02", determined)).met();
 }
 
 #[test]
 fn l_6_adoption_before_the_date_responses_were_asked_for_asks_for_a_reason() {
     let asked_for_by = |date| {
-        let opened = ConsultationOpened { responses_by: day(date), version: 1 };
+        let opened = ConsultationOpened {
+            responses_by: day(date),
+            version: 1,
+        };
         strategy().and("2024-02-01", opened)
     };
     adopting(asked_for_by("2024-03-02")).should("L-6");
@@ -302,8 +382,8 @@ fn r_14_1_adoption_without_a_completed_needs_assessment_asks_for_a_reason() {
 
 #[test]
 fn r_gl_1_an_area_of_more_than_one_police_force_asks_for_a_reason() {
-    let past = strategy_under(BOTH_SECTIONS, &makers_of_both())
-        .consulting("2022-05-02", 1, NEXT_SCHOOL);
+    let past =
+        strategy_under(BOTH_SECTIONS, &makers_of_both()).consulting("2022-05-02", 1, NEXT_SCHOOL);
     adopting_in(in_both_towns(), past.clone()).met();
     adopting_in(in_both_towns().with(&next_town_of_another_force()), past).should("R-gl.1");
 }
@@ -311,9 +391,8 @@ fn r_gl_1_an_area_of_more_than_one_police_force_asks_for_a_reason() {
 #[test]
 fn r_31_1_an_action_not_agreed_by_every_authority_asks_for_a_reason() {
     for body in [POLICE, COUNCIL, FIRE, SCHOOL] {
-        let agreed = move |event: &E| {
-            matches!(event, E::ActionAgreed(e) if e.authority == body.id())
-        };
+        let agreed =
+            move |event: &E| matches!(event, E::ActionAgreed(e) if e.authority == body.id());
         adopting(strategy().without(agreed)).should("R-31.1");
     }
 }
@@ -325,7 +404,9 @@ fn r_31_1_a_reported_agreement_does_not_count_as_the_authoritys_own() {
         action: action_id(),
         authority: SCHOOL.id(),
     };
-    let past = strategy().without(silent).and_so("2024-02-01", agreed, reported);
+    let past = strategy()
+        .without(silent)
+        .and_so("2024-02-01", agreed, reported);
     adopting(past).should("R-31.1");
 }
 
@@ -369,15 +450,29 @@ fn everything_missing_is_told_at_once_and_each_warning_wants_its_own_reason() {
         RefusalCode::RuleNotMet,
         &["R-10.2", "R-10.3", "R-10.6", "L-3"],
     );
-    let unadvised = strategy().without(|e| {
-        matches!(e, E::EngagementHeld(_) | E::EqualityImpactAssessed(_))
-    });
+    let unadvised =
+        strategy().without(|e| matches!(e, E::EngagementHeld(_) | E::EqualityImpactAssessed(_)));
     let when = adopting(unadvised);
     when.refused(RefusalCode::ReasonRequired, &["R-45.1", "R-46.1"]);
-    when.clone().because("R-45.1").refused(RefusalCode::ReasonRequired, &["R-46.1"]);
-    let entries = when.because("R-46.1").because("R-45.1").because("R-31.1").accepted();
-    let warned: Vec<_> = entries[0].standing.warnings.iter().map(|w| w.rule.as_str()).collect();
-    assert_eq!(warned, ["R-45.1", "R-46.1"], "a reason nobody asked for is not recorded");
+    when.clone()
+        .because("R-45.1")
+        .refused(RefusalCode::ReasonRequired, &["R-46.1"]);
+    let entries = when
+        .because("R-46.1")
+        .because("R-45.1")
+        .because("R-31.1")
+        .accepted();
+    let warned: Vec<_> = entries[0]
+        .standing
+        .warnings
+        .iter()
+        .map(|w| w.rule.as_str())
+        .collect();
+    assert_eq!(
+        warned,
+        ["R-45.1", "R-46.1"],
+        "a reason nobody asked for is not recorded"
+    );
 }
 
 #[test]
@@ -388,7 +483,12 @@ fn a_rule_does_nothing_before_the_pack_was_in_force() {
     adopting(bare)
         .on("2023-01-31")
         .refused(RefusalCode::RuleNotMet, &["R-10.2", "R-10.3", "R-10.6"]);
-    adopting(drafted(SECTION_8)).on("2023-01-30").refused(RefusalCode::RuleNotMet, &["L-3"]);
-    let facts = adopting(drafted(SECTION_8)).on("2023-01-30").past_fact(None).accepted();
+    adopting(drafted(SECTION_8))
+        .on("2023-01-30")
+        .refused(RefusalCode::RuleNotMet, &["L-3"]);
+    let facts = adopting(drafted(SECTION_8))
+        .on("2023-01-30")
+        .past_fact(None)
+        .accepted();
     assert_eq!(facts[0].standing.past_fact.as_ref().unwrap().unmet, ["L-3"]);
 }

@@ -1,24 +1,30 @@
 //! Findings, directions and orders (ss.14, 18): who, for which duty, and what must come first.
 
 use dutyledger_domain::streams::Direction;
+use dutyledger_domain::streams::area::AreaRegistered;
 use dutyledger_domain::streams::authority::AuthorityAmended;
 use dutyledger_domain::streams::direction::{
     AnswerConsent, ComplianceAccepted, DirectionWithdrawn, FindingRecorded, IssueDirection,
     NonComplianceRecorded, RecordFinding, SeekMandatoryOrder, VaryDirection, WelshConsentAnswered,
 };
-use dutyledger_domain::streams::area::AreaRegistered;
 use dutyledger_domain::{AreaKind, Country, Duty, HeldBy, RefusalCode};
 use dutyledger_record::Principal;
 
 use crate::given::*;
 
 fn directing(setting: Setting, past: Past<Direction>) -> When<Direction> {
-    let command = IssueDirection { requires: text("Consult the prison"), comply_by: None };
+    let command = IssueDirection {
+        requires: text("Consult the prison"),
+        comply_by: None,
+    };
     given(past, setting).when(SECRETARY_OF_STATE, command)
 }
 
 fn varying(setting: Setting, past: Past<Direction>) -> When<Direction> {
-    let command = VaryDirection { requires: text("Consult the school"), comply_by: None };
+    let command = VaryDirection {
+        requires: text("Consult the school"),
+        comply_by: None,
+    };
     given(past, setting).when(SECRETARY_OF_STATE, command)
 }
 
@@ -64,7 +70,10 @@ fn r_129_1_a_direction_is_refused_until_the_secretary_of_state_is_satisfied() {
 
 /// The duties s.18(1) lists, for each class; every other one is for neither.
 const OF_BOTH: [Duty; 2] = [Duty::CollaborateOnRequest, Duty::SupplyInformation];
-const OF_RELEVANT: [Duty; 2] = [Duty::CarryOutActions, Duty::CollaborateWithRelevantAuthority];
+const OF_RELEVANT: [Duty; 2] = [
+    Duty::CarryOutActions,
+    Duty::CollaborateWithRelevantAuthority,
+];
 const OF_NEITHER: [Duty; 1] = [Duty::SectionNine];
 
 #[test]
@@ -73,11 +82,19 @@ fn r_129_1_a_direction_is_refused_for_a_duty_not_listed_for_that_kind_of_authori
         let both = OF_BOTH.contains(&duty);
         let relevant = both || OF_RELEVANT.contains(&duty);
         let specified = both || !(OF_RELEVANT.contains(&duty) || OF_NEITHER.contains(&duty));
-        let listed = [(COUNCIL, specified), (SCHOOL, relevant), (POLICING_BODY, false)];
+        let listed = [
+            (COUNCIL, specified),
+            (SCHOOL, relevant),
+            (POLICING_BODY, false),
+        ];
         for (body, listed) in listed {
             println!("{duty:?} of {body:?}");
             let when = directing(setting(), satisfied_that(body, duty));
-            if listed { when.met() } else { when.must("R-129.1", Some("18(1)-(2)")) }
+            if listed {
+                when.met();
+            } else {
+                when.must("R-129.1", Some("18(1)-(2)"));
+            }
         }
     }
 }
@@ -93,9 +110,21 @@ fn r_129_1_there_is_no_direction_for_a_duty_under_section_9() {
 #[test]
 fn r_129_2_a_direction_is_refused_to_a_holder_the_act_puts_beyond_it() {
     for (body, holder, duty) in [
-        (COUNCIL, HeldBy::SecretaryOfStateAsProbationProvider, Duty::Consult),
-        (PRISON, HeldBy::GovernorOfPrisonYoiOrStc, Duty::CarryOutActions),
-        (SECURE_HOME, HeldBy::PrincipalOfDirectlyManagedSecureCollege, Duty::CarryOutActions),
+        (
+            COUNCIL,
+            HeldBy::SecretaryOfStateAsProbationProvider,
+            Duty::Consult,
+        ),
+        (
+            PRISON,
+            HeldBy::GovernorOfPrisonYoiOrStc,
+            Duty::CarryOutActions,
+        ),
+        (
+            SECURE_HOME,
+            HeldBy::PrincipalOfDirectlyManagedSecureCollege,
+            Duty::CarryOutActions,
+        ),
     ] {
         let setting = setting().with(&body.held_by(holder));
         directing(setting, satisfied_that(body, duty)).must("R-129.2", Some("18(5)"));
@@ -157,7 +186,9 @@ fn a_18_4_a_devolved_welsh_authority_is_not_directed_without_the_welsh_ministers
         .must("A-18.4", Some("18(4)"));
     directing(devolved(COUNCIL), answered(false)).must("A-18.4", Some("18(4)"));
     directing(devolved(COUNCIL), answered(true)).met();
-    directing(devolved(COUNCIL), answered(true)).on("2024-02-14").must("A-18.4", Some("18(4)"));
+    directing(devolved(COUNCIL), answered(true))
+        .on("2024-02-14")
+        .must("A-18.4", Some("18(4)"));
 }
 
 #[test]
@@ -185,9 +216,8 @@ fn a_variation_is_a_further_direction_and_all_gates_apply_again() {
         use dutyledger_domain::streams::direction::DirectionEvent;
         matches!(event, DirectionEvent::SecretaryOfStateSatisfied(_))
     });
-    let unsatisfied = found_that(COUNCIL, Duty::Consult).and("2024-02-02", {
-        unsatisfied.entries[0].payload.clone()
-    });
+    let unsatisfied = found_that(COUNCIL, Duty::Consult)
+        .and("2024-02-02", unsatisfied.entries[0].payload.clone());
     varying(setting(), unsatisfied).must("R-129.1", Some("18(1)-(2)"));
     let not_listed = directed(COUNCIL, Duty::CarryOutActions);
     varying(setting(), not_listed).must("R-129.1", Some("18(1)-(2)"));
@@ -199,19 +229,30 @@ fn a_variation_is_a_further_direction_and_all_gates_apply_again() {
 #[test]
 fn r_130_1_an_order_is_refused_without_a_standing_direction_not_complied_with() {
     let seeking = |past: Past<Direction>| {
-        let command = SeekMandatoryOrder { reference: text("High Court, 1/2024") };
+        let command = SeekMandatoryOrder {
+            reference: text("High Court, 1/2024"),
+        };
         given(past, setting()).when(SECRETARY_OF_STATE, command)
     };
     let issued = directed(COUNCIL, Duty::Consult);
-    let not_complied =
-        issued.clone().and("2024-02-20", NonComplianceRecorded { reasons: None });
+    let not_complied = issued
+        .clone()
+        .and("2024-02-20", NonComplianceRecorded { reasons: None });
     seeking(not_complied.clone()).met();
 
     for (why, past) in [
         ("no direction", satisfied_that(COUNCIL, Duty::Consult)),
         ("no non-compliance", issued),
-        ("complied with", not_complied.clone().and("2024-02-21", ComplianceAccepted {})),
-        ("withdrawn", not_complied.and("2024-02-21", DirectionWithdrawn { note: None })),
+        (
+            "complied with",
+            not_complied
+                .clone()
+                .and("2024-02-21", ComplianceAccepted {}),
+        ),
+        (
+            "withdrawn",
+            not_complied.and("2024-02-21", DirectionWithdrawn { note: None }),
+        ),
     ] {
         println!("{why}");
         seeking(past).must("R-130.1", Some("18(3)"));
@@ -224,5 +265,6 @@ fn a_direction_before_the_duty_was_in_force_meets_no_rule() {
     past.entries[0].standing.occurred_on.date = day("2023-01-01");
     let when = directing(setting(), past);
     when.clone().on("2023-01-30").met();
-    when.on("2023-01-31").refused(RefusalCode::RuleNotMet, &["R-129.1"]);
+    when.on("2023-01-31")
+        .refused(RefusalCode::RuleNotMet, &["R-129.1"]);
 }

@@ -1,7 +1,7 @@
 //! Claiming an exception: against which duties, by whom, and what should be weighed (s.15(7)–(9)).
 
-use dutyledger_domain::streams::strategy::ClaimException;
 use dutyledger_domain::streams::Strategy;
+use dutyledger_domain::streams::strategy::ClaimException;
 use dutyledger_domain::{ExceptedDuty as From, ExceptionGround, RefusalCode};
 
 use crate::given::*;
@@ -25,7 +25,11 @@ fn claiming_after(body: Body, duty: From, cumulative_effect_considered: bool) ->
 
 #[test]
 fn an_exception_that_may_be_claimed_is_recorded_and_not_judged() {
-    for duty in [From::Collaborate, From::CarryOutActions, From::CollaborateWithRelevantAuthority] {
+    for duty in [
+        From::Collaborate,
+        From::CarryOutActions,
+        From::CollaborateWithRelevantAuthority,
+    ] {
         claiming(SCHOOL, duty).met();
     }
     claiming(COUNCIL, From::Collaborate).met();
@@ -60,12 +64,17 @@ fn a_15_9_a_relevant_authority_has_no_exception_for_help_on_kinds_causes_or_prep
 
 #[test]
 fn a_15_7_sa_a_specified_authority_is_excepted_from_15_3_alone() {
-    for duty in [From::CarryOutActions, From::CollaborateWithRelevantAuthority] {
+    for duty in [
+        From::CarryOutActions,
+        From::CollaborateWithRelevantAuthority,
+    ] {
         claiming(COUNCIL, duty).must("A-15.7-SA", Some("15(7)"));
     }
 }
 
 #[test]
 fn an_exception_is_claimed_by_the_duty_holder_and_never_reported() {
-    claiming(SCHOOL, From::Collaborate).reported().refused(RefusalCode::NotPermitted, &["L-2"]);
+    claiming(SCHOOL, From::Collaborate)
+        .reported()
+        .refused(RefusalCode::NotPermitted, &["L-2"]);
 }

@@ -1,1 +1,470 @@
+//! L-2: a principal acts in its own office and capacity. Over a real bus and a ledger on SQLite,
+//! for that is where it is decided who may give a command.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::{DateTime, Utc};
+use dutyledger_application::{Answer, Bus, CommandError, Edge, Entropy, Home, Request, Target};
+use dutyledger_domain::streams::area::{AuthorityForArea, RecordAuthorities, RegisterArea};
+use dutyledger_domain::streams::authority::RegisterAuthority;
+use dutyledger_domain::streams::direction::{
+    AnswerConsent, DirectionCommand, IssueDirection, RecordFinding, RecordSatisfaction,
+};
+use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_domain::streams::partnership::{
+    FormPartnership, MatterGiven, ProposePartnership, RecordPartnershipPosition,
+};
+use dutyledger_domain::streams::strategy::{
+    AdoptVersion, ClaimException, ConsultAuthorities, DraftStrategy, RecordResponse,
+    RecordStrategyPosition, StrategyCommand,
+};
+use dutyledger_domain::streams::{Area, Authority, CorrectEntry, Direction, Partnership, Strategy};
+use dutyledger_domain::{
+    Acting, AreaKind, Country, Duty, ExceptedDuty, ExceptionGround, Position, Refusal, RefusalCode,
+    Route, StreamKind,
+};
+use dutyledger_ledger::Clock;
+use dutyledger_record::{Principal, StreamId};
+use tempfile::TempDir;
+
+use crate::given::*;
+
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> DateTime<Utc> {
+        "2024-06-01T12:00:00Z".parse().unwrap()
+    }
+}
+
+/// Bytes that never repeat.
+#[derive(Default)]
+struct Counting(AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(8) {
+            let next = self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+            chunk.copy_from_slice(&next[8 - chunk.len()..]);
+        }
+    }
+}
+
+/// A ledger in a folder of its own, in which the partnership of the town has drafted a strategy
+/// and consulted the school.
+struct Recorded {
+    bus: Bus,
+    _folder: TempDir,
+}
+
+/// What came of asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    /// L-2 does not stand in the way, whatever else may.
+    Permitted,
+    /// Refused under L-2.
+    Refused,
+    /// As if there were no such thing.
+    Hidden,
+}
+use Acting::{Own, PastFact, Reported};
+use Came::{Hidden, Permitted, Refused};
+
+impl Recorded {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::beside(folder.path().join("ledger.db"));
+        let edge = Edge {
+            clock: Arc::new(Noon),
+            entropy: Arc::new(Counting::default()),
+        };
+        let (bus, _) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
+        let recorded = Self {
+            bus,
+            _folder: folder,
+        };
+        recorded.register().await;
+        recorded.form().await;
+        recorded
+    }
+
+    async fn register(&self) {
+        for body in ALL_BODIES {
+            let command = RegisterAuthority {
+                body: text(body.name),
+                capacity: body.capacity,
+                devolved_welsh_authority: None,
+                held_by: None,
+            };
+            self.done::<Authority>(OPERATOR, body.id(), command).await;
+        }
+        let town: Vec<_> = SPECIFIED
+            .into_iter()
+            .chain(RELEVANT)
+            .chain([POLICING_BODY])
+            .collect();
+        let next_town = vec![POLICE, NEXT_COUNCIL, NEXT_SCHOOL, NEXT_POLICING_BODY];
+        for (area, name, bodies) in [
+            (town_id(), "town", town),
+            (next_town_id(), "next town", next_town),
+        ] {
+            let command = RegisterArea {
+                country: Country::England,
+                kind: AreaKind::District,
+                name: text(name),
+            };
+            self.done::<Area>(OPERATOR, area, command).await;
+            let from = day("2022-01-01");
+            let authorities = bodies
+                .iter()
+                .map(|body| AuthorityForArea {
+                    authority: body.id(),
+                    from,
+                    from_assumed: false,
+                })
+                .collect();
+            self.done::<Area>(OPERATOR, area, RecordAuthorities { authorities })
+                .await;
+        }
+    }
+
+    async fn form(&self) {
+        let propose = ProposePartnership {
+            name: text("The partnership"),
+            route: Route::CommunitySafetyPartnership,
+            route_detail: None,
+            areas: vec![town_id()],
+        };
+        self.done::<Partnership>(POLICE.key(), partnership_id(), propose)
+            .await;
+        for body in SPECIFIED {
+            let command = RecordPartnershipPosition {
+                authority: body.id(),
+                on_matter: MatterGiven::Formation,
+                position: Position::Agree,
+                reason: None,
+            };
+            self.done::<Partnership>(body.key(), partnership_id(), command)
+                .await;
+        }
+        self.done::<Partnership>(POLICE.key(), partnership_id(), FormPartnership {})
+            .await;
+        let draft = DraftStrategy {
+            partnership: partnership_id(),
+            title: text("The strategy"),
+            bases: SECTION_8,
+        };
+        self.done::<Strategy>(POLICE.key(), strategy_id(), draft)
+            .await;
+        let consult = ConsultAuthorities {
+            version: 1,
+            authorities: vec![SCHOOL.id()],
+        };
+        self.done::<Strategy>(POLICE.key(), strategy_id(), consult)
+            .await;
+    }
+
+    async fn give<K: StreamKind>(
+        &self,
+        by: Principal,
+        acting: Acting,
+        on: Target,
+        command: impl Into<K::Command>,
+    ) -> Result<Answer, CommandError> {
+        let mut request = Request::plain(by, on, command.into());
+        request.acting = acting;
+        request.source = (acting != Own).then(|| source(None));
+        self.bus.execute::<K>(request).await
+    }
+
+    async fn done<K: StreamKind>(
+        &self,
+        by: Principal,
+        on: StreamId,
+        command: impl Into<K::Command>,
+    ) -> Answer {
+        self.give::<K>(by, Own, Target::Stream(on), command)
+            .await
+            .unwrap()
+    }
+
+    async fn came<K: StreamKind>(
+        &self,
+        by: Principal,
+        acting: Acting,
+        on: Target,
+        command: impl Into<K::Command>,
+    ) -> Came {
+        match self.give::<K>(by, acting, on, command).await {
+            Ok(_) => Permitted,
+            Err(CommandError::Hidden) => Hidden,
+            Err(CommandError::Refused { refusal, .. }) if is_l_2(&refusal) => Refused,
+            Err(CommandError::Refused { .. }) => Permitted,
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// Whether it is refused under L-2, and if so, whether it says what it must.
+fn is_l_2(refusal: &Refusal) -> bool {
+    let l_2 = refusal.code == RefusalCode::NotPermitted;
+    let rows: Vec<_> = refusal
+        .rules
+        .iter()
+        .map(|row| row.unmet.rule.as_str())
+        .collect();
+    assert_eq!(l_2, rows == ["L-2"], "{refusal:?}");
+    if l_2 {
+        assert_eq!(refusal.decided_for, Some(day("2024-06-01")));
+        assert!(!refusal.rules[0].unmet.next.is_empty());
+    }
+    l_2
+}
+
+fn position_of(body: Body) -> StrategyCommand {
+    RecordStrategyPosition {
+        version: 1,
+        authority: body.id(),
+        position: Position::Agree,
+        reason: None,
+    }
+    .into()
+}
+
+#[tokio::test]
+async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
+    let recorded = Recorded::new().await;
+    let adopt: StrategyCommand = AdoptVersion { version: 1 }.into();
+    let consult: StrategyCommand = ConsultAuthorities {
+        version: 1,
+        authorities: vec![PRISON.id()],
+    }
+    .into();
+    let respond: StrategyCommand = RecordResponse {
+        version: 1,
+        authority: SCHOOL.id(),
+        response: None,
+    }
+    .into();
+    let claim: StrategyCommand = ClaimException {
+        authority: SCHOOL.id(),
+        duty: ExceptedDuty::Collaborate,
+        ground: ExceptionGround::Disproportionate,
+        action: None,
+        enactment: None,
+        extent: None,
+        cumulative_effect_considered: true,
+    }
+    .into();
+    let position = position_of(COUNCIL);
+    let (police, council, school) = (POLICE.key(), COUNCIL.key(), SCHOOL.key());
+    let policing_body = POLICING_BODY.key();
+
+    for (what, command, asked) in [
+        (
+            "a position is recorded by the authority whose it is, or reported",
+            position,
+            vec![
+                (council, Own, Permitted),
+                (police, Own, Refused),
+                (policing_body, Own, Refused),
+                (school, Own, Hidden),
+                (coordinator(), Own, Refused),
+                (coordinator(), Reported, Permitted),
+                (coordinator(), PastFact, Permitted),
+                (police, Reported, Refused),
+                (SECRETARY_OF_STATE, Own, Refused),
+                (INSPECTORATE, Own, Refused),
+                (AUDITOR, Own, Refused),
+                (OPERATOR, Own, Hidden),
+                (OPERATOR, PastFact, Permitted),
+            ],
+        ),
+        (
+            "a consultation is held by the specified authorities, or reported",
+            consult,
+            vec![
+                (school, Own, Hidden),
+                (policing_body, Own, Refused),
+                (coordinator(), Own, Refused),
+                (SECRETARY_OF_STATE, Own, Refused),
+                (council, Own, Permitted),
+                (coordinator(), Reported, Permitted),
+            ],
+        ),
+        (
+            "a response is the consultee's alone, or reported",
+            respond,
+            vec![
+                (school, Own, Permitted),
+                (police, Own, Refused),
+                (PRISON.key(), Own, Hidden),
+                (coordinator(), Reported, Permitted),
+            ],
+        ),
+        (
+            "an exception is claimed by the duty holder and never reported",
+            claim,
+            vec![
+                (school, Own, Permitted),
+                (police, Own, Refused),
+                (coordinator(), Reported, Refused),
+                (coordinator(), PastFact, Permitted),
+            ],
+        ),
+        (
+            "a version is adopted by the specified authorities and never reported",
+            adopt,
+            vec![
+                (police, Own, Permitted),
+                (council, Own, Permitted),
+                (school, Own, Hidden),
+                (NEXT_COUNCIL.key(), Own, Hidden),
+                (policing_body, Own, Refused),
+                (NEXT_POLICING_BODY.key(), Own, Hidden),
+                (coordinator(), Own, Refused),
+                (coordinator(), Reported, Refused),
+                (SECRETARY_OF_STATE, Own, Refused),
+                (WELSH_MINISTERS, Own, Hidden),
+                (INSPECTORATE, Own, Refused),
+                (AUDITOR, Own, Refused),
+                (AUDITOR, PastFact, Refused),
+                (OPERATOR, Own, Hidden),
+                (coordinator(), PastFact, Permitted),
+                (OPERATOR, PastFact, Permitted),
+            ],
+        ),
+    ] {
+        for (by, acting, expected) in asked {
+            let on = Target::Stream(strategy_id());
+            let came = recorded
+                .came::<Strategy>(by, acting, on, command.clone())
+                .await;
+            assert_eq!(came, expected, "{what}: {acting:?} by {by:?}");
+        }
+    }
+}
+
+fn finding(area: StreamId, body: Body) -> RecordFinding {
+    RecordFinding {
+        authority: body.id(),
+        duty: Duty::Consult,
+        area,
+        partnership: Some(partnership_id()),
+        summary: None,
+    }
+}
+
+#[tokio::test]
+async fn l_2_directions_are_the_secretary_of_states_and_consent_the_welsh_ministers() {
+    let recorded = Recorded::new().await;
+    let satisfied = RecordSatisfaction {
+        authority: COUNCIL.id(),
+        duty: Duty::Consult,
+        area: town_id(),
+        partnership: Some(partnership_id()),
+        reasons: None,
+    };
+    let issue = IssueDirection {
+        requires: text("Consult the prison"),
+        comply_by: None,
+    };
+    let consent = AnswerConsent { given: true };
+    let commands: [(DirectionCommand, &[Principal]); 4] = [
+        (
+            finding(town_id(), COUNCIL).into(),
+            &[POLICING_BODY.key(), INSPECTORATE],
+        ),
+        (satisfied.into(), &[SECRETARY_OF_STATE]),
+        (consent.into(), &[WELSH_MINISTERS]),
+        (issue.into(), &[SECRETARY_OF_STATE]),
+    ];
+    let everyone = [
+        POLICE.key(),
+        COUNCIL.key(),
+        SCHOOL.key(),
+        POLICING_BODY.key(),
+        NEXT_POLICING_BODY.key(),
+        coordinator(),
+        INSPECTORATE,
+        AUDITOR,
+        OPERATOR,
+        WELSH_MINISTERS,
+        SECRETARY_OF_STATE,
+    ];
+    let case = id("case");
+    for (command, own) in commands {
+        for by in everyone {
+            let on = Target::Stream(case);
+            let came = recorded
+                .came::<Direction>(by, Own, on, command.clone())
+                .await;
+            assert_eq!(
+                came == Permitted,
+                own.contains(&by),
+                "{command:?} by {by:?}: {came:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn l_2_a_local_policing_body_finds_nothing_in_an_area_that_is_not_its_own() {
+    let recorded = Recorded::new().await;
+    let elsewhere = finding(next_town_id(), NEXT_COUNCIL);
+    let alone = RecordFinding {
+        partnership: None,
+        ..elsewhere.clone()
+    };
+    for command in [alone, elsewhere] {
+        let came = recorded
+            .came::<Direction>(POLICING_BODY.key(), Own, Target::New, command.clone())
+            .await;
+        assert_ne!(came, Permitted, "{command:?}");
+    }
+}
+
+#[tokio::test]
+async fn l_2_nobody_else_withdraws_what_an_authority_said_with_its_own_key() {
+    let recorded = Recorded::new().await;
+    let on = Target::Stream(strategy_id());
+    let entry_of = |answer: Answer| answer.entries[0].entry_id;
+    let correcting = |entry_id| CorrectEntry {
+        entry_id,
+        reason: None,
+    };
+
+    let own = entry_of(
+        recorded
+            .done::<Strategy>(FIRE.key(), strategy_id(), position_of(FIRE))
+            .await,
+    );
+    let told = recorded
+        .give::<Strategy>(coordinator(), Reported, on, position_of(COUNCIL))
+        .await;
+    let told = entry_of(told.unwrap());
+
+    let came = recorded
+        .came::<Strategy>(coordinator(), Reported, on, correcting(told))
+        .await;
+    assert_eq!(came, Permitted, "its own report it may withdraw");
+    for by in [POLICE.key(), COUNCIL.key()] {
+        assert_eq!(
+            recorded
+                .came::<Strategy>(by, Own, on, correcting(own))
+                .await,
+            Refused
+        );
+    }
+    for (by, acting) in [
+        (coordinator(), Reported),
+        (coordinator(), PastFact),
+        (OPERATOR, PastFact),
+    ] {
+        let came = recorded
+            .came::<Strategy>(by, acting, on, correcting(own))
+            .await;
+        assert_ne!(came, Permitted, "{acting:?} by {by:?}");
+    }
+}

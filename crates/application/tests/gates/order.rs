@@ -16,8 +16,8 @@ use dutyledger_domain::streams::needs_assessment::{
 };
 use dutyledger_domain::streams::partnership::{
     CoverageStated, DecisionRuleRecorded, LeadNamed, MemberLeft, MemberSucceeded,
-    PartnershipAmended, PartnershipDissolved, PartnershipPositionRecorded,
-    RelevantAuthorityListed, RepresentativeEnded, RouteChosen,
+    PartnershipAmended, PartnershipDissolved, PartnershipPositionRecorded, RelevantAuthorityListed,
+    RepresentativeEnded, RouteChosen,
 };
 use dutyledger_domain::streams::strategy::{
     ActionDeclined, ActionProgressed, CauseRecordedAsUnknown, ConsultationClosed,
@@ -43,11 +43,19 @@ use crate::given::*;
 const ON: &str = "2024-04-01";
 
 fn areas() -> Past<Area> {
-    let amended = AreaAmended { kind: AreaKind::District, name: text("town") };
+    let amended = AreaAmended {
+        kind: AreaKind::District,
+        name: text("town"),
+    };
     town()
         .losing(SCHOOL, "2024-03-31")
         .and(ON, amended)
-        .and(ON, AreaSucceeded { successor: next_town_id() })
+        .and(
+            ON,
+            AreaSucceeded {
+                successor: next_town_id(),
+            },
+        )
         .and(ON, closed(List::Authorities, &[SCHOOL.id()], ON))
         .corrected(ON)
 }
@@ -61,16 +69,36 @@ fn authorities() -> Past<Authority> {
     PRISON
         .registered()
         .and(ON, amended)
-        .and(ON, AuthoritySucceeded { successor: SCHOOL.id() })
+        .and(
+            ON,
+            AuthoritySucceeded {
+                successor: SCHOOL.id(),
+            },
+        )
         .and(ON, closed(List::Authorities, &[], ON))
         .corrected(ON)
 }
 
 fn assessments() -> Past<NeedsAssessment> {
     assessment()
-        .and(ON, NeedsAssessmentAmended { title: text("The second assessment") })
-        .and(ON, AssessmentFindingRecorded { finding: text("Knives are carried") })
-        .and(ON, DataGapRecorded { gap: text("Hospital data") })
+        .and(
+            ON,
+            NeedsAssessmentAmended {
+                title: text("The second assessment"),
+            },
+        )
+        .and(
+            ON,
+            AssessmentFindingRecorded {
+                finding: text("Knives are carried"),
+            },
+        )
+        .and(
+            ON,
+            DataGapRecorded {
+                gap: text("Hospital data"),
+            },
+        )
         .and(ON, closed(List::Assessments, &[], ON))
         .corrected(ON)
 }
@@ -85,8 +113,19 @@ fn partnerships() -> Past<Partnership> {
     let mut list_closed = closed(List::RelevantAuthoritiesToConsult, &[SCHOOL.id()], ON);
     list_closed.item = Some(list);
     partnership()
-        .and(ON, PartnershipAmended { name: text("The new name") })
-        .and(ON, RouteChosen { detail: None, route: Route::NewStructure })
+        .and(
+            ON,
+            PartnershipAmended {
+                name: text("The new name"),
+            },
+        )
+        .and(
+            ON,
+            RouteChosen {
+                detail: None,
+                route: Route::NewStructure,
+            },
+        )
         .and(
             ON,
             MemberSucceeded {
@@ -95,9 +134,24 @@ fn partnerships() -> Past<Partnership> {
                 successor: NEXT_COUNCIL.id(),
             },
         )
-        .and(ON, MemberLeft { authority: COUNCIL.id() })
-        .and(ON, LeadNamed { authority: FIRE.id() })
-        .and(ON, RepresentativeEnded { representative: item("education representative") })
+        .and(
+            ON,
+            MemberLeft {
+                authority: COUNCIL.id(),
+            },
+        )
+        .and(
+            ON,
+            LeadNamed {
+                authority: FIRE.id(),
+            },
+        )
+        .and(
+            ON,
+            RepresentativeEnded {
+                representative: item("education representative"),
+            },
+        )
         .and(
             ON,
             PartnershipPositionRecorded {
@@ -107,10 +161,21 @@ fn partnerships() -> Past<Partnership> {
                 reason: None,
             },
         )
-        .and(ON, DecisionRuleRecorded { decide_by: DecisionRule::Majority })
+        .and(
+            ON,
+            DecisionRuleRecorded {
+                decide_by: DecisionRule::Majority,
+            },
+        )
         .and(ON, listed)
         .and(ON, list_closed)
-        .and(ON, CoverageStated { covers_until: day(ON), fictional: true })
+        .and(
+            ON,
+            CoverageStated {
+                covers_until: day(ON),
+                fictional: true,
+            },
+        )
         .and(ON, PartnershipDissolved { note: None })
         .corrected(ON)
 }
@@ -121,15 +186,38 @@ fn strategies() -> Past<Strategy> {
     strategy()
         .adopted(ON, 1)
         .published(ON, 1)
-        .and(ON, StrategyAmended { bases: BOTH_SECTIONS, title: text("The new title") })
-        .and(ON, CauseRecordedAsUnknown { version, why: text("Too little data") })
         .and(
             ON,
-            ConsultationResponseRecorded { authority: SCHOOL.id(), response: None, version },
+            StrategyAmended {
+                bases: BOTH_SECTIONS,
+                title: text("The new title"),
+            },
+        )
+        .and(
+            ON,
+            CauseRecordedAsUnknown {
+                version,
+                why: text("Too little data"),
+            },
+        )
+        .and(
+            ON,
+            ConsultationResponseRecorded {
+                authority: SCHOOL.id(),
+                response: None,
+                version,
+            },
         )
         .and(ON, ConsultationClosed { version })
         .and(ON, EqualityImpactMonitored { version })
-        .and(ON, ActionDeclined { action, authority: PRISON.id(), reason: None })
+        .and(
+            ON,
+            ActionDeclined {
+                action,
+                authority: PRISON.id(),
+                reason: None,
+            },
+        )
         .and(
             ON,
             ExceptionClaimed {
@@ -160,7 +248,13 @@ fn strategies() -> Past<Strategy> {
                 version,
             },
         )
-        .and(ON, MaterialRemoved { material: item("part"), version })
+        .and(
+            ON,
+            MaterialRemoved {
+                material: item("part"),
+                version,
+            },
+        )
         .and(
             ON,
             ObjectionRaised {
@@ -173,7 +267,11 @@ fn strategies() -> Past<Strategy> {
         )
         .and(
             ON,
-            ObjectionDetermined { harms: Vec::new(), objection: item("objection"), version },
+            ObjectionDetermined {
+                harms: Vec::new(),
+                objection: item("objection"),
+                version,
+            },
         )
         .and(
             ON,
@@ -181,11 +279,22 @@ fn strategies() -> Past<Strategy> {
                 decision: ReviewDecision::Revise,
                 review: item("review"),
                 scope: ReviewScope::Whole,
-                version: u32::MAX,
+                version,
             },
         )
-        .and(ON, RevisionStarted { from_version: 1, version: 2 })
-        .and(ON, StrategySuperseded { by: id("another strategy") })
+        .and(
+            ON,
+            RevisionStarted {
+                from_version: 1,
+                version: 2,
+            },
+        )
+        .and(
+            ON,
+            StrategySuperseded {
+                by: id("another strategy"),
+            },
+        )
         .and(ON, closed(List::Kinds, &[], ON))
         .corrected(ON)
 }
@@ -204,12 +313,23 @@ fn directions() -> Past<Direction> {
             },
         )
         .and(ON, WelshConsentAnswered { given: true })
-        .and(ON, DirectionVaried { comply_by: Some(day(ON)), requires })
+        .and(
+            ON,
+            DirectionVaried {
+                comply_by: Some(day(ON)),
+                requires,
+            },
+        )
         .and(ON, ComplianceReported { account: None })
         .and(ON, ComplianceAccepted {})
         .and(ON, NonComplianceRecorded { reasons: None })
         .and(ON, DirectionWithdrawn { note: None })
-        .and(ON, MandatoryOrderSought { reference: reference.clone() })
+        .and(
+            ON,
+            MandatoryOrderSought {
+                reference: reference.clone(),
+            },
+        )
         .and(ON, MandatoryOrderMade { reference })
         .and(ON, closed(List::Authorities, &[], ON))
         .corrected(ON)
@@ -229,7 +349,14 @@ fn ledgers() -> Past<LedgerStream> {
                 pack_sha256: pack_sha256.clone(),
             },
         )
-        .and(ON, RulePackAdopted { pack, revision: 2, pack_sha256 })
+        .and(
+            ON,
+            RulePackAdopted {
+                pack,
+                revision: 2,
+                pack_sha256,
+            },
+        )
         .and(
             ON,
             KeyIssued {
@@ -246,7 +373,9 @@ fn ledgers() -> Past<LedgerStream> {
 }
 
 /// Any of a stream's entries, in any order.
-fn shuffled<K: StreamKind>(past: &Past<K>) -> impl proptest::strategy::Strategy<Value = Vec<Envelope<K::Event>>> {
+fn shuffled<K: StreamKind>(
+    past: &Past<K>,
+) -> impl proptest::strategy::Strategy<Value = Vec<Envelope<K::Event>>> {
     let entries = past.entries.clone();
     let count = entries.len();
     subsequence(entries, 0..=count).prop_shuffle()
@@ -256,7 +385,11 @@ fn for_any_order<K: StreamKind>(
     past: &Past<K>,
     check: impl Fn(Past<K>) -> Result<(), TestCaseError>,
 ) {
-    let config = Config { cases: 200, failure_persistence: None, ..Config::default() };
+    let config = Config {
+        cases: 200,
+        failure_persistence: None,
+        ..Config::default()
+    };
     TestRunner::new(config)
         .run(&shuffled(past), |entries| {
             let mut some = Past::of(past.id);
@@ -267,10 +400,17 @@ fn for_any_order<K: StreamKind>(
 }
 
 fn is_total<K: StreamKind>(past: &Past<K>) {
-    let told: BTreeSet<_> = past.entries.iter().map(|e| e.payload.event().event_type).collect();
+    let told: BTreeSet<_> = past
+        .entries
+        .iter()
+        .map(|e| e.payload.event().event_type)
+        .collect();
     let known = K::Event::schemas();
-    let untold: Vec<_> =
-        known.iter().map(|s| s.event_type).filter(|name| !told.contains(*name)).collect();
+    let untold: Vec<_> = known
+        .iter()
+        .map(|s| s.event_type)
+        .filter(|name| !told.contains(*name))
+        .collect();
     assert!(untold.is_empty(), "{} is tried without {untold:?}", K::NAME);
 
     for_any_order(past, |some| {
@@ -299,18 +439,29 @@ fn every_stream_takes_its_entries_in_any_order() {
 #[test]
 fn reviews_marks_and_triggers_are_found_in_any_order_of_entries() {
     for_any_order(&strategies(), |some| {
-        let state = some.entries.iter().fold(Default::default(), |mut state, entry| {
-            Strategy::evolve(&mut state, entry);
-            state
-        });
-        reviews::due(&state);
+        let state = some
+            .entries
+            .iter()
+            .fold(Default::default(), |mut state, entry| {
+                Strategy::evolve(&mut state, entry);
+                state
+            });
+        let due = reviews::due(&state);
+        prop_assert_eq!(
+            due.is_none(),
+            state.reviews.is_empty() && state.in_force().is_none()
+        );
         let histories = setting().with(&some).with(&directions()).histories;
-        triggers::triggers(partnership_id(), &histories, day(TODAY));
+        let found = triggers::triggers(partnership_id(), &histories, day(TODAY));
+        let ids: BTreeSet<_> = found.iter().map(|trigger| trigger.id).collect();
+        prop_assert_eq!(ids.len(), found.len(), "ids are unlike each other");
         Ok(())
     });
     for_any_order(&directions(), |some| {
         let histories = setting().with(&strategies()).with(&some).histories;
-        triggers::triggers(partnership_id(), &histories, day(TODAY));
+        let found = triggers::triggers(partnership_id(), &histories, day(TODAY));
+        let ids: BTreeSet<_> = found.iter().map(|trigger| trigger.id).collect();
+        prop_assert_eq!(ids.len(), found.len(), "ids are unlike each other");
         Ok(())
     });
 }

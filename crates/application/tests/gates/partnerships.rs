@@ -1,10 +1,10 @@
 //! Forming a partnership, and who is a member of it (ss.8, 11, 15(3)).
 
+use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::streams::partnership::{
     FormPartnership, LeavePartnership, MemberRecognised, PartnershipEvent as E,
     PartnershipPositionRecorded, RecogniseMember,
 };
-use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::streams::strategy::{AdoptVersion, StrategyEvent};
 use dutyledger_domain::{Matter, MemberStanding, Position, RefusalCode};
 use dutyledger_record::Principal;
@@ -12,7 +12,9 @@ use dutyledger_record::Principal;
 use crate::given::*;
 
 fn recognising(by: Principal, body: Body) -> When<Partnership> {
-    let command = RecogniseMember { authority: body.id() };
+    let command = RecogniseMember {
+        authority: body.id(),
+    };
     given(partnership_for(&[town_id()], &[POLICE]), setting()).when(by, command)
 }
 
@@ -24,7 +26,12 @@ fn recognised_as(when: &When<Partnership>) -> MemberStanding {
 }
 
 fn leaving(past: Past<Partnership>, body: Body) -> When<Partnership> {
-    given(past, setting()).when(body.key(), LeavePartnership { authority: body.id() })
+    given(past, setting()).when(
+        body.key(),
+        LeavePartnership {
+            authority: body.id(),
+        },
+    )
 }
 
 #[test]
@@ -56,9 +63,10 @@ fn a_11_6_a_specified_authority_of_the_area_does_not_leave() {
 
 #[test]
 fn a_11_6_a_member_that_is_not_one_by_law_may_leave() {
-    for (body, standing) in
-        [(SCHOOL, MemberStanding::Relevant), (CHARITY, MemberStanding::Invited)]
-    {
+    for (body, standing) in [
+        (SCHOOL, MemberStanding::Relevant),
+        (CHARITY, MemberStanding::Invited),
+    ] {
         let recognised = MemberRecognised {
             authority: body.id(),
             capacity: body.capacity,
@@ -72,14 +80,21 @@ fn a_11_6_a_member_that_is_not_one_by_law_may_leave() {
 fn a_11_6_a_specified_authority_of_another_area_is_not_recognised() {
     recognising(POLICE.key(), NEXT_COUNCIL).must("A-11.6", Some("11"));
     recognising(NEXT_COUNCIL.key(), NEXT_COUNCIL).must("A-11.6", Some("11"));
-    assert_eq!(recognised_as(&recognising(POLICE.key(), COUNCIL)), MemberStanding::Specified);
+    assert_eq!(
+        recognised_as(&recognising(POLICE.key(), COUNCIL)),
+        MemberStanding::Specified
+    );
 }
 
 #[test]
 fn a_11_6_a_specified_authority_is_one_from_the_day_it_is_recorded_for_the_area() {
     let joining = setting().with(&town().having(NEXT_COUNCIL, DECIDED_ON));
-    let when = given(partnership(), joining)
-        .when(POLICE.key(), RecogniseMember { authority: NEXT_COUNCIL.id() });
+    let when = given(partnership(), joining).when(
+        POLICE.key(),
+        RecogniseMember {
+            authority: NEXT_COUNCIL.id(),
+        },
+    );
     when.clone().on("2024-02-29").must("A-11.6", Some("11"));
     when.met();
 }
@@ -88,7 +103,10 @@ fn a_11_6_a_specified_authority_is_one_from_the_day_it_is_recorded_for_the_area(
 fn r_19_3_a_relevant_authority_of_the_area_that_asks_is_recognised() {
     for body in RELEVANT {
         for by in [POLICE.key(), body.key()] {
-            assert_eq!(recognised_as(&recognising(by, body)), MemberStanding::Relevant);
+            assert_eq!(
+                recognised_as(&recognising(by, body)),
+                MemberStanding::Relevant
+            );
         }
     }
 }
@@ -104,7 +122,10 @@ fn r_19_3_a_relevant_authority_takes_part_in_its_own_area() {
 #[test]
 fn another_body_is_invited_and_does_not_ask_itself_in() {
     for body in [CHARITY, POLICING_BODY] {
-        assert_eq!(recognised_as(&recognising(POLICE.key(), body)), MemberStanding::Invited);
+        assert_eq!(
+            recognised_as(&recognising(POLICE.key(), body)),
+            MemberStanding::Invited
+        );
         recognising(body.key(), body).refused(RefusalCode::NotPermitted, &["L-2"]);
     }
 }
@@ -114,14 +135,34 @@ fn a_11_6_an_authority_that_is_gone_does_not_hold_up_the_others_for_ever() {
     // No successor, no longer recorded for the area: whether it leaves or simply stops counting,
     // the others can decide without it.
     let setting = setting().with(&town().losing(FIRE, "2024-01-31"));
-    let leaving = given(partnership(), setting.clone())
-        .when(FIRE.key(), LeavePartnership { authority: FIRE.id() });
+    let leaving = given(partnership(), setting.clone()).when(
+        FIRE.key(),
+        LeavePartnership {
+            authority: FIRE.id(),
+        },
+    );
     let setting = match leaving.run() {
         Ok(_) => setting.with(&leaving.done()),
         Err(_) => setting,
     };
-    let of_the_others = strategy().without(|e| {
-        matches!(e, StrategyEvent::StrategyPositionRecorded(e) if e.authority == FIRE.id())
-    });
-    given(of_the_others, setting).when(POLICE.key(), AdoptVersion { version: 1 }).met();
+    let of_the_others = strategy().without(
+        |e| matches!(e, StrategyEvent::StrategyPositionRecorded(e) if e.authority == FIRE.id()),
+    );
+    given(of_the_others, setting)
+        .when(POLICE.key(), AdoptVersion { version: 1 })
+        .met();
+}
+
+#[test]
+fn a_11_6_a_departure_told_of_a_member_by_law_takes_no_voice_from_it() {
+    let told = leaving(partnership(), FIRE)
+        .on("2024-01-31")
+        .past_fact(None)
+        .done();
+    let of_the_others = strategy().without(
+        |e| matches!(e, StrategyEvent::StrategyPositionRecorded(e) if e.authority == FIRE.id()),
+    );
+    given(of_the_others, setting().with(&told))
+        .when(POLICE.key(), AdoptVersion { version: 1 })
+        .must("L-3", None);
 }

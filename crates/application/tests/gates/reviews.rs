@@ -32,18 +32,33 @@ fn a_review_is_due_twelve_months_after_adoption_or_the_last_whole_review() {
     let adopted = strategy().adopted("2024-03-01", 1);
     assert_eq!(due_on(&strategy()), None);
     assert_eq!(due_on(&adopted).as_deref(), Some("2025-03-01"));
-    let whole = adopted.clone().and("2025-01-10", review(ReviewScope::Whole));
+    let whole = adopted
+        .clone()
+        .and("2025-01-10", review(ReviewScope::Whole));
     assert_eq!(due_on(&whole).as_deref(), Some("2026-01-10"));
     let part = adopted.and("2025-01-10", review(ReviewScope::Part));
-    assert_eq!(due_on(&part).as_deref(), Some("2025-03-01"), "a part review moves nothing");
+    assert_eq!(
+        due_on(&part).as_deref(),
+        Some("2025-03-01"),
+        "a part review moves nothing"
+    );
     let counted = due(&whole.state(TODAY)).unwrap();
-    assert_eq!((counted.counted_from, counted.entry_id), (day("2025-01-10"), whole.last()));
+    assert_eq!(
+        (counted.counted_from, counted.entry_id),
+        (day("2025-01-10"), whole.last())
+    );
 }
 
 #[test]
 fn twelve_months_after_29_february_is_28_february() {
-    assert_eq!(due_on(&strategy().adopted("2024-02-29", 1)).as_deref(), Some("2025-02-28"));
-    assert_eq!(due_on(&strategy().adopted("2023-02-28", 1)).as_deref(), Some("2024-02-28"));
+    assert_eq!(
+        due_on(&strategy().adopted("2024-02-29", 1)).as_deref(),
+        Some("2025-02-28")
+    );
+    assert_eq!(
+        due_on(&strategy().adopted("2023-02-28", 1)).as_deref(),
+        Some("2024-02-28")
+    );
 }
 
 #[test]
@@ -70,23 +85,45 @@ fn a_review_is_overdue_from_the_day_after_it_was_due() {
 fn whether_a_review_is_overdue_is_not_known_of_an_assumed_date_or_beyond_the_sources() {
     let past = strategy().adopted("2024-03-01", 1);
     let assumed = strategy().and_so("2024-03-01", adoption(1), assumed);
-    assert_eq!(standing(&assumed, &partnership(), "2025-03-02"), ReviewStatus::NotKnown);
+    assert_eq!(
+        standing(&assumed, &partnership(), "2025-03-02"),
+        ReviewStatus::NotKnown
+    );
     for fictional in [false, true] {
         let covers_until = day("2025-03-02");
-        let covered =
-            partnership().and("2024-03-02", CoverageStated { covers_until, fictional });
-        assert_eq!(standing(&past, &covered, "2025-03-02"), ReviewStatus::Overdue);
-        assert_eq!(standing(&past, &covered, "2025-03-03"), ReviewStatus::NotKnown);
+        let covered = partnership().and(
+            "2024-03-02",
+            CoverageStated {
+                covers_until,
+                fictional,
+            },
+        );
+        assert_eq!(
+            standing(&past, &covered, "2025-03-02"),
+            ReviewStatus::Overdue
+        );
+        assert_eq!(
+            standing(&past, &covered, "2025-03-03"),
+            ReviewStatus::NotKnown
+        );
     }
 }
 
 #[test]
 fn a_strategy_superseded_or_of_a_dissolved_partnership_has_no_review_due() {
     let past = strategy().adopted("2024-03-01", 1);
-    let superseded = past.clone().and("2024-09-01", StrategySuperseded { by: id("next") });
-    assert_eq!(standing(&superseded, &partnership(), TODAY), ReviewStatus::NotApplicable);
+    let superseded = past
+        .clone()
+        .and("2024-09-01", StrategySuperseded { by: id("next") });
+    assert_eq!(
+        standing(&superseded, &partnership(), TODAY),
+        ReviewStatus::NotApplicable
+    );
     let dissolved = partnership().and("2024-09-01", PartnershipDissolved { note: None });
-    assert_eq!(standing(&past, &dissolved, TODAY), ReviewStatus::NotApplicable);
+    assert_eq!(
+        standing(&past, &dissolved, TODAY),
+        ReviewStatus::NotApplicable
+    );
 }
 
 fn reviewing(past: Past<Strategy>) -> When<Strategy> {
@@ -112,5 +149,7 @@ fn r_42_1_a_late_review_asks_for_a_reason() {
 
 #[test]
 fn r_46_2_a_review_without_equality_monitoring_asks_for_a_reason() {
-    reviewing(strategy().adopted("2024-03-01", 1)).on("2025-03-01").should("R-46.2");
+    reviewing(strategy().adopted("2024-03-01", 1))
+        .on("2025-03-01")
+        .should("R-46.2");
 }

@@ -38,14 +38,17 @@ fn a_command_dated_in_the_past_is_decided_on_the_state_then() {
     let past = strategy()
         .without(|e| matches!(e, E::ViolenceKindIdentified(_)))
         .and("2024-02-10", a_kind());
-    adopting(past.clone()).on("2024-02-09").refused(RefusalCode::RuleNotMet, &["R-10.2"]);
+    adopting(past.clone())
+        .on("2024-02-09")
+        .refused(RefusalCode::RuleNotMet, &["R-10.2"]);
     adopting(past.clone()).on("2024-02-10").met();
 
     // What it rests on is taken as true on that date too.
     let setting = setting().with(&town().having(NEW_SCHOOL, "2024-02-11"));
     let when = given(past, setting).when(POLICE.key(), AdoptVersion { version: 1 });
     when.clone().on("2024-02-10").met();
-    when.on("2024-02-11").refused(RefusalCode::RuleNotMet, &["R-10.6"]);
+    when.on("2024-02-11")
+        .refused(RefusalCode::RuleNotMet, &["R-10.6"]);
 }
 
 #[test]
@@ -56,24 +59,37 @@ fn an_entry_carries_its_date_its_version_and_what_it_rested_on() {
     assert_eq!(entry.version, version);
     assert_eq!(entry.standing.occurred_on.date, day("2024-02-10"));
     assert_eq!(entry.standing.partnerships, [partnership_id()]);
-    assert_eq!(entry.standing.rules, dutyledger_domain::rules::enacted_ref());
+    assert_eq!(
+        entry.standing.rules,
+        dutyledger_domain::rules::enacted_ref()
+    );
     let rested = |stream_type: &str, id, version| {
         let found = |s: &dutyledger_record::RestsOn| {
             s.stream_type.as_str() == stream_type && s.id == id && s.version == version
         };
         assert!(entry.standing.rests_on.iter().any(found), "{stream_type}");
     };
-    rested("partnership", partnership_id(), partnership().entries.len() as u64);
+    rested(
+        "partnership",
+        partnership_id(),
+        partnership().entries.len() as u64,
+    );
     rested("needs-assessment", assessment_id(), 2);
     rested("area", town_id(), town().entries.len() as u64);
 }
 
 #[test]
 fn an_entry_before_the_opening_is_refused() {
-    let amending = given(partnership(), setting())
-        .when(POLICE.key(), AmendPartnership { name: text("Before its time") });
+    let amending = given(partnership(), setting()).when(
+        POLICE.key(),
+        AmendPartnership {
+            name: text("Before its time"),
+        },
+    );
     for when in [amending.clone(), amending.clone().past_fact(None)] {
-        let refusal = when.on("2022-01-31").refused(RefusalCode::DateBeforeOpening, &[]);
+        let refusal = when
+            .on("2022-01-31")
+            .refused(RefusalCode::DateBeforeOpening, &[]);
         assert_eq!(refusal.pointer.as_deref(), Some("/occurred_on"));
     }
     amending.on("2022-02-01").met();
@@ -97,8 +113,16 @@ fn late_entries_take_their_place_by_date_and_on_one_date_by_version() {
 fn a_correction_withdraws_from_then_on_and_both_entries_stay() {
     let before = partnership().and("2024-02-01", named("A mistake"));
     let after = before.clone().corrected("2024-05-01");
-    assert_eq!(name_on(&before, "2024-03-01"), "A mistake", "as it was known then");
-    assert_eq!(name_on(&after, "2024-03-01"), "The partnership", "as it is known now");
+    assert_eq!(
+        name_on(&before, "2024-03-01"),
+        "A mistake",
+        "as it was known then"
+    );
+    assert_eq!(
+        name_on(&after, "2024-03-01"),
+        "The partnership",
+        "as it is known now"
+    );
     assert_eq!(after.history().version(), before.history().version() + 1);
 }
 
@@ -114,8 +138,13 @@ fn a_decision_does_not_rest_on_what_was_withdrawn() {
 #[test]
 fn what_may_be_corrected_and_what_not() {
     let correcting = |past: &Past<Partnership>, entry_id: EntryId| {
-        given(past.clone(), setting())
-            .when(POLICE.key(), CorrectEntry { entry_id, reason: None })
+        given(past.clone(), setting()).when(
+            POLICE.key(),
+            CorrectEntry {
+                entry_id,
+                reason: None,
+            },
+        )
     };
     let past = partnership().and("2024-02-01", named("A mistake"));
     let entry = correcting(&past, past.last()).accepted().remove(0);
@@ -127,7 +156,11 @@ fn what_may_be_corrected_and_what_not() {
     });
     for (why, past, entry_id) in [
         ("its opening", &past, past.entries[0].entry_id),
-        ("an administrative entry", &administrative, administrative.last()),
+        (
+            "an administrative entry",
+            &administrative,
+            administrative.last(),
+        ),
         ("a correction", &corrected, corrected.last()),
         ("what is withdrawn", &corrected, past.last()),
         ("an entry of another stream", &past, strategy().last()),

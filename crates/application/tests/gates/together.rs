@@ -3,8 +3,8 @@
 
 use dutyledger_domain::streams::partnership::{
     ChooseRoute, DecisionRuleRecorded, DissolvePartnership, FormPartnership, MatterGiven, NameLead,
-    PartnershipCommand, PartnershipPositionRecorded, RecordDecisionRule,
-    RecordPartnershipPosition, SetAreas,
+    PartnershipCommand, PartnershipPositionRecorded, RecordDecisionRule, RecordPartnershipPosition,
+    SetAreas,
 };
 use dutyledger_domain::streams::strategy::{
     AdoptVersion, RecordStrategyPosition, StrategyEvent as E, StrategyPositionRecorded,
@@ -27,10 +27,13 @@ fn deciding_by(rule: DecisionRule) -> Setting {
 /// A strategy on which the police, the council and the fire service hold these positions.
 fn with_positions(positions: [Option<Position>; 3]) -> Past<Strategy> {
     let nobody = strategy().without(|e| matches!(e, E::StrategyPositionRecorded(_)));
-    SPECIFIED.iter().zip(positions).fold(nobody, |past, (body, position)| match position {
-        Some(position) => past.position("2024-02-01", 1, *body, position),
-        None => past,
-    })
+    SPECIFIED
+        .iter()
+        .zip(positions)
+        .fold(nobody, |past, (body, position)| match position {
+            Some(position) => past.position("2024-02-01", 1, *body, position),
+            None => past,
+        })
 }
 
 fn adopting(setting: Setting, past: Past<Strategy>) -> When<Strategy> {
@@ -57,7 +60,11 @@ fn l_3_adoption_is_refused_until_the_decision_rule_is_met() {
     ] {
         println!("{rule:?} {positions:?}");
         let when = adopting(deciding_by(rule), with_positions(positions));
-        if met { when.met() } else { when.must("L-3", None) }
+        if met {
+            when.met();
+        } else {
+            when.must("L-3", None);
+        }
     }
 }
 
@@ -77,8 +84,8 @@ fn l_3_a_reported_position_or_one_recorded_as_a_past_fact_never_counts() {
     };
     let stands: [fn(&mut Standing); 2] = [reported, past_fact];
     for stands in stands {
-        let past = with_positions([AGREE, AGREE, SILENT])
-            .and_so("2024-02-01", agrees.clone(), stands);
+        let past =
+            with_positions([AGREE, AGREE, SILENT]).and_so("2024-02-01", agrees.clone(), stands);
         adopting(setting(), past).must("L-3", None);
     }
 }
@@ -97,9 +104,8 @@ fn l_3_a_report_does_not_take_the_place_of_the_authoritys_own_position() {
 
 #[test]
 fn l_3_the_last_position_an_authority_recorded_is_its_position() {
-    let changed = |from, to| {
-        with_positions([AGREE, AGREE, Some(from)]).position("2024-02-02", 1, FIRE, to)
-    };
+    let changed =
+        |from, to| with_positions([AGREE, AGREE, Some(from)]).position("2024-02-02", 1, FIRE, to);
     adopting(setting(), changed(Position::Object, Position::Agree)).met();
     adopting(setting(), changed(Position::Agree, Position::Object)).must("L-3", None);
 }
@@ -109,9 +115,17 @@ fn l_3_a_position_on_one_version_is_none_on_the_next() {
     use dutyledger_domain::streams::strategy::RevisionStarted;
     let past = with_positions([AGREE, AGREE, AGREE])
         .adopted("2024-02-02", 1)
-        .and("2024-02-03", RevisionStarted { from_version: 1, version: 2 })
+        .and(
+            "2024-02-03",
+            RevisionStarted {
+                from_version: 1,
+                version: 2,
+            },
+        )
         .prepared("2024-02-04", 2);
-    given(past, setting()).when(POLICE.key(), AdoptVersion { version: 2 }).must("L-3", None);
+    given(past, setting())
+        .when(POLICE.key(), AdoptVersion { version: 2 })
+        .must("L-3", None);
 }
 
 #[test]
@@ -126,9 +140,16 @@ fn l_3_the_law_makes_a_specified_authority_count_whether_recognised_or_not() {
 fn l_3_an_adoption_records_the_rule_and_how_each_authority_stood() {
     let setting = deciding_by(DecisionRule::AtLeast { count: 1 });
     let entries = adopting(setting, with_positions([AGREE, OBJECT, SILENT])).accepted();
-    let E::StrategyAdopted(adopted) = &entries[0].payload else { panic!("{entries:?}") };
+    let E::StrategyAdopted(adopted) = &entries[0].payload else {
+        panic!("{entries:?}")
+    };
     assert_eq!(adopted.decide_by, DecisionRule::AtLeast { count: 1 });
-    let counts = (adopted.agreed, adopted.objected, adopted.abstained, adopted.silent);
+    let counts = (
+        adopted.agreed,
+        adopted.objected,
+        adopted.abstained,
+        adopted.silent,
+    );
     assert_eq!(counts, (1, 1, 0, 1));
 }
 
@@ -157,13 +178,36 @@ fn matters() -> Vec<(MatterGiven, PartnershipCommand)> {
     vec![
         (MatterGiven::Formation, FormPartnership {}.into()),
         (
-            MatterGiven::Lead { authority: FIRE.id() },
-            NameLead { authority: FIRE.id() }.into(),
+            MatterGiven::Lead {
+                authority: FIRE.id(),
+            },
+            NameLead {
+                authority: FIRE.id(),
+            }
+            .into(),
         ),
-        (MatterGiven::Route { route }, ChooseRoute { route, detail: None }.into()),
-        (MatterGiven::Areas { areas: areas.clone() }, SetAreas { areas }.into()),
-        (MatterGiven::DecisionRule { decide_by }, RecordDecisionRule { decide_by }.into()),
-        (MatterGiven::Dissolution, DissolvePartnership { note: None }.into()),
+        (
+            MatterGiven::Route { route },
+            ChooseRoute {
+                route,
+                detail: None,
+            }
+            .into(),
+        ),
+        (
+            MatterGiven::Areas {
+                areas: areas.clone(),
+            },
+            SetAreas { areas }.into(),
+        ),
+        (
+            MatterGiven::DecisionRule { decide_by },
+            RecordDecisionRule { decide_by }.into(),
+        ),
+        (
+            MatterGiven::Dissolution,
+            DissolvePartnership { note: None }.into(),
+        ),
     ]
 }
 
@@ -196,18 +240,26 @@ fn l_3_a_partnerships_matters_are_refused_until_the_decision_rule_is_met() {
         when(two.clone()).must("L-3", None);
         when(agreeing(two.clone(), &matter, &[FIRE])).met();
 
-        let majority = DecisionRuleRecorded { decide_by: DecisionRule::Majority };
+        let majority = DecisionRuleRecorded {
+            decide_by: DecisionRule::Majority,
+        };
         when(two.and("2022-02-04", majority)).met();
     }
 }
 
 #[test]
 fn l_3_agreement_to_one_thing_is_none_to_another() {
-    let lead = MatterGiven::Lead { authority: COUNCIL.id() };
+    let lead = MatterGiven::Lead {
+        authority: COUNCIL.id(),
+    };
     let past = agreeing(partnership(), &lead, &SPECIFIED);
     let naming = |body: Body| {
-        given(past.clone(), setting())
-            .when(POLICE.key(), NameLead { authority: body.id() })
+        given(past.clone(), setting()).when(
+            POLICE.key(),
+            NameLead {
+                authority: body.id(),
+            },
+        )
     };
     naming(COUNCIL).met();
     naming(FIRE).must("L-3", None);
@@ -217,14 +269,21 @@ fn l_3_agreement_to_one_thing_is_none_to_another() {
 fn l_3_a_coordinator_may_report_what_was_decided_elsewhere_and_the_entry_says_so() {
     for (matter, command) in matters() {
         let reportable = !matches!(matter, MatterGiven::DecisionRule { .. });
-        let report = given(before(&matter), setting()).when(coordinator(), command).reported();
+        let report = given(before(&matter), setting())
+            .when(coordinator(), command)
+            .reported();
         if reportable {
-            assert!(report.accepted().iter().all(|e| e.standing.reported), "{matter:?}");
+            assert!(
+                report.accepted().iter().all(|e| e.standing.reported),
+                "{matter:?}"
+            );
         } else {
             report.refused(RefusalCode::NotPermitted, &["L-2"]);
         }
     }
-    adopting(setting(), strategy()).reported().refused(RefusalCode::NotPermitted, &["L-2"]);
+    adopting(setting(), strategy())
+        .reported()
+        .refused(RefusalCode::NotPermitted, &["L-2"]);
 }
 
 #[test]
@@ -232,7 +291,9 @@ fn l_3_the_areas_can_be_widened_by_the_specified_authorities_whose_decision_it_i
     // Whoever is asked, those of the town or those of both towns: when everyone who may record a
     // position has agreed, the areas are set.
     let areas = vec![town_id(), next_town_id()];
-    let matter = MatterGiven::Areas { areas: areas.clone() };
+    let matter = MatterGiven::Areas {
+        areas: areas.clone(),
+    };
     let mut past = partnership();
     for body in SPECIFIED.into_iter().chain([NEXT_COUNCIL]) {
         let command = RecordPartnershipPosition {
@@ -247,5 +308,7 @@ fn l_3_the_areas_can_be_widened_by_the_specified_authorities_whose_decision_it_i
         }
     }
     let police: Principal = POLICE.key();
-    given(past, setting()).when(police, SetAreas { areas }).met();
+    given(past, setting())
+        .when(police, SetAreas { areas })
+        .met();
 }

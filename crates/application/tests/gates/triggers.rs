@@ -1,1 +1,654 @@
+//! What the record shows that bears on a direction (s.18): open, for attention, or nothing.
 
+use std::collections::BTreeSet;
+
+use dutyledger_domain::streams::authority::AuthorityAmended;
+use dutyledger_domain::streams::direction::{
+    ComplianceAccepted, ComplianceReported, DirectionIssued, DirectionWithdrawn, FindingRecorded,
+    MandatoryOrderMade, MandatoryOrderSought, NonComplianceRecorded, SecretaryOfStateSatisfied,
+    WelshConsentAnswered,
+};
+use dutyledger_domain::streams::partnership::{CoverageStated, PartnershipDissolved};
+use dutyledger_domain::streams::strategy::{
+    ActionAgreed, ActionDeclined, ExceptionClaimed, MaterialConsidered, ReviewCompleted,
+    RevisionStarted, StrategyEvent as E, StrategySuperseded,
+};
+use dutyledger_domain::streams::{Direction, Partnership, Strategy};
+use dutyledger_domain::triggers::{Trigger, TriggerState, triggers};
+use dutyledger_domain::{
+    Bases, Duty, ExceptedDuty, ExceptionGround, Harm, HeldBy, ReviewDecision, ReviewScope,
+};
+use dutyledger_record::Standing;
+
+use crate::given::*;
+
+const ADOPTED_ON: &str = "2024-03-01";
+
+fn all_of(setting: &Setting, on: &str) -> Vec<Trigger> {
+    triggers(partnership_id(), &setting.histories, day(on))
+}
+
+fn shown_by(setting: &Setting, duty: Duty) -> Vec<Trigger> {
+    all_of(setting, TODAY)
+        .into_iter()
+        .filter(|trigger| trigger.duty == duty)
+        .collect()
+}
+
+/// What is shown of each of these for a duty: one trigger each, all in this state.
+fn shows(setting: &Setting, duty: Duty, bodies: &[Body], state: TriggerState) -> Vec<Trigger> {
+    let found = shown_by(setting, duty);
+    let of: BTreeSet<_> = found.iter().map(|trigger| trigger.authority).collect();
+    assert_eq!(
+        of,
+        bodies.iter().map(|body| body.id()).collect(),
+        "{duty:?}: {found:#?}"
+    );
+    assert_eq!(found.len(), bodies.len());
+    for trigger in &found {
+        assert_eq!(
+            (trigger.state, trigger.area),
+            (state, town_id()),
+            "{trigger:#?}"
+        );
+        assert!(!trigger.shows.is_empty() && !trigger.evidence.is_empty());
+    }
+    found
+}
+
+fn shows_nothing(setting: &Setting, duty: Duty) {
+    assert_eq!(shown_by(setting, duty), [], "{duty:?}");
+}
+
+fn with(past: &Past<Strategy>) -> Setting {
+    setting().with(past)
+}
+
+fn covering(partnership: Past<Partnership>, until: &str, fictional: bool) -> Past<Partnership> {
+    partnership.and(
+        "2024-03-02",
+        CoverageStated {
+            covers_until: day(until),
+            fictional,
+        },
+    )
+}
+
+/// How an entry stands.
+type Stands = Box<dyn Fn(&mut Standing)>;
+
+/// An adoption of this strategy as a past fact.
+fn fact(past: Past<Strategy>, stands: impl Fn(&mut Standing)) -> Past<Strategy> {
+    past.and_so(ADOPTED_ON, adoption(1), stands)
+}
+
+/// A strategy under s.8 lacking what a row asks for, with the row and the duty it bears on.
+fn lacking() -> Vec<(&'static str, Duty, Past<Strategy>)> {
+    let barred = MaterialConsidered {
+        harms: vec![Harm::Safety],
+        material: item("part"),
+        part: text("section 4"),
+        version: 1,
+    };
+    let school = |e: &E| matches!(e, E::AuthorityConsulted(e) if e.authority == SCHOOL.id());
+    vec![
+        (
+            "R-10.2",
+            Duty::IdentifyKinds,
+            strategy().without(|e| matches!(e, E::ViolenceKindIdentified(_))),
+        ),
+        (
+            "R-10.3",
+            Duty::IdentifyCauses,
+            strategy().without(|e| matches!(e, E::ViolenceCauseIdentified(_))),
+        ),
+        ("R-10.6", Duty::Consult, strategy().without(school)),
+        (
+            "A-8.8",
+            Duty::LeaveOutBarredMaterial,
+            strategy().and("2024-02-01", barred),
+        ),
+    ]
+}
+
+#[test]
+fn a_strategy_in_order_shows_nothing_but_what_is_still_to_come() {
+    let setting = with(&strategy().adopted(ADOPTED_ON, 1).published(ADOPTED_ON, 1));
+    for trigger in all_of(&setting, TODAY) {
+        assert_eq!(
+            (trigger.duty, trigger.since),
+            (Duty::KeepUnderReview, day("2025-03-02"))
+        );
+    }
+    assert_eq!(
+        all_of(&with(&strategy()), TODAY),
+        [],
+        "a draft shows nothing"
+    );
+}
+
+#[test]
+fn a_past_fact_admitted_or_found_opens_a_trigger_and_one_not_evidenced_asks_for_attention() {
+    for (row, duty, past) in lacking() {
+        let cases: [(Stands, TriggerState); 3] = [
+            (Box::new(admitted(row)), TriggerState::Open),
+            (Box::new(found(row)), TriggerState::Open),
+            (Box::new(past_fact), TriggerState::Attention),
+        ];
+        for (stands, state) in cases {
+            let past = fact(past.clone(), stands);
+            for trigger in shows(&with(&past), duty, &SPECIFIED, state) {
+                assert_eq!(
+                    (trigger.since, &trigger.evidence),
+                    (day(ADOPTED_ON), &vec![past.last()])
+                );
+                assert_eq!(trigger.in_law.section, "18(1)");
+                assert!(trigger.in_law.open);
+            }
+        }
+        shows_nothing(&with(&past), duty);
+    }
+}
+
+#[test]
+fn a_revised_version_not_consulted_on_again_bears_on_the_duty_to_consult() {
+    let past = strategy()
+        .adopted("2023-03-01", 1)
+        .and(
+            "2024-01-01",
+            RevisionStarted {
+                from_version: 1,
+                version: 2,
+            },
+        )
+        .and_so(ADOPTED_ON, adoption(2), admitted("A-8.11"));
+    shows(&with(&past), Duty::Consult, &SPECIFIED, TriggerState::Open);
+}
+
+#[test]
+fn a_source_admits_what_it_admits_and_nothing_that_became_known_later() {
+    // The body's document admits that no kinds were identified. A school nobody knew of then is
+    // recorded later: no source says that it was not consulted.
+    let without_kinds = strategy().without(|e| matches!(e, E::ViolenceKindIdentified(_)));
+    let setting = with(&fact(without_kinds, admitted("R-10.2")))
+        .with(&town().having(NEW_SCHOOL, "2024-02-01"));
+    shows(
+        &setting,
+        Duty::IdentifyKinds,
+        &SPECIFIED,
+        TriggerState::Open,
+    );
+    shows(&setting, Duty::Consult, &SPECIFIED, TriggerState::Attention);
+}
+
+#[test]
+fn a_decision_marked_later_asks_for_attention() {
+    let setting =
+        with(&strategy().adopted(ADOPTED_ON, 1)).with(&town().having(NEW_SCHOOL, ADOPTED_ON));
+    shows(&setting, Duty::Consult, &SPECIFIED, TriggerState::Attention);
+}
+
+#[test]
+fn an_adoption_not_followed_by_publication_asks_for_attention() {
+    let adopted = strategy().adopted(ADOPTED_ON, 1);
+    for trigger in shows(
+        &with(&adopted),
+        Duty::Publish,
+        &SPECIFIED,
+        TriggerState::Attention,
+    ) {
+        assert_eq!(trigger.since, day("2024-03-02"));
+    }
+    shows_nothing(&with(&adopted.published("2024-06-01", 1)), Duty::Publish);
+}
+
+fn reviewed(on: &str, scope: ReviewScope, decision: ReviewDecision) -> Past<Strategy> {
+    let review = ReviewCompleted {
+        decision,
+        review: item("review"),
+        scope,
+        version: 1,
+    };
+    strategy()
+        .adopted(ADOPTED_ON, 1)
+        .published(ADOPTED_ON, 1)
+        .and(on, review)
+}
+
+#[test]
+fn an_annual_review_asks_for_attention_from_the_day_after_it_was_due() {
+    let since = |past: &Past<Strategy>| {
+        let found = shows(
+            &with(past),
+            Duty::KeepUnderReview,
+            &SPECIFIED,
+            TriggerState::Attention,
+        );
+        found[0].since
+    };
+    assert_eq!(since(&strategy().adopted(ADOPTED_ON, 1)), day("2025-03-02"));
+    let whole = reviewed("2025-01-10", ReviewScope::Whole, ReviewDecision::NoChange);
+    assert_eq!(since(&whole), day("2026-01-11"));
+    let part = reviewed("2025-01-10", ReviewScope::Part, ReviewDecision::NoChange);
+    assert_eq!(since(&part), day("2025-03-02"));
+}
+
+#[test]
+fn a_revision_decided_and_not_published_asks_for_attention() {
+    let decided = reviewed("2025-01-10", ReviewScope::Whole, ReviewDecision::Revise);
+    for trigger in shows(
+        &with(&decided),
+        Duty::Revise,
+        &SPECIFIED,
+        TriggerState::Attention,
+    ) {
+        assert_eq!(trigger.since, day("2025-01-11"));
+    }
+    let revised = decided
+        .and(
+            "2025-02-01",
+            RevisionStarted {
+                from_version: 1,
+                version: 2,
+            },
+        )
+        .adopted("2025-03-01", 2);
+    shows(
+        &with(&revised),
+        Duty::Revise,
+        &SPECIFIED,
+        TriggerState::Attention,
+    );
+    shows_nothing(&with(&revised.published("2025-03-02", 2)), Duty::Revise);
+    for decision in [ReviewDecision::NoChange, ReviewDecision::NewAction] {
+        shows_nothing(
+            &with(&reviewed("2025-01-10", ReviewScope::Whole, decision)),
+            Duty::Revise,
+        );
+    }
+}
+
+#[test]
+fn nothing_is_awaited_of_a_strategy_superseded_or_a_partnership_dissolved() {
+    let awaited = [Duty::Publish, Duty::KeepUnderReview, Duty::Revise];
+    let adopted = strategy().adopted(ADOPTED_ON, 1);
+    let superseded = adopted
+        .clone()
+        .and("2024-04-01", StrategySuperseded { by: id("next") });
+    let dissolved = partnership().and("2024-04-01", PartnershipDissolved { note: None });
+    for setting in [with(&superseded), with(&adopted).with(&dissolved)] {
+        awaited
+            .iter()
+            .for_each(|&duty| shows_nothing(&setting, duty));
+    }
+}
+
+/// An adopted strategy in which the school has declined the action.
+fn declined(bases: Bases, stands: impl Fn(&mut Standing)) -> Past<Strategy> {
+    let declined = ActionDeclined {
+        action: action_id(),
+        authority: SCHOOL.id(),
+        reason: None,
+    };
+    strategy_under(bases, &SPECIFIED)
+        .adopted(ADOPTED_ON, 1)
+        .published(ADOPTED_ON, 1)
+        .and_so("2024-04-01", declined, stands)
+}
+
+fn own(_: &mut Standing) {}
+
+#[test]
+fn a_relevant_authoritys_own_refusal_of_an_action_opens_a_trigger_and_a_reported_one_does_not() {
+    let refused = declined(SECTION_8, own);
+    for trigger in shows(
+        &with(&refused),
+        Duty::CarryOutActions,
+        &[SCHOOL],
+        TriggerState::Open,
+    ) {
+        assert_eq!(
+            (trigger.since, trigger.evidence),
+            (day("2024-04-01"), vec![refused.last()])
+        );
+    }
+    // Where the school has said nothing itself. What it said with its own key, no report undoes.
+    let silent = |event: &dutyledger_domain::streams::strategy::StrategyEvent| {
+        matches!(event, dutyledger_domain::streams::strategy::StrategyEvent::ActionAgreed(e) if e.authority == SCHOOL.id())
+    };
+    let told = declined(SECTION_8, reported).without(silent);
+    shows(
+        &with(&told),
+        Duty::CarryOutActions,
+        &[SCHOOL],
+        TriggerState::Attention,
+    );
+}
+
+#[test]
+fn a_refused_action_shows_nothing_where_an_exception_is_claimed_or_the_authority_agreed_after_all()
+{
+    let action = action_id();
+    let claimed = ExceptionClaimed {
+        action: Some(action),
+        authority: SCHOOL.id(),
+        cumulative_effect_considered: true,
+        duty: ExceptedDuty::CarryOutActions,
+        enactment: None,
+        extent: None,
+        ground: ExceptionGround::UnreasonableCosts,
+    };
+    let agreed = ActionAgreed {
+        action,
+        authority: SCHOOL.id(),
+    };
+    let excepted = declined(SECTION_8, own).and("2024-04-02", claimed);
+    shows_nothing(&with(&excepted), Duty::CarryOutActions);
+    let agreed_after_all = declined(SECTION_8, own).and("2024-04-02", agreed);
+    shows_nothing(&with(&agreed_after_all), Duty::CarryOutActions);
+}
+
+#[test]
+fn a_coordinators_report_of_agreement_does_not_close_what_the_authoritys_own_refusal_opened() {
+    let agreed = ActionAgreed {
+        action: action_id(),
+        authority: SCHOOL.id(),
+    };
+    let past = declined(SECTION_8, own).and_so("2024-04-02", agreed, reported);
+    shows(
+        &with(&past),
+        Duty::CarryOutActions,
+        &[SCHOOL],
+        TriggerState::Open,
+    );
+}
+
+#[test]
+fn an_action_of_a_draft_or_refused_by_a_specified_authority_or_met_with_silence_shows_nothing() {
+    let draft = declined(SECTION_8, own).without(|e| matches!(e, E::StrategyAdopted(_)));
+    shows_nothing(&with(&draft), Duty::CarryOutActions);
+    let by_the_fire_service = ActionDeclined {
+        action: action_id(),
+        authority: FIRE.id(),
+        reason: None,
+    };
+    let past = strategy()
+        .adopted(ADOPTED_ON, 1)
+        .and("2024-04-01", by_the_fire_service);
+    shows_nothing(&with(&past), Duty::CarryOutActions);
+    let silent = |e: &E| matches!(e, E::ActionAgreed(e) if e.authority == SCHOOL.id());
+    shows_nothing(
+        &with(&strategy().without(silent).adopted(ADOPTED_ON, 1)),
+        Duty::CarryOutActions,
+    );
+}
+
+#[test]
+fn a_strategy_under_section_9_alone_shows_none_of_the_duties_of_section_8() {
+    let past = declined(SECTION_9, own).without(|e| {
+        matches!(
+            e,
+            E::ViolenceKindIdentified(_) | E::AuthorityConsulted(_) | E::StrategyPublished(_)
+        )
+    });
+    let past = past.and(
+        "2024-06-01",
+        ReviewCompleted {
+            decision: ReviewDecision::Revise,
+            review: item("review"),
+            scope: ReviewScope::Whole,
+            version: 1,
+        },
+    );
+    let duties: Vec<_> = all_of(&with(&past), TODAY).iter().map(|t| t.duty).collect();
+    assert_eq!(duties, [Duty::CarryOutActions]);
+}
+
+#[test]
+fn nothing_is_shown_of_a_real_body_from_absence_or_by_a_report() {
+    let not_evidenced = lacking()
+        .into_iter()
+        .map(|(_, _, past)| fact(past, past_fact));
+    let silent = [
+        strategy().adopted(ADOPTED_ON, 1),
+        declined(SECTION_8, reported),
+    ];
+    for past in not_evidenced.chain(silent) {
+        let real = with(&past).with(&covering(partnership(), "2026-11-01", false));
+        assert_eq!(all_of(&real, TODAY), []);
+        let fictional = with(&past).with(&covering(partnership(), "2026-11-01", true));
+        assert_ne!(all_of(&fictional, TODAY), []);
+    }
+    // What its own document admits, and its own refusal, are shown.
+    for (row, duty, past) in lacking() {
+        let real =
+            with(&fact(past, admitted(row))).with(&covering(partnership(), "2026-11-01", false));
+        shows(&real, duty, &SPECIFIED, TriggerState::Open);
+    }
+    let refused =
+        with(&declined(SECTION_8, own)).with(&covering(partnership(), "2026-11-01", false));
+    shows(
+        &refused,
+        Duty::CarryOutActions,
+        &[SCHOOL],
+        TriggerState::Open,
+    );
+}
+
+#[test]
+fn nothing_is_shown_from_absence_after_the_date_the_sources_reach_nor_from_an_assumed_date() {
+    let past = strategy().adopted(ADOPTED_ON, 1).published(ADOPTED_ON, 1);
+    let reaching = |until| with(&past).with(&covering(partnership(), until, true));
+    shows_nothing(&reaching("2025-03-01"), Duty::KeepUnderReview);
+    shows(
+        &reaching("2025-03-02"),
+        Duty::KeepUnderReview,
+        &SPECIFIED,
+        TriggerState::Attention,
+    );
+    let assumed = strategy().and_so(ADOPTED_ON, adoption(1), assumed);
+    assert_eq!(all_of(&with(&assumed), TODAY), []);
+}
+
+#[test]
+fn nothing_is_shown_from_before_the_duty_was_in_force() {
+    let before = strategy().adopted("2022-07-01", 1);
+    let refused = ActionDeclined {
+        action: action_id(),
+        authority: SCHOOL.id(),
+        reason: None,
+    };
+    for past in [before.clone(), before.and("2022-08-01", refused)] {
+        for trigger in all_of(&with(&past), TODAY) {
+            assert!(trigger.since >= day("2023-01-31"), "{trigger:#?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_about_every_specified_authority_is_shown_only_where_it_is_recorded_for_the_area() {
+    let both = setting()
+        .with(&partnership_of_both())
+        .with(&strategy_under(BOTH_SECTIONS, &SPECIFIED).adopted(ADOPTED_ON, 1));
+    let found: BTreeSet<_> = shown_by(&both, Duty::Publish)
+        .iter()
+        .map(|t| (t.authority, t.area))
+        .collect();
+    let mut expected: BTreeSet<_> = SPECIFIED
+        .iter()
+        .map(|body| (body.id(), town_id()))
+        .collect();
+    expected.extend([
+        (POLICE.id(), next_town_id()),
+        (NEXT_COUNCIL.id(), next_town_id()),
+    ]);
+    assert_eq!(found, expected);
+}
+
+fn finding(body: Body, duty: Duty) -> FindingRecorded {
+    FindingRecorded {
+        area: town_id(),
+        authority: body.id(),
+        duty,
+        partnership: Some(partnership_id()),
+        summary: None,
+    }
+}
+
+fn satisfied(body: Body, duty: Duty) -> SecretaryOfStateSatisfied {
+    SecretaryOfStateSatisfied {
+        area: town_id(),
+        authority: body.id(),
+        duty,
+        partnership: Some(partnership_id()),
+        reasons: None,
+    }
+}
+
+fn case_of(past: &Past<Direction>) -> Trigger {
+    let mut found = all_of(&setting().with(past), TODAY);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0)
+}
+
+#[test]
+fn a_case_goes_from_finding_to_order_under_one_id() {
+    let duty = Duty::CooperateWithLocalPolicingBody;
+    let (requires, reference) = (text("Do it"), text("High Court, 1/2024"));
+    let opened = Past::of(id("case")).and("2024-04-01", finding(COUNCIL, duty));
+    let first = case_of(&opened);
+    assert_eq!(
+        (first.state, first.since),
+        (TriggerState::Open, day("2024-04-01"))
+    );
+
+    let satisfied = opened.and("2024-04-02", satisfied(COUNCIL, duty));
+    let directed = satisfied.clone().and(
+        "2024-04-03",
+        DirectionIssued {
+            comply_by: None,
+            requires,
+        },
+    );
+    let told = directed
+        .clone()
+        .and("2024-04-04", ComplianceReported { account: None });
+    let accepted = told.clone().and("2024-04-05", ComplianceAccepted {});
+    let withdrawn = directed
+        .clone()
+        .and("2024-04-04", DirectionWithdrawn { note: None });
+    let sought = directed
+        .clone()
+        .and("2024-04-06", NonComplianceRecorded { reasons: None })
+        .and(
+            "2024-04-07",
+            MandatoryOrderSought {
+                reference: reference.clone(),
+            },
+        );
+    let made = sought
+        .clone()
+        .and("2024-04-08", MandatoryOrderMade { reference });
+
+    for (past, state) in [
+        (satisfied, TriggerState::Satisfied),
+        (directed, TriggerState::Directed),
+        (told, TriggerState::ComplianceReported),
+        (accepted, TriggerState::Complied),
+        (withdrawn, TriggerState::Withdrawn),
+        (sought, TriggerState::OrderSought),
+        (made, TriggerState::OrderMade),
+    ] {
+        let trigger = case_of(&past);
+        assert_eq!(trigger.state, state);
+        assert_eq!(
+            (trigger.id, trigger.since),
+            (first.id, first.since),
+            "{state:?}"
+        );
+        assert_eq!(trigger.evidence[0], first.evidence[0]);
+    }
+}
+
+#[test]
+fn an_id_does_not_change_when_more_is_said_of_the_same_case() {
+    let duty = Duty::Consult;
+    let opened = Past::of(id("case")).and("2024-04-01", satisfied(COUNCIL, duty));
+    let more = opened.clone().and("2024-04-02", finding(COUNCIL, duty));
+    assert_eq!(case_of(&more).id, case_of(&opened).id);
+}
+
+#[test]
+fn an_id_is_the_same_whenever_it_is_asked_for_and_differs_by_authority_and_duty() {
+    let setting = with(&strategy().adopted(ADOPTED_ON, 1));
+    let ids = |on| {
+        all_of(&setting, on)
+            .iter()
+            .map(|t| t.id)
+            .collect::<BTreeSet<_>>()
+    };
+    let two_duties_of_three = SPECIFIED.len() * 2;
+    assert_eq!(ids("2024-03-01").len(), two_duties_of_three);
+    assert_eq!(ids("2024-03-01"), ids(TODAY));
+}
+
+#[test]
+fn what_a_case_shows_takes_the_place_of_what_is_derived_for_the_same_authority_and_duty() {
+    let (_, duty, past) = lacking().remove(2);
+    let past = fact(past, admitted("R-10.6"));
+    let case = Past::<Direction>::of(id("case")).and("2024-04-01", satisfied(COUNCIL, duty));
+    let states: BTreeSet<_> = shown_by(&with(&past).with(&case), duty)
+        .iter()
+        .map(|t| (t.authority, t.state))
+        .collect();
+    let expected = [
+        (POLICE.id(), TriggerState::Open),
+        (COUNCIL.id(), TriggerState::Satisfied),
+        (FIRE.id(), TriggerState::Open),
+    ];
+    assert_eq!(states, expected.into_iter().collect());
+}
+
+#[test]
+fn whether_a_direction_is_open_in_law_is_said_with_its_section_and_what_comes_first() {
+    let case = |body, duty| Past::of(id("case")).and("2024-04-01", satisfied(body, duty));
+    let in_law = |setting: Setting, past: &Past<Direction>| {
+        let mut found = all_of(&setting.with(past), TODAY);
+        let in_law = found.remove(0).in_law;
+        assert_eq!(in_law.open, in_law.note.is_none(), "a note says why not");
+        (in_law.open, in_law.section)
+    };
+    let section = |open: bool, section: &str| (open, section.to_owned());
+    let devolved = setting().with(&COUNCIL.registered().and(
+        "2022-01-02",
+        AuthorityAmended {
+            body: text("council"),
+            devolved_welsh_authority: Some(text("an order")),
+            held_by: HeldBy::Ordinary,
+        },
+    ));
+    let governor = setting().with(&PRISON.held_by(HeldBy::GovernorOfPrisonYoiOrStc));
+    let director = setting().with(&PRISON.held_by(HeldBy::DirectorOfContractedOutInstitution));
+    let consented =
+        |given| case(COUNCIL, Duty::Consult).and("2024-04-02", WelshConsentAnswered { given });
+
+    let consult = case(COUNCIL, Duty::Consult);
+    let actions = case(PRISON, Duty::CarryOutActions);
+    assert_eq!(in_law(setting(), &consult), section(true, "18(1)"));
+    assert_eq!(
+        in_law(setting(), &case(COUNCIL, Duty::SectionNine)),
+        section(false, "18(1)")
+    );
+    assert_eq!(
+        in_law(setting(), &case(PRISON, Duty::Consult)),
+        section(false, "18(1)")
+    );
+    assert_eq!(in_law(governor, &actions), section(false, "18(5)"));
+    assert_eq!(in_law(director, &actions), section(true, "18(1)"));
+    assert_eq!(in_law(devolved.clone(), &consult), section(false, "18(4)"));
+    assert_eq!(
+        in_law(devolved.clone(), &consented(false)),
+        section(false, "18(4)")
+    );
+    assert_eq!(in_law(devolved, &consented(true)), section(true, "18(1)"));
+}

@@ -78,6 +78,8 @@ pub struct AuthorityRecorded {
     pub capacity: Capacity,
     /// The first date it existed for the area.
     pub from: NaiveDate,
+    /// Whether that date is assumed rather than stated by a source.
+    pub from_assumed: bool,
 }
 
 /// An authority no longer exists for this area.
@@ -128,6 +130,8 @@ pub struct RecordedAuthority {
     pub capacity: Capacity,
     /// The first date it existed for the area.
     pub from: NaiveDate,
+    /// Whether that date is assumed rather than stated by a source.
+    pub from_assumed: bool,
     /// The last date, if it has ended.
     pub until: Option<NaiveDate>,
 }
@@ -274,6 +278,9 @@ pub struct AuthorityForArea {
     pub authority: StreamId,
     /// The first date it existed for the area.
     pub from: NaiveDate,
+    /// Whether that date is assumed rather than stated by a source.
+    #[serde(default)]
+    pub from_assumed: bool,
 }
 
 /// Records that authorities exist for an area: one, or many at once.
@@ -310,7 +317,13 @@ impl Particulars<Area> for RecordAuthorities {
                     .at(&pointer));
             }
             events.push(
-                AuthorityRecorded { authority: one.authority, capacity, from: one.from }.into(),
+                AuthorityRecorded {
+                    authority: one.authority,
+                    capacity,
+                    from: one.from,
+                    from_assumed: one.from_assumed,
+                }
+                .into(),
             );
         }
         if self.authorities.len() > 1 {
@@ -421,7 +434,12 @@ impl StreamKind for Area {
             AreaEvent::AuthorityRecorded(e) => {
                 state.authorities.insert(
                     e.authority,
-                    RecordedAuthority { capacity: e.capacity, from: e.from, until: None },
+                    RecordedAuthority {
+                        capacity: e.capacity,
+                        from: e.from,
+                        from_assumed: e.from_assumed,
+                        until: None,
+                    },
                 );
             }
             AreaEvent::AuthorityEnded(e) => {

@@ -157,6 +157,8 @@ pub struct Directed {
 /// What is known of a direction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DirectionState {
+    /// When the case was opened, and by which entry.
+    pub opened: Option<Shown>,
     /// The authority.
     pub authority: Option<StreamId>,
     /// The duty.
@@ -169,15 +171,15 @@ pub struct DirectionState {
     pub findings: Vec<Finding>,
     /// When the Secretary of State was satisfied.
     pub satisfied: Option<Shown>,
-    /// Whether the Welsh Ministers consent.
+    /// Whether the Welsh Ministers consent to the next direction.
     pub welsh_consent: Option<bool>,
     /// The direction as it stands.
     pub directed: Option<Directed>,
-    /// When compliance was reported, since the direction was last issued or varied.
+    /// When compliance was reported, if nothing since then says otherwise.
     pub compliance_reported: Option<Shown>,
     /// When compliance was accepted.
     pub complied: Option<Shown>,
-    /// When non-compliance was recorded.
+    /// When non-compliance was recorded, if nothing since then says otherwise.
     pub not_complied: Option<Shown>,
     /// When it was withdrawn.
     pub withdrawn: Option<Shown>,
@@ -224,6 +226,22 @@ fn check_case(
     Ok(())
 }
 
+/// A partnership named must be one for the area.
+fn check_covers(
+    partnership: Option<StreamId>,
+    area: StreamId,
+    scene: &Scene<'_>,
+) -> Result<(), Refusal> {
+    let covers = |id| scene.world.partnerships.get(&id).is_some_and(|p| p.areas.contains(&area));
+    match partnership {
+        Some(id) if !covers(id) => {
+            Err(Refusal::not_found("There is no such partnership for this area.")
+                .at("/particulars/partnership"))
+        }
+        _ => Ok(()),
+    }
+}
+
 command! {
     /// Records a finding of failure: a local policing body's on a specified authority, or an
     /// inspectorate's.
@@ -260,6 +278,20 @@ impl Particulars<Direction> for RecordFinding {
 
     fn decide(self, state: &DirectionState, scene: &Scene<'_>) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
+        let polices = |id| {
+            let area = scene.world.areas.get(&self.area);
+            area.is_some_and(|a| {
+                a.authorities_of(Class::LocalPolicingBody, scene.on).any(|(body, _)| body == id)
+            })
+        };
+        if scene.principal.kind == PrincipalKind::LocalPolicingBody
+            && !scene.principal.id.is_some_and(polices)
+        {
+            return Err(Refusal::not_permitted(
+                "A local policing body records findings in its own police area.",
+            ));
+        }
+        check_covers(self.partnership, self.area, scene)?;
         Ok(vec![
             FindingRecorded {
                 area: self.area,
@@ -304,6 +336,7 @@ impl Particulars<Direction> for RecordSatisfaction {
 
     fn decide(self, state: &DirectionState, scene: &Scene<'_>) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
+        check_covers(self.partnership, self.area, scene)?;
         Ok(vec![
             SecretaryOfStateSatisfied {
                 area: self.area,
@@ -546,11 +579,11 @@ impl StreamKind for Direction {
         let at = shown(entry);
         match &entry.payload {
             DirectionEvent::FindingRecorded(e) => {
-                state.open(e.authority, e.duty, e.area, e.partnership);
+                state.open((e.authority, e.duty, e.area), e.partnership, at);
                 state.findings.push(Finding { by: entry.standing.principal.kind, at });
             }
             DirectionEvent::SecretaryOfStateSatisfied(e) => {
-                state.open(e.authority, e.duty, e.area, e.partnership);
+                state.open((e.authority, e.duty, e.area), e.partnership, at);
                 state.satisfied = Some(at);
             }
             DirectionEvent::WelshConsentAnswered(e) => state.welsh_consent = Some(e.given),
@@ -561,10 +594,18 @@ impl StreamKind for Direction {
                 state.compliance_reported = None;
                 state.not_complied = None;
                 state.withdrawn = None;
+                // A variation is a further direction, and consent was given to this one.
+                state.welsh_consent = None;
             }
-            DirectionEvent::ComplianceReported(_) => state.compliance_reported = Some(at),
+            DirectionEvent::ComplianceReported(_) => {
+                state.compliance_reported = Some(at);
+                state.not_complied = None;
+            }
             DirectionEvent::ComplianceAccepted(_) => state.complied = Some(at),
-            DirectionEvent::NonComplianceRecorded(_) => state.not_complied = Some(at),
+            DirectionEvent::NonComplianceRecorded(_) => {
+                state.not_complied = Some(at);
+                state.compliance_reported = None;
+            }
             DirectionEvent::DirectionWithdrawn(_) => state.withdrawn = Some(at),
             DirectionEvent::MandatoryOrderSought(_) => state.order_sought = Some(at),
             DirectionEvent::MandatoryOrderMade(_) => state.order_made = Some(at),
@@ -639,7 +680,13 @@ impl StreamKind for Direction {
 }
 
 impl DirectionState {
-    fn open(&mut self, who: StreamId, duty: Duty, area: StreamId, partnership: Option<StreamId>) {
+    fn open(
+        &mut self,
+        (who, duty, area): (StreamId, Duty, StreamId),
+        partnership: Option<StreamId>,
+        at: Shown,
+    ) {
+        self.opened = self.opened.or(Some(at));
         self.authority = Some(who);
         self.duty = Some(duty);
         self.area = Some(area);

@@ -62,6 +62,7 @@ pub struct RulePackAdopted {
 #[serde(deny_unknown_fields)]
 pub struct KeyIssued {
     /// When it expires.
+    #[serde(serialize_with = "dutyledger_record::serialize_instant")]
     pub expires_at: DateTime<Utc>,
     /// The key's id.
     pub key_id: KeyId,

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteConnection;
 use crate::cache::Loader;
 use crate::error::ProjectionError;
 use crate::kinds::{Kept, by_kind};
+use crate::rules;
 use crate::streams::FOLDS_ALL;
 use crate::values::parsed;
 
@@ -24,6 +25,9 @@ pub(crate) async fn of(
     partnership: StreamId,
 ) -> Result<(Histories, Vec<RestsOn>), ProjectionError> {
     let mut all = Histories::default();
+    if let Some(rules) = rules::read(conn).await? {
+        all.rules = rules;
+    }
     add::<Partnership>(&mut all, loader, [partnership]).await?;
     for (stream_type, id) in belonging(conn, partnership).await? {
         by_kind!(

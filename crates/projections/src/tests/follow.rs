@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use dutyledger_domain::streams::area::AreaRegistered;
 use dutyledger_domain::streams::authority::AuthorityRegistered;
-use dutyledger_domain::streams::{Area, Authority};
+use dutyledger_domain::streams::ledger::RulePackAdopted;
+use dutyledger_domain::streams::{Area, Authority, LedgerStream};
 use dutyledger_domain::{AreaKind, Capacity, Country, HeldBy};
 use dutyledger_record::{Event, Stream, StreamType};
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::support::{Book, How, id, text};
-use crate::{ProjectionError, Stale};
+use super::support::{Book, How, LEDGER, dump, id, text};
+use crate::{ProjectionError, Stale, rebuild};
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -38,11 +39,12 @@ async fn waiting_ends_when_the_projector_gets_there() {
     });
     let waiting = tokio::spawn({
         let p = p.clone();
-        async move { p.wait_for(3, SOON).await }
+        // It must be woken: the time it would wait for is longer than this test waits for it.
+        async move { tokio::time::timeout(SOON, p.wait_for(3, SOON * 60)).await }
     });
     book.add::<Area>(id(1), How::default(), area()).await;
     book.add::<Area>(id(2), How::default(), area()).await;
-    assert_eq!(waiting.await.unwrap(), Ok(3));
+    assert_eq!(waiting.await.unwrap().expect("it is woken"), Ok(3));
     assert_eq!(p.areas(None, 10).await.unwrap().rows.len(), 2);
     let fresh = p.freshness().await.unwrap();
     assert_eq!(
@@ -88,10 +90,9 @@ async fn what_is_not_understood_stops_everything_and_is_never_skipped() {
         book.append(stream, How::default(), event, payload).await;
         book.add::<Area>(id(2), How::default(), area()).await;
 
-        let error = projector
-            .run(book.ledger.tail(), std::future::pending())
-            .await
-            .unwrap_err();
+        let run = projector.run(book.ledger.tail(), std::future::pending());
+        let ended = tokio::time::timeout(SOON, run).await;
+        let error = ended.expect("it stops").unwrap_err();
         assert!(
             matches!(
                 error,
@@ -113,6 +114,35 @@ async fn what_is_not_understood_stops_everything_and_is_never_skipped() {
         );
         assert_eq!(p.areas(None, 10).await.unwrap().rows.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn marks_are_evaluated_under_the_rule_pack_the_ledger_adopted() {
+    let mut book = Book::new().await;
+    let (p, mut projector) = book.open().await;
+    projector.catch_up(|_, _| ()).await.unwrap();
+    let adopted = r#"["enacted-2022",1]"#.to_owned();
+    assert!(dump(&p).await.contains(&adopted));
+
+    let later = RulePackAdopted {
+        pack: "enacted-2022".into(),
+        revision: 2,
+        pack_sha256: "0".repeat(64),
+    };
+    let how = How::default();
+    book.add::<LedgerStream>(id(LEDGER), how, later).await;
+    projector.catch_up(|_, _| ()).await.unwrap();
+    let rows = dump(&p).await;
+    assert!(!rows.contains(&adopted));
+    assert!(rows.contains(&r#"["enacted-2022",2]"#.to_owned()));
+
+    p.close().await;
+    projector.close().await;
+    rebuild(&book.path(), &book.ledger, |_, _| ())
+        .await
+        .unwrap();
+    let (p, _projector) = book.open().await;
+    assert_eq!(dump(&p).await, rows);
 }
 
 #[tokio::test]

@@ -131,6 +131,7 @@ impl Writer {
                     authority,
                     capacity,
                     from: day(1),
+                    from_assumed: false,
                 };
                 self.add::<Area>(id(area), how, event).await;
             }
@@ -240,6 +241,7 @@ impl Writer {
                     authority: id(authority),
                     capacity,
                     from,
+                    from_assumed: false,
                 };
                 self.put::<Area>(s, alone, area, event).await;
             }

@@ -77,6 +77,7 @@ impl Book {
             pack_sha256: "0".repeat(64),
         });
         let stream = Stream::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
+        let of_ledger = stream.clone();
         let entry = envelope(stream, 1, 1, How::default(), opened.to_payload().unwrap());
         let draft = Draft::new(ledger, opened.event(), &entry).unwrap();
         let ledger = Ledger::open(
@@ -89,7 +90,7 @@ impl Book {
         Self {
             folder,
             ledger,
-            versions: HashMap::new(),
+            versions: HashMap::from([(of_ledger, 1)]),
             entries: 1,
         }
     }
@@ -193,6 +194,7 @@ pub(super) async fn dump(projections: &Projections) -> Vec<String> {
     let mut all = Vec::new();
     for table in [
         "SELECT json_array(one, ledger_id, position, hex(leaf_hash)) FROM checkpoint",
+        "SELECT json_array(pack, revision) FROM rules",
         "SELECT json_array(stream_type, stream_id, partnership_id, capacity, version, position, \
              name, state) FROM stream_row ORDER BY 1",
         "SELECT json_array(partnership_id, authority_id, capacity, standing, since, until) \

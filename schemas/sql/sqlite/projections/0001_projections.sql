@@ -145,6 +145,13 @@ CREATE TABLE depends (
 
 CREATE INDEX depends_by_stream ON depends (stream_type, stream_id);
 
+-- One row: the rule pack the ledger has adopted, under which marks are evaluated.
+CREATE TABLE rules (
+    one      INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
+    pack     TEXT    NOT NULL,
+    revision INTEGER NOT NULL
+) STRICT;
+
 -- One row per entry and partnership it concerns. Nothing of what an entry says stands here.
 CREATE TABLE timeline (
     partnership_id      TEXT    NOT NULL,

@@ -50,7 +50,10 @@ impl Counter {
 
 impl Ids for Counter {
     fn next(&self) -> Uuid {
-        Uuid::from_u64_pair(0x0190_0000_0000_7000, self.0.fetch_add(1, Ordering::Relaxed))
+        Uuid::from_u64_pair(
+            0x0190_0000_0000_7000,
+            self.0.fetch_add(1, Ordering::Relaxed),
+        )
     }
 }
 
@@ -85,7 +88,10 @@ impl<K: StreamKind> Before<K> {
             about: About {
                 principal,
                 acting: Acting::Own,
-                occurred_on: Some(OccurredOn { assumed: false, date: day(DECIDED_ON) }),
+                occurred_on: Some(OccurredOn {
+                    assumed: false,
+                    date: day(DECIDED_ON),
+                }),
                 on_behalf_of: Vec::new(),
                 source: None,
                 reasons: Vec::new(),
@@ -110,7 +116,10 @@ pub(crate) struct When<K: StreamKind> {
 impl<K: StreamKind> When<K> {
     /// On another day.
     pub(crate) fn on(mut self, date: &str) -> Self {
-        self.about.occurred_on = Some(OccurredOn { assumed: false, date: day(date) });
+        self.about.occurred_on = Some(OccurredOn {
+            assumed: false,
+            date: day(date),
+        });
         self
     }
 
@@ -144,7 +153,10 @@ impl<K: StreamKind> When<K> {
     /// With a reason for going on in spite of a row.
     pub(crate) fn because(mut self, row: &str) -> Self {
         let reason = PlainText::new("it was weighed").unwrap();
-        self.about.reasons.push(ReasonGiven { rule: RuleId::of(row), reason });
+        self.about.reasons.push(ReasonGiven {
+            rule: RuleId::of(row),
+            reason,
+        });
         self
     }
 
@@ -160,14 +172,18 @@ impl<K: StreamKind> When<K> {
         let facts = self.past.entries.iter().cloned().map(Fact).collect();
         TestFramework::<Stream<K>>::with(surroundings)
             .given(facts)
-            .when(Given { about: self.about.clone(), command: self.command.clone() })
+            .when(Given {
+                about: self.about.clone(),
+                command: self.command.clone(),
+            })
             .inspect_result()
             .map(|facts| facts.into_iter().map(|Fact(entry)| entry).collect())
     }
 
     /// It happens.
     pub(crate) fn accepted(&self) -> Vec<Envelope<K::Event>> {
-        self.run().unwrap_or_else(|refusal| panic!("should be accepted, but: {refusal:#?}"))
+        self.run()
+            .unwrap_or_else(|refusal| panic!("should be accepted, but: {refusal:#?}"))
     }
 
     /// It happens, and the stream's past has grown by it.
@@ -188,11 +204,25 @@ impl<K: StreamKind> When<K> {
                 panic!("should be refused under {rows:?}, but: {happened:#?}")
             }
         };
-        let found: BTreeSet<_> = refusal.rules.iter().map(|r| r.unmet.rule.as_str()).collect();
-        assert_eq!((refusal.code, found), (code, rows.iter().copied().collect()), "{refusal:#?}");
-        assert_eq!(refusal.decided_for, self.about.occurred_on.map(|on| on.date));
+        let found: BTreeSet<_> = refusal
+            .rules
+            .iter()
+            .map(|r| r.unmet.rule.as_str())
+            .collect();
+        assert_eq!(
+            (refusal.code, found),
+            (code, rows.iter().copied().collect()),
+            "{refusal:#?}"
+        );
+        assert_eq!(
+            refusal.decided_for,
+            self.about.occurred_on.map(|on| on.date)
+        );
         assert!(!refusal.detail.is_empty());
-        assert!(refusal.rules.iter().all(|row| !row.unmet.next.is_empty()), "{refusal:#?}");
+        assert!(
+            refusal.rules.iter().all(|row| !row.unmet.next.is_empty()),
+            "{refusal:#?}"
+        );
         refusal
     }
 
@@ -200,7 +230,10 @@ impl<K: StreamKind> When<K> {
     pub(crate) fn met(&self) {
         for entry in self.accepted() {
             assert_eq!(entry.standing.basis, Basis::Decision);
-            assert_eq!((entry.standing.past_fact, entry.standing.warnings), (None, Vec::new()));
+            assert_eq!(
+                (entry.standing.past_fact, entry.standing.warnings),
+                (None, Vec::new())
+            );
         }
     }
 
@@ -213,10 +246,14 @@ impl<K: StreamKind> When<K> {
             assert_eq!(cited.section.as_deref(), section, "the section of {row}");
         }
         // A reason does not buy off what must be.
-        self.clone().because(row).refused(RefusalCode::RuleNotMet, &[row]);
+        self.clone()
+            .because(row)
+            .refused(RefusalCode::RuleNotMet, &[row]);
 
         let past_fact = |establishes| self.clone().past_fact(establishes);
-        past_fact(None).without_source().refused(RefusalCode::SourceRequired, &[]);
+        past_fact(None)
+            .without_source()
+            .refused(RefusalCode::SourceRequired, &[]);
         for (establishes, mark) in [
             (None, Mark::NotEvidenced),
             (Some(Establishes::Admitted), Mark::Admitted),
@@ -226,7 +263,13 @@ impl<K: StreamKind> When<K> {
                 let standing = entry.standing;
                 assert_eq!(standing.basis, Basis::PastFact);
                 assert!(standing.source.is_some());
-                assert_eq!(standing.past_fact, Some(PastFact { mark, unmet: vec![row.to_owned()] }));
+                assert_eq!(
+                    standing.past_fact,
+                    Some(PastFact {
+                        mark,
+                        unmet: vec![row.to_owned()]
+                    })
+                );
             }
         }
     }
@@ -236,14 +279,22 @@ impl<K: StreamKind> When<K> {
     pub(crate) fn should(&self, row: &str) {
         let refusal = self.refused(RefusalCode::ReasonRequired, &[row]);
         assert_eq!(refusal.pointer.as_deref(), Some("/reasons"));
-        self.clone().because("R-17.1").refused(RefusalCode::ReasonRequired, &[row]);
+        self.clone()
+            .because("R-17.1")
+            .refused(RefusalCode::ReasonRequired, &[row]);
 
         let entries = self.clone().because(row).accepted();
         let warned: Vec<_> = entries.last().unwrap().standing.warnings.iter().collect();
-        assert_eq!(warned.iter().map(|w| w.rule.as_str()).collect::<Vec<_>>(), [row]);
+        assert_eq!(
+            warned.iter().map(|w| w.rule.as_str()).collect::<Vec<_>>(),
+            [row]
+        );
 
         for entry in self.clone().past_fact(None).accepted() {
-            let nothing = PastFact { mark: Mark::NotEvidenced, unmet: Vec::new() };
+            let nothing = PastFact {
+                mark: Mark::NotEvidenced,
+                unmet: Vec::new(),
+            };
             assert_eq!(entry.standing.past_fact, Some(nothing));
             assert_eq!(entry.standing.warnings, Vec::new());
         }

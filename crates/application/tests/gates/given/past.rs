@@ -34,7 +34,11 @@ pub(crate) struct Past<K: StreamKind> {
 
 impl<K: StreamKind> Past<K> {
     pub(crate) const fn of(id: StreamId) -> Self {
-        Self { id, entries: Vec::new(), ever: 0 }
+        Self {
+            id,
+            entries: Vec::new(),
+            ever: 0,
+        }
     }
 
     /// On this day it was decided that…
@@ -55,11 +59,18 @@ impl<K: StreamKind> Past<K> {
             causation_id: None,
             correlation_id: Uuid::from_u128(1),
             corrects: None,
-            occurred_on: OccurredOn { assumed: false, date: day(date) },
+            occurred_on: OccurredOn {
+                assumed: false,
+                date: day(date),
+            },
             on_behalf_of: Vec::new(),
             partnerships: Vec::new(),
             past_fact: None,
-            principal: Principal { id: None, key_id: None, kind: PrincipalKind::Authority },
+            principal: Principal {
+                id: None,
+                key_id: None,
+                kind: PrincipalKind::Authority,
+            },
             reported: false,
             rests_on: Vec::new(),
             rules: enacted_ref(),
@@ -82,7 +93,10 @@ impl<K: StreamKind> Past<K> {
     pub(crate) fn without(mut self, which: impl Fn(&K::Event) -> bool) -> Self {
         let before = self.entries.len();
         self.entries.retain(|entry| !which(&entry.payload));
-        assert!(self.entries.len() < before, "there was nothing to leave out");
+        assert!(
+            self.entries.len() < before,
+            "there was nothing to leave out"
+        );
         for (at, entry) in self.entries.iter_mut().enumerate() {
             entry.version = at as u64 + 1;
         }
@@ -106,7 +120,10 @@ impl<K: StreamKind> Past<K> {
 
     pub(crate) fn history(&self) -> History<K> {
         let mut history = History::default();
-        self.entries.iter().cloned().for_each(|entry| history.push(entry));
+        self.entries
+            .iter()
+            .cloned()
+            .for_each(|entry| history.push(entry));
         history
     }
 
@@ -131,21 +148,23 @@ pub(crate) fn past_fact(standing: &mut Standing) {
     marked(standing, Mark::NotEvidenced, &[]);
 }
 
-/// It happened elsewhere, and the body's own document admits that these rows were not met.
-pub(crate) fn admitted(rows: &[&str]) -> impl Fn(&mut Standing) {
-    move |standing| marked(standing, Mark::Admitted, rows)
+/// It happened elsewhere, and the body's own document admits that this row was not met.
+pub(crate) fn admitted(row: &'static str) -> impl Fn(&mut Standing) {
+    move |standing| marked(standing, Mark::Admitted, &[row])
 }
 
-/// It happened elsewhere, and somebody found that these rows were not met.
-pub(crate) fn found(rows: &[&str]) -> impl Fn(&mut Standing) {
-    move |standing| marked(standing, Mark::Found, rows)
+/// It happened elsewhere, and somebody found that this row was not met.
+pub(crate) fn found(row: &'static str) -> impl Fn(&mut Standing) {
+    move |standing| marked(standing, Mark::Found, &[row])
 }
 
 fn marked(standing: &mut Standing, mark: Mark, rows: &[&str]) {
     let told = source(None);
     standing.basis = Basis::PastFact;
-    standing.past_fact =
-        Some(PastFact { mark, unmet: rows.iter().map(|&row| row.to_owned()).collect() });
+    standing.past_fact = Some(PastFact {
+        mark,
+        unmet: rows.iter().map(|&row| row.to_owned()).collect(),
+    });
     standing.source = Some(dutyledger_record::Source {
         date: told.date,
         reference: told.reference,

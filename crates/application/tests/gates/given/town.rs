@@ -56,7 +56,11 @@ impl Body {
             Capacity::LocalPolicingBody => PrincipalKind::LocalPolicingBody,
             _ => PrincipalKind::Authority,
         };
-        Principal { id: Some(self.id()), key_id: None, kind }
+        Principal {
+            id: Some(self.id()),
+            key_id: None,
+            kind,
+        }
     }
 
     /// Its entry in the register.
@@ -99,12 +103,26 @@ pub(crate) const NEXT_POLICING_BODY: Body =
     Body::new("next policing body", Capacity::LocalPolicingBody);
 
 pub(crate) const ALL_BODIES: [Body; 12] = [
-    POLICE, COUNCIL, FIRE, SCHOOL, PRISON, SECURE_HOME, POLICING_BODY, CHARITY, NEW_SCHOOL,
-    NEXT_COUNCIL, NEXT_SCHOOL, NEXT_POLICING_BODY,
+    POLICE,
+    COUNCIL,
+    FIRE,
+    SCHOOL,
+    PRISON,
+    SECURE_HOME,
+    POLICING_BODY,
+    CHARITY,
+    NEW_SCHOOL,
+    NEXT_COUNCIL,
+    NEXT_SCHOOL,
+    NEXT_POLICING_BODY,
 ];
 
 const fn keyed(kind: PrincipalKind) -> Principal {
-    Principal { id: None, key_id: None, kind }
+    Principal {
+        id: None,
+        key_id: None,
+        kind,
+    }
 }
 pub(crate) const SECRETARY_OF_STATE: Principal = keyed(PrincipalKind::SecretaryOfState);
 pub(crate) const WELSH_MINISTERS: Principal = keyed(PrincipalKind::WelshMinisters);
@@ -113,7 +131,11 @@ pub(crate) const AUDITOR: Principal = keyed(PrincipalKind::Auditor);
 pub(crate) const OPERATOR: Principal = keyed(PrincipalKind::Operator);
 
 pub(crate) fn coordinator() -> Principal {
-    Principal { id: Some(partnership_id()), key_id: None, kind: PrincipalKind::Coordinator }
+    Principal {
+        id: Some(partnership_id()),
+        key_id: None,
+        kind: PrincipalKind::Coordinator,
+    }
 }
 
 pub(crate) fn town_id() -> StreamId {
@@ -141,8 +163,11 @@ pub(crate) fn action_id() -> Uuid {
 }
 
 fn area(name: &str, force: &str, bodies: &[Body]) -> Past<Area> {
-    let registered =
-        AreaRegistered { country: Country::England, kind: AreaKind::District, name: text(name) };
+    let registered = AreaRegistered {
+        country: Country::England,
+        kind: AreaKind::District,
+        name: text(name),
+    };
     let code = AreaCodeRecorded {
         code: text(force),
         name: None,
@@ -150,8 +175,12 @@ fn area(name: &str, force: &str, bodies: &[Body]) -> Past<Area> {
         from: None,
         until: None,
     };
-    let area = Past::of(id(name)).and("2022-01-01", registered).and("2022-01-01", code);
-    bodies.iter().fold(area, |area, body| area.having(*body, "2022-01-01"))
+    let area = Past::of(id(name))
+        .and("2022-01-01", registered)
+        .and("2022-01-01", code);
+    bodies
+        .iter()
+        .fold(area, |area, body| area.having(*body, "2022-01-01"))
 }
 
 impl Past<Area> {
@@ -161,30 +190,49 @@ impl Past<Area> {
             authority: body.id(),
             capacity: body.capacity,
             from: day(from),
+            from_assumed: false,
         };
         self.and("2022-01-01", recorded)
     }
 
     /// The authority does not exist for the area after this day.
     pub(crate) fn losing(self, body: Body, until: &str) -> Self {
-        self.and("2022-01-02", AuthorityEnded { authority: body.id(), until: day(until) })
+        self.and(
+            "2022-01-02",
+            AuthorityEnded {
+                authority: body.id(),
+                until: day(until),
+            },
+        )
     }
 }
 
 /// The town: three specified authorities, a school, a prison, a secure home, a policing body.
 pub(crate) fn town() -> Past<Area> {
-    let bodies: Vec<_> = SPECIFIED.into_iter().chain(RELEVANT).chain([POLICING_BODY]).collect();
+    let bodies: Vec<_> = SPECIFIED
+        .into_iter()
+        .chain(RELEVANT)
+        .chain([POLICING_BODY])
+        .collect();
     area("town", "force one", &bodies)
 }
 
 /// The next town, in the same police force area.
 pub(crate) fn next_town() -> Past<Area> {
-    area("next town", "force one", &[POLICE, NEXT_COUNCIL, NEXT_SCHOOL, NEXT_POLICING_BODY])
+    area(
+        "next town",
+        "force one",
+        &[POLICE, NEXT_COUNCIL, NEXT_SCHOOL, NEXT_POLICING_BODY],
+    )
 }
 
 /// The next town, had it another police force.
 pub(crate) fn next_town_of_another_force() -> Past<Area> {
-    area("next town", "force two", &[POLICE, NEXT_COUNCIL, NEXT_SCHOOL])
+    area(
+        "next town",
+        "force two",
+        &[POLICE, NEXT_COUNCIL, NEXT_SCHOOL],
+    )
 }
 
 /// A partnership proposed for these areas.
@@ -195,9 +243,13 @@ pub(crate) fn proposed(areas: &[StreamId], members: &[Body]) -> Past<Partnership
         route_detail: None,
     };
     let list = closed(List::Areas, areas, "2022-02-01");
-    let mut partnership = Past::of(partnership_id())
-        .and("2022-02-01", proposed)
-        .and("2022-02-01", PartnershipAreaSet { count: list.count, digest: list.digest.clone() });
+    let mut partnership = Past::of(partnership_id()).and("2022-02-01", proposed).and(
+        "2022-02-01",
+        PartnershipAreaSet {
+            count: list.count,
+            digest: list.digest.clone(),
+        },
+    );
     for area in areas {
         partnership = partnership.and("2022-02-01", PartnershipAreaNamed { area: *area });
     }
@@ -232,7 +284,10 @@ pub(crate) fn partnership_for(areas: &[StreamId], members: &[Body]) -> Past<Part
     proposed(areas, members)
         .and(
             "2022-02-02",
-            PartnershipFormed { name, route: Route::CommunitySafetyPartnership },
+            PartnershipFormed {
+                name,
+                route: Route::CommunitySafetyPartnership,
+            },
         )
         .and(
             "2022-02-03",
@@ -263,8 +318,10 @@ pub(crate) fn partnership_of_both() -> Past<Partnership> {
 
 /// A needs assessment begun.
 pub(crate) fn assessment_begun() -> Past<NeedsAssessment> {
-    let opened =
-        NeedsAssessmentOpened { partnership: partnership_id(), title: text("The assessment") };
+    let opened = NeedsAssessmentOpened {
+        partnership: partnership_id(),
+        title: text("The assessment"),
+    };
     Past::of(assessment_id()).and("2022-03-01", opened)
 }
 
@@ -281,26 +338,46 @@ pub(crate) fn setting() -> Setting {
         .with(&next_town())
         .with(&partnership())
         .with(&assessment());
-    ALL_BODIES.iter().fold(empty, |setting, body| setting.with(&body.registered()))
+    ALL_BODIES
+        .iter()
+        .fold(empty, |setting, body| setting.with(&body.registered()))
 }
 
-pub(crate) const SECTION_8: Bases =
-    Bases { section_8: true, section_9: false, crime_and_disorder_act_section_6: false };
-pub(crate) const SECTION_9: Bases =
-    Bases { section_8: false, section_9: true, crime_and_disorder_act_section_6: false };
-pub(crate) const BOTH_SECTIONS: Bases =
-    Bases { section_8: true, section_9: true, crime_and_disorder_act_section_6: false };
+pub(crate) const SECTION_8: Bases = Bases {
+    section_8: true,
+    section_9: false,
+    crime_and_disorder_act_section_6: false,
+};
+pub(crate) const SECTION_9: Bases = Bases {
+    section_8: false,
+    section_9: true,
+    crime_and_disorder_act_section_6: false,
+};
+pub(crate) const BOTH_SECTIONS: Bases = Bases {
+    section_8: true,
+    section_9: true,
+    crime_and_disorder_act_section_6: false,
+};
 
 /// A strategy just drafted.
 pub(crate) fn drafted(bases: Bases) -> Past<Strategy> {
     let title = text("The strategy");
-    Past::of(strategy_id())
-        .and("2022-05-01", StrategyDrafted { bases, partnership: partnership_id(), title })
+    Past::of(strategy_id()).and(
+        "2022-05-01",
+        StrategyDrafted {
+            bases,
+            partnership: partnership_id(),
+            title,
+        },
+    )
 }
 
 /// The first version of a strategy, with everything an adoption must and should rest on.
 pub(crate) fn strategy_under(bases: Bases, makers: &[Body]) -> Past<Strategy> {
-    drafted(bases).prepared("2022-05-02", 1).resting_on_evidence(makers).agreed(1, makers)
+    drafted(bases)
+        .prepared("2022-05-02", 1)
+        .resting_on_evidence(makers)
+        .agreed(1, makers)
 }
 
 /// The same, under s.8 by the specified authorities of the town.
@@ -311,7 +388,13 @@ pub(crate) fn strategy() -> Past<Strategy> {
 impl Past<Strategy> {
     /// What each version needs anew: consultation, engagement, due regard.
     pub(crate) fn prepared(mut self, on: &str, version: u32) -> Self {
-        self = self.and(on, ConsultationOpened { responses_by: day("2022-06-30"), version });
+        self = self.and(
+            on,
+            ConsultationOpened {
+                responses_by: day("2022-06-30"),
+                version,
+            },
+        );
         for body in RELEVANT {
             self = self.consulting(on, version, body);
         }
@@ -324,14 +407,27 @@ impl Past<Strategy> {
     /// An authority is consulted on a version.
     pub(crate) fn consulting(self, on: &str, version: u32, body: Body) -> Self {
         let (authority, capacity) = (body.id(), body.capacity);
-        self.and(on, AuthorityConsulted { authority, capacity, version })
+        self.and(
+            on,
+            AuthorityConsulted {
+                authority,
+                capacity,
+                version,
+            },
+        )
     }
 
     /// What a revision carries over: the assessment, a kind, a cause, an action agreed by all.
     fn resting_on_evidence(self, makers: &[Body]) -> Self {
         let (on, version, action) = ("2022-05-02", 1, action_id());
         let mut past = self
-            .and(on, AssessmentLinked { assessment: assessment_id(), version })
+            .and(
+                on,
+                AssessmentLinked {
+                    assessment: assessment_id(),
+                    version,
+                },
+            )
             .and(
                 on,
                 ViolenceKindIdentified {
@@ -364,25 +460,46 @@ impl Past<Strategy> {
         let touched: Vec<_> = makers.iter().copied().chain([SCHOOL]).collect();
         for body in &touched {
             let (authority, capacity) = (body.id(), body.capacity);
-            past = past.and(on, ActionAuthorityNamed { action, authority, capacity });
+            past = past.and(
+                on,
+                ActionAuthorityNamed {
+                    action,
+                    authority,
+                    capacity,
+                },
+            );
         }
         for body in &touched {
-            past = past.and(on, ActionAgreed { action, authority: body.id() });
+            past = past.and(
+                on,
+                ActionAgreed {
+                    action,
+                    authority: body.id(),
+                },
+            );
         }
         past.and(on, ActionCostAssessed { action })
     }
 
     /// Each of these agrees to adopt a version.
     pub(crate) fn agreed(self, version: u32, makers: &[Body]) -> Self {
-        makers
-            .iter()
-            .fold(self, |past, body| past.position("2022-05-03", version, *body, Position::Agree))
+        makers.iter().fold(self, |past, body| {
+            past.position("2022-05-03", version, *body, Position::Agree)
+        })
     }
 
     /// An authority records its position on adopting a version.
     pub(crate) fn position(self, on: &str, version: u32, body: Body, position: Position) -> Self {
         let authority = body.id();
-        self.and(on, StrategyPositionRecorded { authority, position, reason: None, version })
+        self.and(
+            on,
+            StrategyPositionRecorded {
+                authority,
+                position,
+                reason: None,
+                version,
+            },
+        )
     }
 
     /// A version is adopted.
@@ -393,7 +510,14 @@ impl Past<Strategy> {
     /// A version is published.
     pub(crate) fn published(self, on: &str, version: u32) -> Self {
         let locator = text("https://example.org/strategy");
-        self.and(on, StrategyPublished { form: PublicationForm::StandAlone, locator, version })
+        self.and(
+            on,
+            StrategyPublished {
+                form: PublicationForm::StandAlone,
+                locator,
+                version,
+            },
+        )
     }
 }
 
@@ -425,5 +549,11 @@ pub(crate) fn satisfied_that(body: Body, duty: Duty) -> Past<Direction> {
 /// The same, and directed.
 pub(crate) fn directed(body: Body, duty: Duty) -> Past<Direction> {
     let requires = text("Do it");
-    satisfied_that(body, duty).and("2024-02-02", DirectionIssued { comply_by: None, requires })
+    satisfied_that(body, duty).and(
+        "2024-02-02",
+        DirectionIssued {
+            comply_by: None,
+            requires,
+        },
+    )
 }

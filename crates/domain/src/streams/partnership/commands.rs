@@ -415,22 +415,16 @@ impl Particulars<Partnership> for RecogniseMember {
         if state.has_member(self.authority) {
             return Err(Refusal::already("This authority is already a member.").at(pointer));
         }
+        let of_area = state.areas.iter().filter_map(|id| scene.world.areas.get(id)).any(|a| {
+            a.authorities_of(Class::Relevant, scene.on).any(|(id, _)| id == self.authority)
+        });
         let own_request = scene.principal.id == Some(self.authority);
+        // Inviting others is not barred (s.8(12)); asking to take part is a right of those s.15(3)
+        // names alone.
         let standing = match capacity.class() {
             Class::Specified => MemberStanding::Specified,
-            Class::Relevant => MemberStanding::Relevant,
-            Class::LocalPolicingBody | Class::Other if own_request => {
-                return Err(Refusal::not_permitted(
-                    "A body with no right under s.15(3) is invited by the specified authorities.",
-                ));
-            }
-            Class::LocalPolicingBody | Class::Other => MemberStanding::Invited,
-        };
-        if standing == MemberStanding::Relevant {
-            let for_area = state.areas.iter().filter_map(|id| scene.world.areas.get(id)).any(|a| {
-                a.authorities_of(Class::Relevant, scene.on).any(|(id, _)| id == self.authority)
-            });
-            if !for_area {
+            Class::Relevant if of_area => MemberStanding::Relevant,
+            Class::Relevant if own_request => {
                 return Err(Refusal::not_found(
                     "This authority is not recorded for any of the partnership's areas.",
                 )
@@ -438,10 +432,16 @@ impl Particulars<Partnership> for RecogniseMember {
                 .under(vec![Unmet::new(
                     "R-19.3",
                     "A relevant authority takes part in the partnerships of its own area.",
-                    "Ask the operator to record it for the area.",
+                    "Ask the operator to record it for the area, or the partnership to invite it.",
                 )]));
             }
-        }
+            Class::LocalPolicingBody | Class::Other if own_request => {
+                return Err(Refusal::not_permitted(
+                    "A body with no right under s.15(3) is invited by the specified authorities.",
+                ));
+            }
+            Class::Relevant | Class::LocalPolicingBody | Class::Other => MemberStanding::Invited,
+        };
         Ok(vec![MemberRecognised { authority: self.authority, capacity, standing }.into()])
     }
 }
@@ -498,6 +498,7 @@ pub struct LeavePartnership {
 impl Particulars<Partnership> for LeavePartnership {
     const NAME: &'static str = "leave-partnership";
     const ACTORS: Actors = Actors::SUBJECT;
+    const RESTS_ON_AREAS: bool = true;
 
     fn subject(&self, _: &PartnershipState) -> Option<StreamId> {
         Some(self.authority)

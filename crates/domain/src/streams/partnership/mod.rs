@@ -257,10 +257,9 @@ impl StreamKind for Partnership {
                 }
             }
             PartnershipEvent::MemberLeft(e) => {
-                let by_law = before
-                    .members
-                    .get(&e.authority)
-                    .is_some_and(|m| m.standing == MemberStanding::Specified);
+                let specified = |m: &Member| m.standing == MemberStanding::Specified;
+                let by_law = before.members.get(&e.authority).is_some_and(specified)
+                    && before.by_law(e.authority, scene);
                 if by_law {
                     vec![Unmet::new(
                         "A-11.6",
@@ -296,6 +295,15 @@ impl StreamKind for Partnership {
             | PartnershipEvent::EntryCorrected(_)
             | PartnershipEvent::ListClosed(_) => Vec::new(),
         }
+    }
+
+    fn already(event: &PartnershipEvent, latest: &PartnershipState) -> Option<String> {
+        let (what, at) = match event {
+            PartnershipEvent::PartnershipFormed(_) => ("formed", latest.formed?),
+            PartnershipEvent::PartnershipDissolved(_) => ("dissolved", latest.dissolved?),
+            _ => return None,
+        };
+        Some(format!("The partnership is recorded as {what} on {}.", at.on))
     }
 
     fn gated(event: &PartnershipEvent) -> bool {

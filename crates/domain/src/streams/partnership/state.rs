@@ -138,15 +138,20 @@ impl PartnershipState {
     pub fn specified_authorities(&self, world: &World, on: NaiveDate) -> BTreeSet<StreamId> {
         let members = self.members.iter().filter(|(_, m)| m.standing == MemberStanding::Specified);
         let mut all: BTreeSet<StreamId> = BTreeSet::new();
-        let mut ceased: BTreeSet<StreamId> = BTreeSet::new();
+        // Nobody leaves what the law makes it a member of; only a successor takes its place.
+        let mut succeeded: BTreeSet<StreamId> = BTreeSet::new();
         for (id, member) in members {
-            if member.until.is_none() { all.insert(*id) } else { ceased.insert(*id) };
+            if member.successor.is_some() {
+                succeeded.insert(*id);
+            } else if member.until.is_none() {
+                all.insert(*id);
+            }
         }
         for area in self.areas.iter().filter_map(|id| world.areas.get(id)) {
             all.extend(
                 area.authorities_of(Class::Specified, on)
                     .map(|(id, _)| id)
-                    .filter(|id| !ceased.contains(id)),
+                    .filter(|id| !succeeded.contains(id)),
             );
         }
         all
@@ -156,9 +161,16 @@ impl PartnershipState {
     /// recorded for the areas with a start on or before it.
     #[must_use]
     pub fn to_be_consulted(&self, world: &World, on: NaiveDate) -> BTreeMap<StreamId, Capacity> {
+        let areas = || self.areas.iter().filter_map(|id| world.areas.get(id));
+        // A listed school that has closed by then no longer exists for the area.
+        let ended = |id: &StreamId| {
+            let mut recorded = areas().filter_map(|area| area.authorities.get(id)).peekable();
+            recorded.peek().is_some() && recorded.all(|a| a.until.is_some_and(|until| until < on))
+        };
         let last = self.lists.iter().rev().find(|list| list.drawn_up_on.is_some());
         let mut all: BTreeMap<_, _> = last.map(|l| l.authorities.clone()).unwrap_or_default();
-        for area in self.areas.iter().filter_map(|id| world.areas.get(id)) {
+        all.retain(|id, _| !ended(id));
+        for area in areas() {
             all.extend(area.authorities_of(Class::Relevant, on));
         }
         all

@@ -136,7 +136,7 @@ fn consulted(
         let who = count(missing, "relevant authority", "relevant authorities");
         unmet.push(Unmet::new(
             rule,
-            format!("{who} for the area not been consulted on version {number}."),
+            format!("{who} not been consulted on version {number}, of those for the area."),
             "Consult each of them on this version: see the consultation's list of those missing.",
         ));
     }
@@ -157,7 +157,7 @@ fn consulted(
             let who = count(others, "other specified authority", "other specified authorities");
             unmet.push(Unmet::new(
                 "A-9.4a",
-                format!("{who} of the relevant area not been consulted on version {number}."),
+                format!("{who} not been consulted on version {number}, of those of the relevant area."),
                 "Consult each of them on this version.",
             ));
         }
@@ -241,7 +241,7 @@ fn advice(
                 action
                     .authorities
                     .get(id)
-                    .is_some_and(|t| matches!(t.stance, Stance::Agreed { .. }))
+                    .is_some_and(|t| matches!(t.stance, Stance::Agreed { at } if at.own()))
             };
             !makers.iter().all(agreed) || !action.authorities.keys().all(agreed)
         })

@@ -51,6 +51,21 @@ impl StreamKind for Strategy {
         gates::unmet(event, before, scene)
     }
 
+    fn already(event: &StrategyEvent, latest: &StrategyState) -> Option<String> {
+        let version = |n: &u32| latest.versions.get(n);
+        let (what, at) = match event {
+            StrategyEvent::StrategyAdopted(e) => {
+                ("adopted", version(&e.version)?.adopted.as_ref()?.at)
+            }
+            StrategyEvent::StrategyPublished(e) => {
+                ("published", version(&e.version)?.published.as_ref()?.at)
+            }
+            StrategyEvent::RevisionStarted(e) => ("started", version(&e.version)?.started?),
+            _ => return None,
+        };
+        Some(format!("This version is recorded as {what} on {}.", at.on))
+    }
+
     fn gated(event: &StrategyEvent) -> bool {
         matches!(
             event,
@@ -79,6 +94,15 @@ impl StreamKind for Strategy {
                 None,
             ),
             _ => (Actors::SPECIFIED, None),
+        }
+    }
+
+    fn about(event: &StrategyEvent) -> Option<StreamId> {
+        match event {
+            StrategyEvent::AssessmentLinked(e) => Some(e.assessment),
+            StrategyEvent::ViolenceKindIdentified(e) => e.assessment,
+            StrategyEvent::ViolenceCauseIdentified(e) => e.assessment,
+            _ => None,
         }
     }
 

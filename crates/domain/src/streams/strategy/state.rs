@@ -180,6 +180,25 @@ pub struct Touched {
     pub exception: Option<Exception>,
 }
 
+impl Stance {
+    /// Whether it is the authority's own word.
+    const fn own(self) -> bool {
+        match self {
+            Self::Silent => false,
+            Self::Agreed { at } | Self::Declined { at } => at.own(),
+        }
+    }
+}
+
+impl Touched {
+    /// Takes a stance. What somebody else tells never takes the place of the authority's own word.
+    fn stand(&mut self, stance: Stance) {
+        if stance.own() || !self.stance.own() {
+            self.stance = stance;
+        }
+    }
+}
+
 /// An exception claimed. Whether it holds is not decided here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Exception {
@@ -377,7 +396,11 @@ impl StrategyState {
             }
             E::StrategyPositionRecorded(e) => {
                 let held = PositionHeld { position: e.position, at };
-                self.version(e.version).positions.insert(e.authority, held);
+                let positions = &mut self.version(e.version).positions;
+                // What somebody else tells never takes the place of the authority's own word.
+                if at.own() || positions.get(&e.authority).is_none_or(|held| !held.at.own()) {
+                    positions.insert(e.authority, held);
+                }
             }
             E::StrategyAdopted(e) => {
                 self.version(e.version).adopted = Some(Adoption {
@@ -439,12 +462,12 @@ impl StrategyState {
             }
             E::ActionAgreed(e) => {
                 if let Some(touched) = self.touched(e.action, e.authority) {
-                    touched.stance = Stance::Agreed { at };
+                    touched.stand(Stance::Agreed { at });
                 }
             }
             E::ActionDeclined(e) => {
                 if let Some(touched) = self.touched(e.action, e.authority) {
-                    touched.stance = Stance::Declined { at };
+                    touched.stand(Stance::Declined { at });
                 }
             }
             E::ExceptionClaimed(e) => {

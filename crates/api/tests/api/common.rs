@@ -1,0 +1,213 @@
+//! A server over a real ledger in a temporary folder, driven without a socket.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode};
+use chrono::{Duration, Utc};
+use dutyledger_api::{App, Limits, router};
+use dutyledger_application::{Bus, Edge, Home, KeyRequest, SystemEntropy};
+use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_ledger::{Clock, SystemClock};
+use dutyledger_projections::Projections;
+use dutyledger_record::{Principal, PrincipalKind, PublicText, StreamId};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) bus: Bus,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+    pub(crate) json: Value,
+}
+
+impl Answer {
+    pub(crate) fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
+    pub(crate) fn id(&self) -> String {
+        self.json["stream"]["id"].as_str().expect("a stream in the answer").to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The body without what differs between any two requests.
+    pub(crate) fn without_request_id(&self) -> String {
+        let mut json = self.json.clone();
+        json["request_id"] = Value::Null;
+        json["instance"] = Value::Null;
+        json.to_string()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Limits::default()).await
+    }
+
+    pub(crate) async fn start_with(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::beside(folder.path().join("test.ledger.db"));
+        let edge = Edge { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let (bus, master) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
+        let (rows, mut projector) =
+            Projections::open(&home.projections, bus.ledger()).await.unwrap();
+        let tail = bus.ledger().tail();
+        tokio::spawn(async move { projector.run(tail, std::future::pending()).await });
+        let app = App::new(bus.clone(), rows, master.derived("idempotency"));
+        Self { router: router(app, limits), bus, _folder: folder }
+    }
+
+    pub(crate) async fn key(&self, kind: PrincipalKind, principal_id: Option<&str>) -> String {
+        let operator = Principal { id: None, key_id: None, kind: PrincipalKind::Operator };
+        let request = KeyRequest {
+            kind,
+            principal_id: principal_id.map(|id| id.parse::<StreamId>().unwrap()),
+            label: PublicText::new("test").unwrap(),
+            expires_at: SystemClock.now() + Duration::days(1),
+        };
+        self.bus.issue_key(operator, request).await.unwrap().secret.reveal().to_owned()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, usize::MAX).await.unwrap();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status: parts.status, headers: parts.headers, text, json }
+    }
+
+    pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
+        // What was recorded before is waited for, so that tests read what they wrote.
+        let joint = if path.contains('?') { '&' } else { '?' };
+        let waits = ["/rules", "/entries/", "/me"];
+        let path = if waits.iter().any(|part| path.contains(part)) || path.contains("wait_for") {
+            path.to_owned()
+        } else {
+            format!("{path}{joint}wait_for={}", self.bus.ledger().head())
+        };
+        self.get_plain(key, &path).await
+    }
+
+    pub(crate) async fn get_plain(&self, key: &str, path: &str) -> Answer {
+        let request = Request::get(path).header("authorization", format!("Bearer {key}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, key: &str, path: &str, body: Value) -> Answer {
+        self.post_with(key, path, &body.to_string(), &[]).await
+    }
+
+    /// A command of which only the particulars matter.
+    pub(crate) async fn command(&self, key: &str, path: &str, particulars: Value) -> Answer {
+        self.post(key, path, json!({ "particulars": particulars })).await
+    }
+
+    pub(crate) async fn post_with(
+        &self,
+        key: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = Request::post(path)
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+pub(crate) fn today() -> String {
+    dutyledger_application::london_date(SystemClock.now()).to_string()
+}
+
+pub(crate) fn in_a_year() -> String {
+    (SystemClock.now() + Duration::days(365)).with_timezone(&Utc).to_rfc3339()
+}
+
+/// An area with two specified authorities, a school and a local policing body, and a partnership
+/// formed for it.
+pub(crate) struct Place {
+    pub(crate) area: String,
+    pub(crate) council: String,
+    pub(crate) school: String,
+    pub(crate) partnership: String,
+    pub(crate) council_key: String,
+    pub(crate) school_key: String,
+    pub(crate) policing_body_key: String,
+    pub(crate) coordinator_key: String,
+}
+
+impl Place {
+    pub(crate) async fn make(server: &Server, operator: &str, name: &str) -> Self {
+        let area = json!({ "country": "england", "kind": "district", "name": name });
+        let area = server.command(operator, "/v1/areas", area).await.is(201).id();
+        let mut ids = Vec::new();
+        for capacity in
+            ["local_authority", "chief_officer_of_police", "educational_authority", "local_policing_body"]
+        {
+            let one = json!({ "body": format!("{name} {capacity}"), "capacity": capacity });
+            let id = server.command(operator, "/v1/authorities", one).await.is(201).id();
+            let row = json!({ "authorities": [{ "authority": id, "from": "2020-01-31" }] });
+            let path = format!("/v1/areas/{area}/authorities");
+            server.command(operator, &path, row).await.is(200);
+            ids.push(id);
+        }
+        let [council, police, school, policing_body] = <[String; 4]>::try_from(ids).unwrap();
+        let council_key = server.key(PrincipalKind::Authority, Some(&council)).await;
+        let police_key = server.key(PrincipalKind::Authority, Some(&police)).await;
+        let school_key = server.key(PrincipalKind::Authority, Some(&school)).await;
+        let policing_body_key =
+            server.key(PrincipalKind::LocalPolicingBody, Some(&policing_body)).await;
+        let proposal = json!({
+            "name": format!("{name} partnership"), "route": "new_structure", "areas": [area],
+        });
+        let partnership =
+            server.command(&council_key, "/v1/partnerships", proposal).await.is(201).id();
+        for (key, authority) in [(&council_key, &council), (&police_key, &police)] {
+            let position = json!({
+                "authority": authority, "on_matter": { "matter": "formation" }, "position": "agree",
+            });
+            let path = format!("/v1/partnerships/{partnership}/positions");
+            server.command(key, &path, position).await.is(200);
+        }
+        let reasons = json!({
+            "particulars": {}, "reasons": [{ "rule": "R-17.1", "reason": "To be decided." }],
+        });
+        let path = format!("/v1/partnerships/{partnership}/formation");
+        server.post(&council_key, &path, reasons).await.is(200);
+        let coordinator_key = server.key(PrincipalKind::Coordinator, Some(&partnership)).await;
+        Self {
+            area, council, school, partnership, council_key, school_key, policing_body_key,
+            coordinator_key,
+        }
+    }
+
+    pub(crate) async fn strategy(&self, server: &Server) -> String {
+        let draft = json!({
+            "partnership": self.partnership, "title": "A strategy",
+            "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
+        });
+        server.command(&self.council_key, "/v1/strategies", draft).await.is(201).id()
+    }
+}

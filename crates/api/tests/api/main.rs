@@ -1,0 +1,14 @@
+//! The HTTP side over a real ledger, driven without a socket.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod imports;
+#[cfg(test)]
+mod openapi;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod serving;

@@ -1,0 +1,175 @@
+//! The OpenAPI document, and that nothing in it is open without a key.
+
+use axum::body::Body;
+use axum::http::Request;
+use crate::common::Server;
+use dutyledger_api::{Code, openapi};
+use serde_json::{Value, json};
+
+const ID: &str = "0198d0c2-6f00-7000-8000-000000000001";
+
+/// Every operation: method, path, and what the document says of it.
+fn operations() -> Vec<(String, String, Value)> {
+    let document = openapi();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            all.push((method.to_uppercase(), path.clone(), operation.clone()));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_document_is_the_same_each_time_and_says_the_least_of_every_operation() {
+    assert_eq!(openapi().to_string(), openapi().to_string());
+    assert_eq!(openapi()["openapi"], "3.1.0");
+    let mut ids = std::collections::BTreeSet::new();
+    for (method, path, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"));
+        assert!(ids.insert(id.to_owned()), "{id} names two operations");
+        assert!(!operation["summary"].as_str().unwrap().is_empty(), "{id}");
+        let description = operation["description"].as_str().unwrap();
+        assert!(description.contains("Rests on "), "{id}: {description}");
+        assert!(description.len() > 60, "{id}: {description}");
+        assert!(operation["responses"]["401"].is_object(), "{id}");
+        assert_eq!(operation["security"], json!([{ "key": [] }]), "{id}");
+    }
+    assert!(ids.len() > 100, "{}", ids.len());
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    match value {
+                        Value::String(target) if name == "$ref" => found.push(target.clone()),
+                        _ => references(value, found),
+                    }
+                }
+            }
+            Value::Array(rows) => rows.iter().for_each(|row| references(row, found)),
+            _ => {}
+        }
+    }
+    let document = openapi();
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 300);
+    for target in found {
+        let pointer = target.strip_prefix('#').unwrap_or_else(|| panic!("{target}"));
+        assert!(document.pointer(pointer).is_some(), "{target}");
+    }
+}
+
+#[test]
+fn every_example_fits_its_schema() {
+    let document = openapi();
+    let mut examples = 0;
+    for (method, path, operation) in operations() {
+        let Some(body) = operation.pointer("/requestBody/content/application~1json") else {
+            assert_eq!(method, "GET", "{path}");
+            continue;
+        };
+        let schema = json!({
+            "$ref": body["schema"]["$ref"],
+            "components": document["components"],
+        });
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<_> =
+            validator.iter_errors(&body["example"]).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{path}: {errors:?}");
+        let mut wrong = body["example"].clone();
+        wrong["no_such_member"] = json!(1);
+        assert!(!validator.is_valid(&wrong), "{path}: unknown members are described as refused");
+        examples += 1;
+    }
+    assert!(examples > 80, "{examples}");
+}
+
+#[tokio::test]
+async fn every_example_is_read_by_the_server() {
+    let server = Server::start().await;
+    let operator = server.key(dutyledger_record::PrincipalKind::Operator, None).await;
+    for (_, path, operation) in operations() {
+        let Some(body) = operation.pointer("/requestBody/content/application~1json") else {
+            continue;
+        };
+        if path == "/v1/keys" {
+            continue;
+        }
+        let path = path.replace("{id}", ID);
+        let answer = server.post(&operator, &path, body["example"].clone()).await;
+        // The stream is not there, or the operator may not: but the body was understood.
+        let misread = ["invalid", "malformed-json", "malformed-request", "unsupported-media-type"];
+        let understood = answer.status.as_u16() < 500 && !misread.contains(&answer.code());
+        assert!(understood, "{path}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn nothing_under_v1_answers_without_a_key_that_holds() {
+    let server = Server::start().await;
+    let auditor = server.key(dutyledger_record::PrincipalKind::Auditor, None).await;
+    let unknown = format!("dutyledger_{}", "0".repeat(64));
+    let wrong_scheme = format!("Basic {auditor}");
+    let keys = ["", "Bearer", "Bearer x", &format!("Bearer {unknown}"), &wrong_scheme];
+    let mut addresses: Vec<_> =
+        operations().into_iter().map(|(method, path, _)| (method, path)).collect();
+    for (method, path) in [("GET", "/v1"), ("GET", "/v1/nothing"), ("PUT", "/v1/areas"), ("DELETE", "/v1/areas/{id}"), ("OPTIONS", "/v1/areas"), ("HEAD", "/v1/areas")] {
+        addresses.push((method.to_owned(), path.to_owned()));
+    }
+    for (method, path) in addresses {
+        assert!(path == "/v1" || path.starts_with("/v1/"), "{path}");
+        let path = path
+            .replace("{id}", ID)
+            .replace("{entry_id}", ID)
+            .replace("{n}", "1")
+            .replace("{rule}", "R-10.6");
+        for key in keys {
+            let mut request = Request::builder().method(method.as_str()).uri(&path);
+            if !key.is_empty() {
+                request = request.header("authorization", key);
+            }
+            let answer = server.send(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(answer.status, 401, "{method} {path} with {key:?}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            if method != "HEAD" {
+                assert_eq!(answer.code(), "unauthenticated", "{method} {path}");
+                assert_eq!(answer.header("content-type"), "application/problem+json");
+            }
+        }
+    }
+    for path in ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/page.js"] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        assert_eq!(server.send(request).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_documentation_loads_nothing_from_elsewhere() {
+    let server = Server::start().await;
+    let page = server.send(Request::get("/docs").body(Body::empty()).unwrap()).await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self'") && policy.contains("default-src 'none'"));
+    assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
+    for (_, rest) in page.text.match_indices("=\"/").map(|(at, _)| page.text.split_at(at + 2)) {
+        let path = rest.split('"').next().unwrap();
+        let answer = server.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_code_has_a_page() {
+    let server = Server::start().await;
+    for code in Code::ALL {
+        let path = format!("/problems/{}", code.name());
+        let page = server.send(Request::get(&path).body(Body::empty()).unwrap()).await.is(200);
+        assert!(page.text.contains(code.title()), "{path}");
+    }
+    let request = Request::get("/problems/no-such-code").body(Body::empty()).unwrap();
+    assert_eq!(server.send(request).await.is(404).code(), "not-found");
+}
