@@ -22,7 +22,11 @@ impl App {
     /// [`MasterKey::derived`](dutyledger_application::MasterKey::derived) for one purpose.
     #[must_use]
     pub fn new(bus: Bus, projections: Projections, idempotency_key: [u8; 32]) -> Self {
-        Self { bus, projections, idempotency_key: Arc::new(idempotency_key) }
+        Self {
+            bus,
+            projections,
+            idempotency_key: Arc::new(idempotency_key),
+        }
     }
 }
 

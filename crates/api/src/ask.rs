@@ -38,7 +38,11 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
         // The layer before puts the principal here. A route it does not cover stays closed.
         let principal = parts.extensions.get::<Principal>().copied();
         let principal = principal.ok_or_else(|| Problem::plain(Code::Unauthenticated))?;
-        let limits = parts.extensions.get::<Limits>().copied().unwrap_or_default();
+        let limits = parts
+            .extensions
+            .get::<Limits>()
+            .copied()
+            .unwrap_or_default();
         let params = parts
             .extract::<RawPathParams>()
             .await
@@ -62,7 +66,9 @@ impl Ask {
     /// A part of the path. What is no id names nothing that is there.
     pub(crate) fn path<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         let found = self.params.iter().find(|(own, _)| own == name);
-        found.and_then(|(_, value)| value.parse().ok()).ok_or_else(Problem::absent)
+        found
+            .and_then(|(_, value)| value.parse().ok())
+            .ok_or_else(Problem::absent)
     }
 
     /// The path as it was asked for.
@@ -77,22 +83,33 @@ impl Ask {
 
     /// The path and the query as they were asked for.
     pub(crate) fn address(&self) -> String {
-        self.uri.path_and_query().map_or_else(|| self.uri_path().to_owned(), ToString::to_string)
+        self.uri
+            .path_and_query()
+            .map_or_else(|| self.uri_path().to_owned(), ToString::to_string)
     }
 
     /// The query, every member of which is known.
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        Query::<T>::try_from_uri(&self.uri).map(|Query(query)| query).map_err(|rejection| {
-            let reason = rejection.body_text();
-            let reason = reason.rsplit_once("query string: ").map_or(&*reason, |(_, why)| why);
-            Problem::new(Code::MalformedRequest, format!("The query cannot be read: {reason}."))
-        })
+        Query::<T>::try_from_uri(&self.uri)
+            .map(|Query(query)| query)
+            .map_err(|rejection| {
+                let reason = rejection.body_text();
+                let reason = reason
+                    .rsplit_once("query string: ")
+                    .map_or(&*reason, |(_, why)| why);
+                Problem::new(
+                    Code::MalformedRequest,
+                    format!("The query cannot be read: {reason}."),
+                )
+            })
     }
 
     /// The version in `If-Match`, if there is one.
     pub(crate) fn if_match(&self) -> Result<Option<u64>, Problem> {
         let mut values = self.headers.get_all(header::IF_MATCH).iter();
-        let Some(value) = values.next() else { return Ok(None) };
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
         let version = value
             .to_str()
             .ok()
@@ -113,7 +130,9 @@ impl Ask {
     /// The idempotency key, if there is one.
     pub(crate) fn idempotency_key(&self) -> Result<Option<String>, Problem> {
         let mut values = self.headers.get_all("idempotency-key").iter();
-        let Some(value) = values.next() else { return Ok(None) };
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
         let key = value.to_str().ok().filter(|text| {
             (1..=200).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
         });
@@ -137,9 +156,16 @@ impl Ask {
 
     /// The idempotency key with the digest of the whole request.
     pub(crate) fn under(&self, app: &App, body: &[u8]) -> Result<Option<Under>, Problem> {
-        let Some(key) = self.idempotency_key()? else { return Ok(None) };
-        let if_match = self.if_match()?.map(|version| version.to_string()).unwrap_or_default();
-        let canonical = serde_json::from_slice(body).ok().and_then(|v| canonical_json(&v).ok());
+        let Some(key) = self.idempotency_key()? else {
+            return Ok(None);
+        };
+        let if_match = self
+            .if_match()?
+            .map(|version| version.to_string())
+            .unwrap_or_default();
+        let canonical = serde_json::from_slice(body)
+            .ok()
+            .and_then(|v| canonical_json(&v).ok());
         let digest = request_digest(
             &app.idempotency_key,
             &[
@@ -163,21 +189,36 @@ impl Ask {
     }
 
     async fn json_body_within(&mut self, most: usize) -> Result<Vec<u8>, Problem> {
-        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+        let content_type = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok());
         let essence = content_type.map(|text| text.split(';').next().unwrap_or_default().trim());
         if !essence.is_some_and(|text| text.eq_ignore_ascii_case("application/json")) {
             return Err(Problem::plain(Code::UnsupportedMediaType));
         }
-        let length = self.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+        let length = self
+            .headers
+            .get(header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok());
         let too_large = || {
-            Problem::new(Code::TooLarge, format!("The body has more than {most} bytes."))
+            Problem::new(
+                Code::TooLarge,
+                format!("The body has more than {most} bytes."),
+            )
         };
-        if length.and_then(|text| text.parse::<usize>().ok()).is_some_and(|found| found > most) {
+        if length
+            .and_then(|text| text.parse::<usize>().ok())
+            .is_some_and(|found| found > most)
+        {
             return Err(too_large());
         }
         // What cannot be read is either over the limit or broken off by the caller, who then does
         // not see the answer.
         let body = std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner));
-        to_bytes(body, most).await.map(Into::into).map_err(|_| too_large())
+        to_bytes(body, most)
+            .await
+            .map(Into::into)
+            .map_err(|_| too_large())
     }
 }

@@ -47,14 +47,21 @@ pub(crate) fn frame(ctx: &mut GenContext) -> OpenApi {
     let problem = ctx.schema.subschema_for::<Document>();
     for status in problem_statuses() {
         let codes = Code::ALL.iter().filter(|code| code.status() == status);
-        let lines: Vec<_> =
-            codes.map(|code| format!("`{}`: {}", code.name(), code.title())).collect();
+        let lines: Vec<_> = codes
+            .map(|code| format!("`{}`: {}", code.name(), code.title()))
+            .collect();
         let response = Response {
             description: lines.join(". "),
-            content: [("application/problem+json".to_owned(), media(problem.clone(), None))].into(),
+            content: [(
+                "application/problem+json".to_owned(),
+                media(problem.clone(), None),
+            )]
+            .into(),
             ..Response::default()
         };
-        components.responses.insert(format!("Problem{status}"), ReferenceOr::Item(response));
+        components
+            .responses
+            .insert(format!("Problem{status}"), ReferenceOr::Item(response));
     }
     let scheme = SecurityScheme::Http {
         scheme: "bearer".to_owned(),
@@ -62,7 +69,9 @@ pub(crate) fn frame(ctx: &mut GenContext) -> OpenApi {
         description: Some("An API key, which begins with `dutyledger_`.".to_owned()),
         extensions: Default::default(),
     };
-    components.security_schemes.insert("key".to_owned(), ReferenceOr::Item(scheme));
+    components
+        .security_schemes
+        .insert("key".to_owned(), ReferenceOr::Item(scheme));
     OpenApi {
         info: Info {
             title: "Dutyledger".to_owned(),
@@ -98,12 +107,30 @@ const DESCRIPTION: &str = "Partnerships record here what they do under Chapter 1
     Europe/London; instants are in UTC.";
 
 const TAGS: &[(&str, &str)] = &[
-    ("Areas", "Local government areas (s.11(4)) and the authorities recorded for them."),
-    ("Authorities", "Offices: a body in a capacity (ss.11, 12 and 14)."),
-    ("Partnerships", "Specified authorities that collaborate, and those who take part (ss.8, 9)."),
-    ("Needs assessments", "The evidence a strategy answers (paragraph 14 of the guidance)."),
-    ("Strategies", "Strategies for preventing and reducing serious violence (ss.8, 9)."),
-    ("Directions", "Findings, directions and what follows from them (ss.14, 18)."),
+    (
+        "Areas",
+        "Local government areas (s.11(4)) and the authorities recorded for them.",
+    ),
+    (
+        "Authorities",
+        "Offices: a body in a capacity (ss.11, 12 and 14).",
+    ),
+    (
+        "Partnerships",
+        "Specified authorities that collaborate, and those who take part (ss.8, 9).",
+    ),
+    (
+        "Needs assessments",
+        "The evidence a strategy answers (paragraph 14 of the guidance).",
+    ),
+    (
+        "Strategies",
+        "Strategies for preventing and reducing serious violence (ss.8, 9).",
+    ),
+    (
+        "Directions",
+        "Findings, directions and what follows from them (ss.14, 18).",
+    ),
     ("Record", "Entries, reviews, triggers and rules."),
     ("Service", "Keys, the rule pack and how the service is."),
 ];
@@ -114,7 +141,10 @@ pub(crate) fn describe(operation: &mut Operation, doc: Doc, path: &str, ctx: &mu
     operation.tags = vec![doc.tag.to_owned()];
     operation.summary = Some(doc.summary);
     operation.description = Some(doc.description);
-    for name in path.split('/').filter_map(|s| s.strip_prefix('{')?.strip_suffix('}')) {
+    for name in path
+        .split('/')
+        .filter_map(|s| s.strip_prefix('{')?.strip_suffix('}'))
+    {
         let format = match name {
             "n" => json_schema!({ "type": "integer", "minimum": 1 }),
             "rule" | "code" | "file" => json_schema!({ "type": "string" }),
@@ -201,19 +231,29 @@ pub(crate) fn answers(
 ) {
     let good = Response {
         description: description.to_owned(),
-        content: content.into_iter().map(|(kind, media)| (kind.to_owned(), media)).collect(),
-        headers: headers.iter().map(|(name, about)| header(name, about)).collect(),
+        content: content
+            .into_iter()
+            .map(|(kind, media)| (kind.to_owned(), media))
+            .collect(),
+        headers: headers
+            .iter()
+            .map(|(name, about)| header(name, about))
+            .collect(),
         ..Response::default()
     };
     let responses = operation.responses.get_or_insert_with(Responses::default);
-    responses.responses.insert(StatusCode::Code(status), ReferenceOr::Item(good));
+    responses
+        .responses
+        .insert(StatusCode::Code(status), ReferenceOr::Item(good));
     for problem in problems {
         let reference = ReferenceOr::Reference {
             reference: format!("#/components/responses/Problem{problem}"),
             summary: None,
             description: None,
         };
-        responses.responses.insert(StatusCode::Code(*problem), reference);
+        responses
+            .responses
+            .insert(StatusCode::Code(*problem), reference);
     }
 }
 
@@ -232,15 +272,27 @@ fn header(name: &str, about: &str) -> (String, ReferenceOr<Header>) {
 }
 
 pub(crate) fn media(schema: Schema, example: Option<Value>) -> MediaType {
-    MediaType { schema: Some(object(schema)), example, ..MediaType::default() }
+    MediaType {
+        schema: Some(object(schema)),
+        example,
+        ..MediaType::default()
+    }
 }
 
 fn object(json_schema: Schema) -> SchemaObject {
-    SchemaObject { json_schema, external_docs: None, example: None }
+    SchemaObject {
+        json_schema,
+        external_docs: None,
+        example: None,
+    }
 }
 
 /// What a type's documentation says of it.
 pub(crate) fn about<T: JsonSchema>() -> String {
     let schema = schemars::schema_for!(T);
-    schema.get("description").and_then(Value::as_str).unwrap_or_default().to_owned()
+    schema
+        .get("description")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
 }

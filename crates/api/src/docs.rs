@@ -28,8 +28,14 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let (css, script) = assets();
     Router::new()
         .route("/docs", get(|| async { Html(PAGE) }))
-        .route("/docs/page.css", get(move || async move { file("text/css; charset=utf-8", css) }))
-        .route("/docs/page.js", get(move || async move { file(JAVASCRIPT, script) }))
+        .route(
+            "/docs/page.css",
+            get(move || async move { file("text/css; charset=utf-8", css) }),
+        )
+        .route(
+            "/docs/page.js",
+            get(move || async move { file(JAVASCRIPT, script) }),
+        )
         .route("/docs/start.js", get(|| async { file(JAVASCRIPT, START) }))
         .route("/problems/{code}", get(problem_page))
 }
@@ -38,8 +44,10 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 fn file(kind: &'static str, text: &'static str) -> Response {
     let cached = HeaderValue::from_static("public, max-age=3600");
-    let headers =
-        [(header::CONTENT_TYPE, HeaderValue::from_static(kind)), (header::CACHE_CONTROL, cached)];
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CACHE_CONTROL, cached),
+    ];
     (headers, text).into_response()
 }
 
@@ -50,7 +58,9 @@ fn assets() -> (&'static str, &'static str) {
         let page = Swagger::new("/openapi.json").html();
         let between = |from: &str, to: &str| {
             let (_, rest) = page.split_once(from).unwrap_or_default();
-            rest.split_once(to).map(|(text, _)| text.to_owned()).unwrap_or_default()
+            rest.split_once(to)
+                .map(|(text, _)| text.to_owned())
+                .unwrap_or_default()
         };
         let script = between("<script>", "</script>\n<!-- `SwaggerUIBundle`");
         (between("<style>", "</style>"), script)

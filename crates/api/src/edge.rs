@@ -38,7 +38,10 @@ fn needs_key(path: &str) -> bool {
 pub(crate) async fn outermost(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let id = edge.uuid();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let route = request.extensions().get::<MatchedPath>().map(|m| m.as_str().to_owned());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map(|m| m.as_str().to_owned());
     let mut response = next.run(request).await;
     let problem = response.extensions_mut().remove::<Problem>();
     if let Some(problem) = &problem {
@@ -79,7 +82,10 @@ fn set_headers(response: &mut Response, path: &str, id: Uuid) {
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
     headers.insert(header::REFERRER_POLICY, fixed("no-referrer"));
     headers.insert(header::X_FRAME_OPTIONS, fixed("DENY"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, if docs { CSP_DOCS } else { CSP });
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        if docs { CSP_DOCS } else { CSP },
+    );
     headers.insert("cross-origin-resource-policy", fixed("same-origin"));
     if !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, fixed("no-store"));
@@ -121,7 +127,10 @@ pub(crate) async fn with_key(State(app): State<App>, mut request: Request, next:
         return next.run(request).await;
     }
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
-    let secret = match (values.next().and_then(|value| value.to_str().ok()), values.next()) {
+    let secret = match (
+        values.next().and_then(|value| value.to_str().ok()),
+        values.next(),
+    ) {
         (Some(value), None) => value
             .split_once(' ')
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
@@ -181,12 +190,28 @@ mod tests {
     use tower_http::catch_panic::CatchPanicLayer;
 
     fn router() -> Router {
-        let edge = Edge { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
-        let limits = Limits { request_time: Duration::from_millis(20), ..Limits::default() };
-        let gate = Gate { limits, room: Arc::new(Semaphore::new(1)) };
+        let edge = Edge {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let limits = Limits {
+            request_time: Duration::from_millis(20),
+            ..Limits::default()
+        };
+        let gate = Gate {
+            limits,
+            room: Arc::new(Semaphore::new(1)),
+        };
         let slow = || async { tokio::time::sleep(Duration::from_secs(60)).await };
         Router::new()
-            .route("/panic", get(|| async { if true { panic!("the secret {}", 7) } }))
+            .route(
+                "/panic",
+                get(|| async {
+                    if true {
+                        panic!("the secret {}", 7)
+                    }
+                }),
+            )
             .route("/slow", get(slow))
             .route("/slow", post(slow))
             .layer(from_fn_with_state(gate, within_limits))
@@ -195,7 +220,11 @@ mod tests {
     }
 
     async fn ask(method: Method, path: &str) -> (u16, serde_json::Value) {
-        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Body::empty())
+            .unwrap();
         let response = router().oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

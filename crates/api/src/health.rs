@@ -39,7 +39,15 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
         (true, true) if head.saturating_sub(rows) > BEHIND_MAX => "the rows are late",
         (true, true) => "ready",
     };
-    let shown = Shown { status, ledger_position: head, rows_position: rows };
-    let code = if status == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let shown = Shown {
+        status,
+        ledger_position: head,
+        rows_position: rows,
+    };
+    let code = if status == "ready" {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (code, Json(shown)).into_response()
 }

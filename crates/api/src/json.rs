@@ -68,15 +68,18 @@ pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 fn wrong(error: &serde_json::Error, pointer: String) -> Problem {
     let text = error.to_string();
     // The place within the text helps where it is not JSON; where it is, the pointer does.
-    let reason = text.rsplit_once(" at line ").map_or(text.as_str(), |(reason, _)| reason);
+    let reason = text
+        .rsplit_once(" at line ")
+        .map_or(text.as_str(), |(reason, _)| reason);
     match error.classify() {
         Category::Data => {
             let (pointer, detail) = member(pointer, reason);
             Problem::member(Code::Invalid, pointer, detail)
         }
-        Category::Syntax | Category::Eof | Category::Io => {
-            Problem::new(Code::MalformedJson, format!("The body is not JSON: {text}."))
-        }
+        Category::Syntax | Category::Eof | Category::Io => Problem::new(
+            Code::MalformedJson,
+            format!("The body is not JSON: {text}."),
+        ),
     }
 }
 
@@ -84,11 +87,16 @@ fn wrong(error: &serde_json::Error, pointer: String) -> Problem {
 fn member(pointer: String, reason: &str) -> (String, String) {
     let named = |what: &str| {
         let rest = reason.strip_prefix(what)?.strip_prefix('`')?;
-        rest.split_once('`').map(|(name, rest)| (name.to_owned(), rest.to_owned()))
+        rest.split_once('`')
+            .map(|(name, rest)| (name.to_owned(), rest.to_owned()))
     };
     let below = |name: &str| {
         let step = format!("/{}", escaped(name));
-        if pointer.ends_with(&step) { pointer.clone() } else { format!("{pointer}{step}") }
+        if pointer.ends_with(&step) {
+            pointer.clone()
+        } else {
+            format!("{pointer}{step}")
+        }
     };
     if let Some((name, _)) = named("missing field ") {
         return (below(&name), "This member is missing.".to_owned());
@@ -102,7 +110,10 @@ fn member(pointer: String, reason: &str) -> (String, String) {
     }
     let reason = reason.replace('`', "");
     let mut letters = reason.chars();
-    let first = letters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let first = letters
+        .next()
+        .map(|c| c.to_uppercase().to_string())
+        .unwrap_or_default();
     (pointer, format!("{first}{}.", letters.as_str()))
 }
 
@@ -144,21 +155,40 @@ mod tests {
 
     fn wrong_at(body: &str) -> (Code, String) {
         let problem = read::<Outer>(body.as_bytes()).unwrap_err();
-        (problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default())
+        (
+            problem.code,
+            problem
+                .errors
+                .first()
+                .map(|e| e.pointer.clone())
+                .unwrap_or_default(),
+        )
     }
 
     #[test]
     fn what_is_wrong_is_pointed_at() {
         let invalid = |pointer: &str| (Code::Invalid, pointer.to_owned());
-        assert_eq!(wrong_at(r#"{"rows":[{"count":1},{"count":"x"}]}"#), invalid("/rows/1/count"));
-        assert_eq!(wrong_at(r#"{"rows":[{"count":1},{}]}"#), invalid("/rows/1/count"));
-        assert_eq!(wrong_at(r#"{"rows":[{"count":1,"a/b":2}]}"#), invalid("/rows/0/a~1b"));
+        assert_eq!(
+            wrong_at(r#"{"rows":[{"count":1},{"count":"x"}]}"#),
+            invalid("/rows/1/count")
+        );
+        assert_eq!(
+            wrong_at(r#"{"rows":[{"count":1},{}]}"#),
+            invalid("/rows/1/count")
+        );
+        assert_eq!(
+            wrong_at(r#"{"rows":[{"count":1,"a/b":2}]}"#),
+            invalid("/rows/0/a~1b")
+        );
         assert_eq!(wrong_at(r#"{"rows":[],"extra":1}"#), invalid("/extra"));
         assert_eq!(wrong_at(r#"{"rows":[],"rows":[]}"#), invalid("/rows"));
         assert_eq!(wrong_at("{}"), invalid("/rows"));
         assert_eq!(wrong_at("[[]]"), invalid(""));
         assert_eq!(wrong_at("7"), invalid(""));
         assert_eq!(wrong_at("{\"rows\""), (Code::MalformedJson, String::new()));
-        assert_eq!(wrong_at("{\"rows\":[]} x"), (Code::MalformedJson, String::new()));
+        assert_eq!(
+            wrong_at("{\"rows\":[]} x"),
+            (Code::MalformedJson, String::new())
+        );
     }
 }

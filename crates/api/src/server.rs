@@ -42,7 +42,10 @@ pub fn openapi() -> Value {
 /// All routes, with the layers every request goes through.
 pub fn router(app: App, limits: Limits) -> Router {
     let (versioned, _) = described();
-    let gate = Gate { limits, room: Arc::new(Semaphore::new(limits.requests_at_once)) };
+    let gate = Gate {
+        limits,
+        room: Arc::new(Semaphore::new(limits.requests_at_once)),
+    };
     let document: Arc<str> = openapi().to_string().into();
     let serve_document = move || async move {
         let json = HeaderValue::from_static("application/json");
@@ -59,7 +62,9 @@ pub fn router(app: App, limits: Limits) -> Router {
         .layer(from_fn_with_state(gate, within_limits))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(app.bus.edge().clone(), outermost))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            header::AUTHORIZATION,
+        ]))
         .with_state(app)
 }
 
@@ -72,5 +77,7 @@ pub async fn serve(
     router: Router,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await
+    axum::serve(listener, router)
+        .with_graceful_shutdown(shutdown)
+        .await
 }

@@ -406,7 +406,11 @@ impl Found<'_> {
             return;
         }
         let key = (authority, shows.duty, area);
-        if self.all.get(&key).is_some_and(|t| t.state >= shows.state) {
+        // Of two alike, the one that is shown earlier.
+        let outweighs = |t: &Trigger| {
+            t.state > shows.state || (t.state == shows.state && t.since <= shows.since)
+        };
+        if self.all.get(&key).is_some_and(outweighs) {
             return;
         }
         self.all.insert(

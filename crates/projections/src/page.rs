@@ -52,7 +52,7 @@ impl PageOf {
             self.ledger = Some(stream.id);
             return Ok(());
         }
-        if !is_kept(stream.stream_type.as_str()) { return Ok(());
+        if !is_kept(stream.stream_type.as_str()) {
             return Err(ProjectionError::UnknownStream {
                 position: record.position,
                 stream_type: stream.stream_type.as_str().to_owned(),

@@ -26,7 +26,10 @@ pub(crate) struct StreamShown {
 
 impl From<&Stream> for StreamShown {
     fn from(stream: &Stream) -> Self {
-        Self { kind: stream.stream_type.to_string(), id: stream.id }
+        Self {
+            kind: stream.stream_type.to_string(),
+            id: stream.id,
+        }
     }
 }
 
@@ -107,7 +110,10 @@ pub(super) fn recorded(recorded: Recorded, opened_in: Option<&str>) -> Response 
     set(POSITION, recorded.position.to_string());
     let status = match opened_in {
         Some(collection) => {
-            set(header::LOCATION, format!("{collection}/{}", recorded.stream.id));
+            set(
+                header::LOCATION,
+                format!("{collection}/{}", recorded.stream.id),
+            );
             StatusCode::CREATED
         }
         None => StatusCode::OK,

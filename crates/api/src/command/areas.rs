@@ -13,6 +13,8 @@ use crate::app::App;
 
 const ID: &str = "0198d0c2-6f00-7000-8000-000000000001";
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     Table::<Area>::new(router, "Areas", "/v1/areas")
         .opens_named::<RegisterArea>("/v1/areas", |p| area_id(p.country, p.name.as_str()), "Register an area", "s.11(4)", json!({ "country": "england", "kind": "district", "name": "Example District" }))

@@ -14,6 +14,8 @@ use crate::app::App;
 
 const ID: &str = "0198d0c2-6f00-7000-8000-000000000001";
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     Table::<NeedsAssessment>::new(router, "Needs assessments", "/v1/needs-assessments")
         .opens::<OpenNeedsAssessment>("/v1/needs-assessments", "Begin a needs assessment", "R-14.1", json!({ "partnership": ID, "title": "Strategic needs assessment 2026" }))

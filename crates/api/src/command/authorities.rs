@@ -9,6 +9,8 @@ use dutyledger_domain::streams::authority::{AmendAuthority, RegisterAuthority, S
 use super::table::Table;
 use crate::app::App;
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     Table::<Authority>::new(router, "Authorities", "/v1/authorities")
         .opens::<RegisterAuthority>("/v1/authorities", "Register an authority", "ss.11, 12 and 14, Schedules 1 and 2", json!({ "body": "Example District Council", "capacity": "local_authority" }))

@@ -19,6 +19,8 @@ fn case() -> Value {
     json!({ "authority": ID, "duty": "8(4)", "area": ID })
 }
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     Table::<Direction>::new(router, "Directions", "/v1/directions")
         .opens::<RecordFinding>("/v1/findings", "Record a finding of failure", "s.14(2) and (3), A-14.3", case())

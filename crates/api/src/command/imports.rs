@@ -165,15 +165,20 @@ fn import_problem(error: ImportError) -> Problem {
         ImportError::NotOperator => {
             Problem::new(Code::NotPermitted, "Only an operator imports a history.")
         }
-        ImportError::Refused { place, reason } => at(Problem::plain(Code::Invalid), &place, &reason),
+        ImportError::Refused { place, reason } => {
+            at(Problem::plain(Code::Invalid), &place, &reason)
+        }
         ImportError::Differs { place, reason } => {
             at(Problem::plain(Code::WrongState), &place, &reason)
         }
         ImportError::Stopped { place, error } => {
             let problem = command_problem(*error);
             // The address is there: what a step is about is not.
-            let status =
-                if problem.status == 404 { Code::Invalid.status() } else { problem.status };
+            let status = if problem.status == 404 {
+                Code::Invalid.status()
+            } else {
+                problem.status
+            };
             let reason = problem.detail.clone();
             at(Problem { status, ..problem }, &place, &reason)
         }
@@ -188,6 +193,13 @@ fn at(problem: Problem, place: &Place, reason: &str) -> Problem {
         (Some(step), None) => format!("Step {step}: "),
         (None, _) => String::new(),
     };
-    let error = MemberProblem { pointer: place.pointer.clone(), detail: reason.to_owned() };
-    Problem { detail: format!("{step}{reason}"), errors: vec![error], ..problem }
+    let error = MemberProblem {
+        pointer: place.pointer.clone(),
+        detail: reason.to_owned(),
+    };
+    Problem {
+        detail: format!("{step}{reason}"),
+        errors: vec![error],
+        ..problem
+    }
 }

@@ -59,7 +59,12 @@ struct Empty {}
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = Table::<LedgerStream>::new(router, "Service", "/v1/ledger")
-        .on_ledger::<AdoptRulePack>("/v1/rule-packs/adoptions", "Adopt a revision of the rule pack", "the rule pack's own revision", json!({ "pack": "enacted-2022", "revision": 1 }))
+        .on_ledger::<AdoptRulePack>(
+            "/v1/rule-packs/adoptions",
+            "Adopt a revision of the rule pack",
+            "the rule pack's own revision",
+            json!({ "pack": "enacted-2022", "revision": 1 }),
+        )
         .done();
     let router = endpoint::post(router, "/v1/keys", endpoint::run(issue), |op, ctx| {
         doc::describe(
@@ -68,10 +73,11 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 id: "issueKey".to_owned(),
                 tag: "Service",
                 summary: "Issue an API key".to_owned(),
-                description: "For the operator. The key is shown once, in the answer; only its hash \
+                description:
+                    "For the operator. The key is shown once, in the answer; only its hash \
                               is kept. It takes no idempotency key, for the answer cannot be given \
                               again.\n\nRests on L-2."
-                    .to_owned(),
+                        .to_owned(),
             },
             "/v1/keys",
             ctx,
@@ -83,7 +89,14 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         doc::body(op, ctx.schema.subschema_for::<NewKey>(), example);
         let media = doc::media(ctx.schema.subschema_for::<KeyIssued>(), None);
         let content = Some(("application/json", media));
-        doc::answers(op, 201, "The key.", content, &[], &[400, 401, 403, 413, 415, 422, 500, 503]);
+        doc::answers(
+            op,
+            201,
+            "The key.",
+            content,
+            &[],
+            &[400, 401, 403, 413, 415, 422, 500, 503],
+        );
     });
     let path = "/v1/keys/{id}/revocation";
     endpoint::post(router, path, endpoint::run(revoke), |op, ctx| {
@@ -151,7 +164,10 @@ fn own_pointers(mut problem: Problem) -> Problem {
     for error in &mut problem.errors {
         error.pointer = match error.pointer.as_str() {
             "/particulars/principal_kind" => "/kind".to_owned(),
-            other => other.strip_prefix("/particulars").unwrap_or(other).to_owned(),
+            other => other
+                .strip_prefix("/particulars")
+                .unwrap_or(other)
+                .to_owned(),
         };
     }
     problem

@@ -121,7 +121,10 @@ where
         On::New => (Target::New, true),
         On::Named(name) => (Target::Stream(name(&particulars)), true),
         On::Path => (Target::Stream(existing::<K>(&app, &ask).await?), false),
-        On::Ledger => (Target::Stream(StreamId::new(app.bus.ledger().id().uuid())), false),
+        On::Ledger => (
+            Target::Stream(StreamId::new(app.bus.ledger().id().uuid())),
+            false,
+        ),
     };
     let occurred_on = match (given.occurred_on, given.occurred_on_assumed) {
         (None, true) => {
@@ -165,7 +168,13 @@ pub(crate) struct NoQuery {}
 async fn existing<K: StreamKind>(app: &App, ask: &Ask) -> Result<StreamId, Problem> {
     let id = ask.path("id")?;
     let stream = Stream::new(K::TYPE, id);
-    match app.bus.ledger().stream_version(&stream).await.map_err(internal)? {
+    match app
+        .bus
+        .ledger()
+        .stream_version(&stream)
+        .await
+        .map_err(internal)?
+    {
         0 => Err(Problem::absent()),
         _ => Ok(id),
     }
@@ -181,7 +190,9 @@ async fn failed<K: StreamKind>(
     let not_permitted = Code::NotPermitted;
     Ok(match on.into() {
         // What one may not read, one is not told of by a refusal either.
-        Given::Path if problem.code == not_permitted && problem.status == not_permitted.status() => {
+        Given::Path
+            if problem.code == not_permitted && problem.status == not_permitted.status() =>
+        {
             let id = ask.path("id")?;
             if seen::stream(app, ask.principal, K::NAME, id).await? {
                 problem

@@ -16,6 +16,8 @@ use crate::app::App;
 
 const ID: &str = "0198d0c2-6f00-7000-8000-000000000001";
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     Table::<Partnership>::new(router, "Partnerships", "/v1/partnerships")
         .opens::<ProposePartnership>("/v1/partnerships", "Propose a partnership", "ss.8(1), 9(1) and 11, R-26.1", json!({ "name": "Example Violence Prevention Partnership", "route": "community_safety_partnership", "areas": [ID] }))

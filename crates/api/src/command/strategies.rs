@@ -18,6 +18,8 @@ use crate::app::App;
 
 const ID: &str = "0198d0c2-6f00-7000-8000-000000000001";
 
+// A table: one line each.
+#[rustfmt::skip]
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let table = Table::<Strategy>::new(router, "Strategies", "/v1/strategies")
         .opens::<DraftStrategy>("/v1/strategies", "Draft a strategy", "ss.8(3)(c) and 9(3)(c)", json!({ "partnership": ID, "title": "Example strategy 2026 to 2029", "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false } }))
@@ -33,6 +35,7 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     rest(table).corrections()
 }
 
+#[rustfmt::skip]
 fn rest(table: Table<Strategy>) -> Table<Strategy> {
     table
         .on::<RecordEngagement>("engagements", "Record whose views were gathered", "R-45.1", json!({ "version": 1, "group": "young_people" }))

@@ -39,7 +39,12 @@ impl<K: StreamKind> Table<K> {
         tag: &'static str,
         collection: &'static str,
     ) -> Self {
-        Self { router, tag, collection, kind: PhantomData }
+        Self {
+            router,
+            tag,
+            collection,
+            kind: PhantomData,
+        }
     }
 
     /// A command that opens a stream.
@@ -53,7 +58,13 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(&Line { path: path.to_owned(), on: On::New, summary, cites, example })
+        self.add::<P>(&Line {
+            path: path.to_owned(),
+            on: On::New,
+            summary,
+            cites,
+            example,
+        })
     }
 
     /// A command that opens the one stream its particulars name.
@@ -68,7 +79,13 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(&Line { path: path.to_owned(), on: On::Named(name), summary, cites, example })
+        self.add::<P>(&Line {
+            path: path.to_owned(),
+            on: On::Named(name),
+            summary,
+            cites,
+            example,
+        })
     }
 
     /// A command on the stream in the path.
@@ -83,7 +100,13 @@ impl<K: StreamKind> Table<K> {
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
         let path = format!("{}/{{id}}/{segment}", self.collection);
-        self.add::<P>(&Line { path, on: On::Path, summary, cites, example })
+        self.add::<P>(&Line {
+            path,
+            on: On::Path,
+            summary,
+            cites,
+            example,
+        })
     }
 
     /// A command on the ledger itself.
@@ -97,7 +120,13 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        self.add::<P>(&Line { path: path.to_owned(), on: On::Ledger, summary, cites, example })
+        self.add::<P>(&Line {
+            path: path.to_owned(),
+            on: On::Ledger,
+            summary,
+            cites,
+            example,
+        })
     }
 
     /// The correction every kind of stream has, and the end of the table.
@@ -125,12 +154,22 @@ impl<K: StreamKind> Table<K> {
     where
         P: Particulars<K> + Into<K::Command> + Send + 'static,
     {
-        let Self { router, tag, collection, kind } = self;
+        let Self {
+            router,
+            tag,
+            collection,
+            kind,
+        } = self;
         let on = line.on;
         let run = endpoint::run(move |app, ask| carry_out::<K, P>(app, ask, on, collection));
         let describe = |op: &mut Operation, ctx: &mut GenContext| describe(op, ctx, tag, line);
         let router = endpoint::post(router, &line.path, run, describe);
-        Self { router, tag, collection, kind }
+        Self {
+            router,
+            tag,
+            collection,
+            kind,
+        }
     }
 }
 
@@ -144,23 +183,43 @@ where
         ("correct-entry", _) => camel(&format!("correct-{}-entry", K::NAME)),
         // Some commands open a stream or are given on an open one: two operations.
         (name, On::New) if P::OPENS == dutyledger_domain::Opens::Either => {
-            camel(&format!("open-{}-by-{name}", K::NAME))
+            let what = name.strip_prefix("record-").unwrap_or(name);
+            camel(&format!("open-{}-by-{what}", K::NAME))
         }
         (name, _) => camel(name),
     };
-    let description =
-        format!("{} {}\n\nRests on {}.", doc::about::<P>(), who(P::ACTORS), line.cites);
-    let doc = Doc { id, tag, summary: line.summary.to_owned(), description };
+    let description = format!(
+        "{} {}\n\nRests on {}.",
+        doc::about::<P>(),
+        who(P::ACTORS),
+        line.cites
+    );
+    let doc = Doc {
+        id,
+        tag,
+        summary: line.summary.to_owned(),
+        description,
+    };
     doc::describe(op, doc, &line.path, ctx);
     doc::command_headers(op);
     let body = ctx.schema.subschema_for::<Body<P>>();
-    doc::body(op, body, json!({ "occurred_on": "2026-09-21", "particulars": &line.example }));
+    doc::body(
+        op,
+        body,
+        json!({ "occurred_on": "2026-09-21", "particulars": &line.example }),
+    );
     let media = doc::media(ctx.schema.subschema_for::<Recorded>(), None);
     let etag = ("ETag", "The version of the stream, in double quotes.");
-    let position = ("Dutyledger-Position", "The position of the last entry: see `wait_for`.");
+    let position = (
+        "Dutyledger-Position",
+        "The position of the last entry: see `wait_for`.",
+    );
     let location = ("Location", "Where the new thing is read.");
-    let (status, headers): (u16, &[_]) =
-        if opens { (201, &[etag, position, location]) } else { (200, &[etag, position]) };
+    let (status, headers): (u16, &[_]) = if opens {
+        (201, &[etag, position, location])
+    } else {
+        (200, &[etag, position])
+    };
     doc::answers(
         op,
         status,
@@ -188,10 +247,16 @@ fn who(actors: Actors) -> String {
         .collect();
     let mut text = format!("For {}", own.join(" or "));
     if actors.reportable {
-        text.push_str(&format!("; the coordinator may report it (`{}`)", word(Acting::Reported)));
+        text.push_str(&format!(
+            "; the coordinator may report it (`{}`)",
+            word(Acting::Reported)
+        ));
     }
     if actors.past_fact {
-        text.push_str(&format!("; it may be recorded as a `{}`", word(Acting::PastFact)));
+        text.push_str(&format!(
+            "; it may be recorded as a `{}`",
+            word(Acting::PastFact)
+        ));
     }
     text.push('.');
     text

@@ -10,13 +10,19 @@ use super::{Code, MemberProblem, Problem, RuleProblem};
 
 /// Something is wrong on our side. The caller gets a constant answer; the log gets the cause.
 pub(crate) fn internal(cause: impl Display) -> Problem {
-    Problem { log: Some(cause.to_string()), ..Problem::plain(Code::Internal) }
+    Problem {
+        log: Some(cause.to_string()),
+        ..Problem::plain(Code::Internal)
+    }
 }
 
 /// The problem of a command that was not carried out.
 pub(crate) fn command_problem(error: CommandError) -> Problem {
     match error {
-        CommandError::Refused { refusal, decided_at } => refused(refusal, decided_at),
+        CommandError::Refused {
+            refusal,
+            decided_at,
+        } => refused(refusal, decided_at),
         CommandError::Hidden => Problem::absent(),
         CommandError::Stale { expected, actual } => Problem::member(
             Code::Stale,
@@ -63,7 +69,10 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
         problem.status = Code::Invalid.status();
     }
     if let Some(pointer) = refusal.pointer {
-        problem.errors.push(MemberProblem { pointer, detail: problem.detail.clone() });
+        problem.errors.push(MemberProblem {
+            pointer,
+            detail: problem.detail.clone(),
+        });
     }
     problem.rules = refusal
         .rules
@@ -80,4 +89,38 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
     problem.decided_at = Some(decided_at);
     problem.decided_for = refusal.decided_for;
     problem
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_keeps_its_code() {
+        for code in RefusalCode::ALL {
+            assert_eq!(code_of(*code).name(), code.as_str());
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_not_there_and_one_that_is_hidden_are_the_same_problem() {
+        let refused = |refusal| {
+            command_problem(CommandError::Refused {
+                refusal,
+                decided_at: 7,
+            })
+        };
+        let absent = refused(Refusal::not_found("There is no such stream."));
+        assert_eq!(absent, command_problem(CommandError::Hidden));
+        let named = refused(Refusal::not_found("There is no such area.").at("/particulars/area"));
+        assert_eq!((named.status, named.code), (422, Code::NotFound));
+    }
+
+    #[test]
+    fn a_fault_of_ours_tells_the_caller_nothing() {
+        let problem = command_problem(CommandError::Internal("the secret".into()));
+        let shown = serde_json::to_string(&problem.document(uuid::Uuid::nil())).unwrap();
+        assert!(!shown.contains("secret"), "{shown}");
+        assert_eq!(problem.log.as_deref(), Some("the secret"));
+    }
 }

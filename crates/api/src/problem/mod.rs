@@ -134,8 +134,14 @@ impl Problem {
     #[must_use]
     pub fn member(code: Code, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
-        let error = MemberProblem { pointer: pointer.into(), detail: detail.clone() };
-        Self { errors: vec![error], ..Self::new(code, detail) }
+        let error = MemberProblem {
+            pointer: pointer.into(),
+            detail: detail.clone(),
+        };
+        Self {
+            errors: vec![error],
+            ..Self::new(code, detail)
+        }
     }
 
     /// The document that is sent for a request.

@@ -47,7 +47,10 @@ mod tests {
         for code in Code::ALL {
             let page = page(code.name()).unwrap();
             assert!(page.contains(code.title()), "{}", code.name());
-            assert_eq!(page.matches("<code>").count(), page.matches("</code>").count());
+            assert_eq!(
+                page.matches("<code>").count(),
+                page.matches("</code>").count()
+            );
             assert!(names.insert(code.name()));
             assert!((400..600).contains(&code.status()));
         }

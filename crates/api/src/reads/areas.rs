@@ -38,9 +38,20 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
     let (mut page, after) = Filling::begin(&app, "areas", &query).await?;
     let mut after = key(after.as_deref())?;
     'rows: loop {
-        let found = app.projections.areas(after, PAGE_ROWS_MAX).await.map_err(internal)?;
+        let found = app
+            .projections
+            .areas(after, PAGE_ROWS_MAX)
+            .await
+            .map_err(internal)?;
         for row in found.rows {
-            if page.add(&row.id, Stated { id: row.id, version: row.version, state: row.state }) {
+            if page.add(
+                &row.id,
+                Stated {
+                    id: row.id,
+                    version: row.version,
+                    state: row.state,
+                },
+            ) {
                 break 'rows;
             }
         }

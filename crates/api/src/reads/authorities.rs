@@ -52,22 +52,40 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         about: "An office: a body in a capacity. For everyone with a key.\n\nRests on ss.11, 12 \
                 and 14.",
     };
-    let router = add::<AuthoritiesQuery, Listed<Vec<Stated<AuthorityState>>>, _, _>(
-        router, list_read, list,
-    );
+    let router =
+        add::<AuthoritiesQuery, Listed<Vec<Stated<AuthorityState>>>, _, _>(router, list_read, list);
     add::<StateQuery, Stated<AuthorityState>, _, _>(router, one_read, one)
 }
 
 async fn list(app: App, ask: Ask, query: AuthoritiesQuery) -> Outcome {
-    let AuthoritiesQuery { capacity, limit, cursor, wait_for } = query;
-    let query = ListQuery { limit, cursor, wait_for };
+    let AuthoritiesQuery {
+        capacity,
+        limit,
+        cursor,
+        wait_for,
+    } = query;
+    let query = ListQuery {
+        limit,
+        cursor,
+        wait_for,
+    };
     let (mut page, after) = Filling::begin(&app, "authorities", &query).await?;
     let mut after = key(after.as_deref())?;
     'rows: loop {
-        let found = app.projections.authorities(capacity, after, PAGE_ROWS_MAX).await;
+        let found = app
+            .projections
+            .authorities(capacity, after, PAGE_ROWS_MAX)
+            .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
-            if page.add(&row.id, Stated { id: row.id, version: row.version, state: row.state }) {
+            if page.add(
+                &row.id,
+                Stated {
+                    id: row.id,
+                    version: row.version,
+                    state: row.state,
+                },
+            ) {
                 break 'rows;
             }
         }
@@ -80,5 +98,7 @@ async fn list(app: App, ask: Ask, query: AuthoritiesQuery) -> Outcome {
 }
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
-    Ok(find::<Authority>(&app, ask.path("id")?, &query).await?.answer())
+    Ok(find::<Authority>(&app, ask.path("id")?, &query)
+        .await?
+        .answer())
 }

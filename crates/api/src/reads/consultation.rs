@@ -58,16 +58,28 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 
 async fn read(app: App, ask: Ask, query: ConsultationQuery) -> Outcome {
     let number: u32 = ask.path("n")?;
-    let query = StateQuery { wait_for: query.wait_for, ..StateQuery::default() };
+    let query = StateQuery {
+        wait_for: query.wait_for,
+        ..StateQuery::default()
+    };
     let found = find::<Strategy>(&app, ask.path("id")?, &query).await?;
     let mut seer = Seer::new(&app, ask.principal);
-    let (state, sight) = seer.strategy(&found.state).await?.ok_or_else(Problem::absent)?;
+    let (state, sight) = seer
+        .strategy(&found.state)
+        .await?
+        .ok_or_else(Problem::absent)?;
     let version = state.versions.get(&number).ok_or_else(Problem::absent)?;
     let missing = match (sight, state.partnership) {
         (Sight::Whole, Some(partnership)) => {
-            let on = version.adopted.as_ref().map_or(seer.today, |adoption| adoption.at.on);
+            let on = version
+                .adopted
+                .as_ref()
+                .map_or(seer.today, |adoption| adoption.at.on);
             let world = seer.world_of(partnership).await?;
-            let to_be = world.partnerships.get(&partnership).map(|p| p.to_be_consulted(&world, on));
+            let to_be = world
+                .partnerships
+                .get(&partnership)
+                .map(|p| p.to_be_consulted(&world, on));
             let mut missing = to_be.unwrap_or_default();
             missing.retain(|id, _| !version.consultation.consulted.contains_key(id));
             Some(missing)
@@ -75,6 +87,11 @@ async fn read(app: App, ask: Ask, query: ConsultationQuery) -> Outcome {
         _ => None,
     };
     let consultation = version.consultation.clone();
-    let stated = ConsultationStated { strategy: found.id, version: number, consultation, missing };
+    let stated = ConsultationStated {
+        strategy: found.id,
+        version: number,
+        consultation,
+        missing,
+    };
     Ok(answer(found.version, found.position, stated))
 }

@@ -40,10 +40,21 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
     let mut after = key(after.as_deref())?;
     let mut seer = Seer::new(&app, ask.principal);
     'rows: loop {
-        let found = app.projections.directions(after, PAGE_ROWS_MAX).await.map_err(internal)?;
+        let found = app
+            .projections
+            .directions(after, PAGE_ROWS_MAX)
+            .await
+            .map_err(internal)?;
         for row in found.rows {
             if seer.direction(&row.state).await?
-                && page.add(&row.id, Stated { id: row.id, version: row.version, state: row.state })
+                && page.add(
+                    &row.id,
+                    Stated {
+                        id: row.id,
+                        version: row.version,
+                        state: row.state,
+                    },
+                )
             {
                 break 'rows;
             }

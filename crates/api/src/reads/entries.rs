@@ -92,15 +92,26 @@ async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
         return Err(Problem::absent());
     }
     let mut shown: Value = serde_json::from_str(&stored.leaf_data).map_err(internal)?;
-    let sealed: Vec<_> =
-        sealing::sealed_texts(&record).into_iter().map(|(member, _)| member).collect();
+    let sealed: Vec<_> = sealing::sealed_texts(&record)
+        .into_iter()
+        .map(|(member, _)| member)
+        .collect();
     for member in &sealed {
         if let Some(value) = shown.pointer_mut(member) {
             *value = Value::Null;
         }
     }
-    let leaf_hash = stored.leaf_hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    let shown = EntryShown { position: stored.position, leaf_hash, record: shown, sealed };
+    let leaf_hash = stored
+        .leaf_hash
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let shown = EntryShown {
+        position: stored.position,
+        leaf_hash,
+        record: shown,
+        sealed,
+    };
     Ok(Json(shown).into_response())
 }
 
@@ -120,7 +131,10 @@ async fn sees(app: &App, principal: Principal, record: &Record) -> Result<bool, 
             Seer::new(app, principal).whole(partnership).await
         }
         // The ledger's own entries tell of keys and of whom they are bound to.
-        _ => Ok(matches!(principal.kind, PrincipalKind::Operator | PrincipalKind::Auditor)),
+        _ => Ok(matches!(
+            principal.kind,
+            PrincipalKind::Operator | PrincipalKind::Auditor
+        )),
     }
 }
 
@@ -131,24 +145,32 @@ async fn partnership_of(app: &App, record: &Record) -> Result<Option<StreamId>, 
     let id = stream.id;
     Ok(match stream.stream_type.as_str() {
         Partnership::NAME => Some(id),
-        Strategy::NAME => {
-            rows.stream::<Strategy>(id).await.map_err(internal)?.and_then(|row| row.partnership)
-        }
+        Strategy::NAME => rows
+            .stream::<Strategy>(id)
+            .await
+            .map_err(internal)?
+            .and_then(|row| row.partnership),
         NeedsAssessment::NAME => rows
             .stream::<NeedsAssessment>(id)
             .await
             .map_err(internal)?
             .and_then(|row| row.partnership),
-        Direction::NAME => {
-            rows.stream::<Direction>(id).await.map_err(internal)?.and_then(|row| row.partnership)
-        }
+        Direction::NAME => rows
+            .stream::<Direction>(id)
+            .await
+            .map_err(internal)?
+            .and_then(|row| row.partnership),
         _ => None,
     })
 }
 
 /// The authority an entry is addressed to: the one its payload names, or the direction's.
 async fn addressee(app: &App, record: &Record) -> Result<Option<StreamId>, Problem> {
-    let named = record.entry.payload.get("authority").and_then(Value::as_str);
+    let named = record
+        .entry
+        .payload
+        .get("authority")
+        .and_then(Value::as_str);
     if let Some(id) = named.and_then(|text| text.parse().ok()) {
         return Ok(Some(id));
     }
@@ -156,7 +178,11 @@ async fn addressee(app: &App, record: &Record) -> Result<Option<StreamId>, Probl
     if stream.stream_type.as_str() != Direction::NAME {
         return Ok(None);
     }
-    let row = app.projections.stream::<Direction>(stream.id).await.map_err(internal)?;
+    let row = app
+        .projections
+        .stream::<Direction>(stream.id)
+        .await
+        .map_err(internal)?;
     Ok(row.and_then(|row| row.state.authority))
 }
 
@@ -179,7 +205,9 @@ async fn sealed_text(app: App, ask: Ask, _: NoQuery) -> Outcome {
     if !reads {
         return Err(Problem::absent());
     }
-    let opened = sealing::open_texts(app.bus.vault(), &record).await.map_err(command_problem)?;
+    let opened = sealing::open_texts(app.bus.vault(), &record)
+        .await
+        .map_err(command_problem)?;
     if opened.is_empty() {
         return Err(Problem::absent());
     }

@@ -50,12 +50,20 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 
 async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
     if ask.principal.kind != PrincipalKind::Operator {
-        return Err(Problem::new(Code::NotPermitted, "Only the operator lists keys."));
+        return Err(Problem::new(
+            Code::NotPermitted,
+            "Only the operator lists keys.",
+        ));
     }
     let (mut page, after) = Filling::begin(&app, "keys", &query).await?;
     let mut after: Option<KeyId> = key(after.as_deref())?;
     'rows: loop {
-        let found = app.bus.ledger().api_keys(after, PAGE_ROWS_MAX).await.map_err(internal)?;
+        let found = app
+            .bus
+            .ledger()
+            .api_keys(after, PAGE_ROWS_MAX)
+            .await
+            .map_err(internal)?;
         let Some(last) = found.last() else { break };
         after = Some(last.key_id);
         for key in found {

@@ -93,9 +93,21 @@ impl<T> Filling<T> {
                 format!("A page has 1 to {PAGE_ROWS_MAX} rows."),
             ));
         }
-        let after = query.cursor.as_deref().map(|cursor| read_cursor(list, cursor)).transpose()?;
+        let after = query
+            .cursor
+            .as_deref()
+            .map(|cursor| read_cursor(list, cursor))
+            .transpose()?;
         let position = fresh(app, query.wait_for).await?;
-        Ok((Self { list, limit: limit as usize, rows: Vec::new(), position }, after))
+        Ok((
+            Self {
+                list,
+                limit: limit as usize,
+                rows: Vec::new(),
+                position,
+            },
+            after,
+        ))
     }
 
     /// Adds a row with the key it is found by again. Says whether the page is full.
@@ -108,10 +120,21 @@ impl<T> Filling<T> {
     fn parts(mut self, ask: &Ask) -> (Vec<T>, Links, u64) {
         let more = self.rows.len() > self.limit;
         self.rows.truncate(self.limit);
-        let last = self.rows.last().map(|(key, _)| key.clone()).filter(|_| more);
+        let last = self
+            .rows
+            .last()
+            .map(|(key, _)| key.clone())
+            .filter(|_| more);
         let next = last.map(|key| next_link(ask, &cursor(self.list, &key)));
         let rows = self.rows.into_iter().map(|(_, row)| row).collect();
-        (rows, Links { this: ask.address(), next }, self.position)
+        (
+            rows,
+            Links {
+                this: ask.address(),
+                next,
+            },
+            self.position,
+        )
     }
 
     /// The answer.
@@ -129,7 +152,11 @@ impl<T> Filling<T> {
         arrange: impl FnOnce(Vec<T>) -> D,
     ) -> Response {
         let (rows, links, position) = self.parts(ask);
-        let listed = Listed { data: arrange(rows), links, meta: Meta { position } };
+        let listed = Listed {
+            data: arrange(rows),
+            links,
+            meta: Meta { position },
+        };
         (at_position(position), Json(listed)).into_response()
     }
 }
@@ -145,7 +172,9 @@ pub(crate) fn bad_cursor() -> Problem {
 
 /// Reads the key in a cursor.
 pub(crate) fn key<T: std::str::FromStr>(after: Option<&str>) -> Result<Option<T>, Problem> {
-    after.map(|text| text.parse().map_err(|_| bad_cursor())).transpose()
+    after
+        .map(|text| text.parse().map_err(|_| bad_cursor()))
+        .transpose()
 }
 
 fn cursor(list: &str, key: &str) -> String {
@@ -153,7 +182,10 @@ fn cursor(list: &str, key: &str) -> String {
 }
 
 fn read_cursor(list: &str, cursor: &str) -> Result<String, Problem> {
-    let decoded = URL_SAFE_NO_PAD.decode(cursor).ok().and_then(|b| String::from_utf8(b).ok());
+    let decoded = URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|b| String::from_utf8(b).ok());
     decoded
         .as_deref()
         .and_then(|text| text.strip_prefix(CURSOR_VERSION)?.strip_prefix('.'))
@@ -172,14 +204,19 @@ fn next_link(ask: &Ask, cursor: &str) -> String {
 
 /// Waits for a position, and says which the rows are at.
 pub(crate) async fn fresh(app: &App, wait_for: Option<u64>) -> Result<u64, Problem> {
-    let Some(wanted) = wait_for else { return Ok(app.projections.position()) };
-    app.projections.wait_for(wanted, WAIT_MAX).await.map_err(|stale| {
-        Problem::member(
-            Code::NotThereYet,
-            "wait_for",
-            format!("The answer holds up to position {}.", stale.position),
-        )
-    })
+    let Some(wanted) = wait_for else {
+        return Ok(app.projections.position());
+    };
+    app.projections
+        .wait_for(wanted, WAIT_MAX)
+        .await
+        .map_err(|stale| {
+            Problem::member(
+                Code::NotThereYet,
+                "wait_for",
+                format!("The answer holds up to position {}.", stale.position),
+            )
+        })
 }
 
 /// The header that says how fresh an answer is.

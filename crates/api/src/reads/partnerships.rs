@@ -23,7 +23,13 @@ use crate::endpoint::Outcome;
 use crate::problem::{Problem, internal};
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
-    let read = |path, id, summary, about| Read { path, id, tag: "Partnerships", summary, about };
+    let read = |path, id, summary, about| Read {
+        path,
+        id,
+        tag: "Partnerships",
+        summary,
+        about,
+    };
     let router = add::<ListQuery, Listed<Vec<Stated<PartnershipState>>>, _, _>(
         router,
         read(
@@ -93,10 +99,20 @@ where
     }
     let mut after = key(after.as_deref())?;
     'rows: loop {
-        let found = app.projections.streams_of::<K>(id, after, PAGE_ROWS_MAX).await;
+        let found = app
+            .projections
+            .streams_of::<K>(id, after, PAGE_ROWS_MAX)
+            .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
-            if page.add(&row.id, Stated { id: row.id, version: row.version, state: row.state }) {
+            if page.add(
+                &row.id,
+                Stated {
+                    id: row.id,
+                    version: row.version,
+                    state: row.state,
+                },
+            ) {
                 break 'rows;
             }
         }
@@ -113,10 +129,21 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
     let mut after = key(after.as_deref())?;
     let mut seer = Seer::new(&app, ask.principal);
     'rows: loop {
-        let found = app.projections.partnerships(after, PAGE_ROWS_MAX).await.map_err(internal)?;
+        let found = app
+            .projections
+            .partnerships(after, PAGE_ROWS_MAX)
+            .await
+            .map_err(internal)?;
         for row in found.rows {
             if seer.sight_of(row.id, &row.state).await? == Sight::Whole
-                && page.add(&row.id, Stated { id: row.id, version: row.version, state: row.state })
+                && page.add(
+                    &row.id,
+                    Stated {
+                        id: row.id,
+                        version: row.version,
+                        state: row.state,
+                    },
+                )
             {
                 break 'rows;
             }

@@ -99,15 +99,28 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 }
 
 async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
-    let ReviewsQuery { on, status, limit, cursor, wait_for } = query;
-    let query = ListQuery { limit, cursor, wait_for };
+    let ReviewsQuery {
+        on,
+        status,
+        limit,
+        cursor,
+        wait_for,
+    } = query;
+    let query = ListQuery {
+        limit,
+        cursor,
+        wait_for,
+    };
     let (mut page, after) = Filling::begin(&app, "reviews", &query).await?;
     let mut after = after.as_deref().map(read_key).transpose()?;
     let mut seer = Seer::new(&app, ask.principal);
     let on = on.unwrap_or(seer.today);
     let before = on.succ_opt().unwrap_or(on);
     'rows: loop {
-        let found = app.projections.reviews_due_before(before, after, PAGE_ROWS_MAX).await;
+        let found = app
+            .projections
+            .reviews_due_before(before, after, PAGE_ROWS_MAX)
+            .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
             let stands = match row.status(on) {
@@ -135,7 +148,9 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
 }
 
 fn read_key(text: &str) -> Result<(NaiveDate, StreamId), Problem> {
-    let parts = text.split_once('.').and_then(|(due, id)| Some((due.parse().ok()?, id.parse().ok()?)));
+    let parts = text
+        .split_once('.')
+        .and_then(|(due, id)| Some((due.parse().ok()?, id.parse().ok()?)));
     parts.ok_or_else(bad_cursor)
 }
 

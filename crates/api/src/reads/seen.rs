@@ -36,12 +36,14 @@ impl<'a> Seer<'a> {
     }
 
     /// How much of a partnership's record the principal sees, and the partnership.
-    async fn look(
-        &mut self,
-        id: StreamId,
-    ) -> Result<Option<&(PartnershipState, Sight)>, Problem> {
+    async fn look(&mut self, id: StreamId) -> Result<Option<&(PartnershipState, Sight)>, Problem> {
         if !self.partnerships.contains_key(&id) {
-            let row = self.app.projections.stream::<Partnership>(id).await.map_err(internal)?;
+            let row = self
+                .app
+                .projections
+                .stream::<Partnership>(id)
+                .await
+                .map_err(internal)?;
             let looked = match row {
                 None => None,
                 Some(row) => {
@@ -73,7 +75,13 @@ impl<'a> Seer<'a> {
             return Ok(sight);
         }
         let world = self.with_areas(partnership.areas.iter().copied()).await?;
-        Ok(access::sight(self.principal, id, partnership, &world, self.today))
+        Ok(access::sight(
+            self.principal,
+            id,
+            partnership,
+            &world,
+            self.today,
+        ))
     }
 
     /// A world of areas.
@@ -92,7 +100,12 @@ impl<'a> Seer<'a> {
 
     async fn area(&mut self, id: StreamId) -> Result<Option<&AreaState>, Problem> {
         if !self.areas.contains_key(&id) {
-            let row = self.app.projections.stream::<Area>(id).await.map_err(internal)?;
+            let row = self
+                .app
+                .projections
+                .stream::<Area>(id)
+                .await
+                .map_err(internal)?;
             if let Some(row) = row {
                 self.areas.insert(id, row.state);
             }
@@ -102,8 +115,13 @@ impl<'a> Seer<'a> {
 
     /// Whether the principal sees the whole record of a partnership.
     pub(crate) async fn whole(&mut self, partnership: Option<StreamId>) -> Result<bool, Problem> {
-        let Some(id) = partnership else { return Ok(false) };
-        Ok(self.look(id).await?.is_some_and(|(_, sight)| *sight == Sight::Whole))
+        let Some(id) = partnership else {
+            return Ok(false);
+        };
+        Ok(self
+            .look(id)
+            .await?
+            .is_some_and(|(_, sight)| *sight == Sight::Whole))
     }
 
     /// The partnership, where the principal sees the whole of its record.
@@ -112,12 +130,16 @@ impl<'a> Seer<'a> {
         id: StreamId,
     ) -> Result<Option<PartnershipState>, Problem> {
         let looked = self.look(id).await?;
-        Ok(looked.filter(|(_, sight)| *sight == Sight::Whole).map(|(state, _)| state.clone()))
+        Ok(looked
+            .filter(|(_, sight)| *sight == Sight::Whole)
+            .map(|(state, _)| state.clone()))
     }
 
     /// A partnership with its areas as a world, whoever asks: to decide with, never to show.
     pub(crate) async fn world_of(&mut self, partnership: StreamId) -> Result<World, Problem> {
-        let Some((state, _)) = self.look(partnership).await? else { return Ok(World::default()) };
+        let Some((state, _)) = self.look(partnership).await? else {
+            return Ok(World::default());
+        };
         let state = state.clone();
         let mut world = self.with_areas(state.areas.iter().copied()).await?;
         world.partnerships.insert(partnership, state);
@@ -129,7 +151,11 @@ impl<'a> Seer<'a> {
         &mut self,
         state: &StrategyState,
     ) -> Result<Option<(StrategyState, Sight)>, Problem> {
-        let sight = if self.whole(state.partnership).await? { Sight::Whole } else { Sight::Part };
+        let sight = if self.whole(state.partnership).await? {
+            Sight::Whole
+        } else {
+            Sight::Part
+        };
         Ok(access::strategy_seen(state, sight, self.principal).map(|seen| (seen, sight)))
     }
 
@@ -154,7 +180,12 @@ impl<'a> Seer<'a> {
         {
             world.areas.insert(id, area.clone());
         }
-        Ok(access::sees_direction(self.principal, state, &world, self.today))
+        Ok(access::sees_direction(
+            self.principal,
+            state,
+            &world,
+            self.today,
+        ))
     }
 }
 

@@ -67,7 +67,13 @@ where
     let row = row.ok_or_else(Problem::absent)?;
     if query.on.is_none() && query.known_at.is_none() {
         let (version, now) = (row.version, row.state.clone());
-        return Ok(Found { id, version, position, state: row.state, now });
+        return Ok(Found {
+            id,
+            version,
+            position,
+            state: row.state,
+            now,
+        });
     }
     let head = app.bus.ledger().head();
     let known_at = query.known_at.unwrap_or(head);
@@ -79,12 +85,24 @@ where
         ));
     }
     let on = query.on.unwrap_or_else(|| app.bus.edge().today());
-    let history = load::history::<K>(app.bus.ledger(), id, Some(known_at)).await.map_err(internal)?;
-    if !history.entries().iter().any(|entry| entry.standing.occurred_on.date <= on) {
+    let history = load::history::<K>(app.bus.ledger(), id, Some(known_at))
+        .await
+        .map_err(internal)?;
+    if !history
+        .entries()
+        .iter()
+        .any(|entry| entry.standing.occurred_on.date <= on)
+    {
         return Err(Problem::absent());
     }
     let (version, state) = (history.version(), history.state(on));
-    Ok(Found { id, version, position: known_at, state, now: row.state })
+    Ok(Found {
+        id,
+        version,
+        position: known_at,
+        state,
+        now: row.state,
+    })
 }
 
 /// The answer, with its version and how fresh it is.
@@ -99,7 +117,13 @@ pub(crate) fn answer<T: Serialize>(version: u64, position: u64, body: T) -> Resp
 impl<S: Serialize> Found<S> {
     /// The answer for what anybody sees as it is.
     pub(crate) fn answer(self) -> Response {
-        let Self { id, version, position, state, .. } = self;
+        let Self {
+            id,
+            version,
+            position,
+            state,
+            ..
+        } = self;
         answer(version, position, Stated { id, version, state })
     }
 }

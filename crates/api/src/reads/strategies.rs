@@ -22,6 +22,7 @@ use crate::problem::{Problem, internal};
 
 /// When a strategy is to be reviewed.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ReviewStanding")]
 struct Review {
     /// How it stands.
     status: ReviewStatus,
@@ -78,11 +79,23 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
     let mut after = key(after.as_deref())?;
     let mut seer = Seer::new(&app, ask.principal);
     'rows: loop {
-        let found = app.projections.streams::<Strategy>(after, PAGE_ROWS_MAX).await;
+        let found = app
+            .projections
+            .streams::<Strategy>(after, PAGE_ROWS_MAX)
+            .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
-            let Some((state, _)) = seer.strategy(&row.state).await? else { continue };
-            if page.add(&row.id, Stated { id: row.id, version: row.version, state }) {
+            let Some((state, _)) = seer.strategy(&row.state).await? else {
+                continue;
+            };
+            if page.add(
+                &row.id,
+                Stated {
+                    id: row.id,
+                    version: row.version,
+                    state,
+                },
+            ) {
                 break 'rows;
             }
         }
@@ -97,14 +110,27 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
     let found = find::<Strategy>(&app, ask.path("id")?, &query).await?;
     let mut seer = Seer::new(&app, ask.principal);
-    let (now, sight) = seer.strategy(&found.now).await?.ok_or_else(Problem::absent)?;
-    let (mut state, _) = seer.strategy(&found.state).await?.ok_or_else(Problem::absent)?;
+    let (now, sight) = seer
+        .strategy(&found.now)
+        .await?
+        .ok_or_else(Problem::absent)?;
+    let (mut state, _) = seer
+        .strategy(&found.state)
+        .await?
+        .ok_or_else(Problem::absent)?;
     if sight == Sight::Part {
         // A version that is shown no longer is not shown as it was either.
-        state.versions.retain(|number, _| now.versions.contains_key(number));
+        state
+            .versions
+            .retain(|number, _| now.versions.contains_key(number));
         state.actions.retain(|id, _| now.actions.contains_key(id));
-        let stated =
-            StrategyStated { id: found.id, version: found.version, state, review: None, marks: None };
+        let stated = StrategyStated {
+            id: found.id,
+            version: found.version,
+            state,
+            review: None,
+            marks: None,
+        };
         return Ok(answer(found.version, found.position, stated));
     }
     let partnership = match state.partnership {

@@ -45,7 +45,10 @@ where
         doc::describe(op, doc, read.path, ctx);
         Query::<Q>::operation_input(ctx, op);
         let media = doc::media(ctx.schema.subschema_for::<R>(), None);
-        let position = ("Dutyledger-Position", "The position the answer holds up to.");
+        let position = (
+            "Dutyledger-Position",
+            "The position the answer holds up to.",
+        );
         let content = Some(("application/json", media));
         let problems: &[u16] = if read.path.contains('{') {
             &[400, 401, 404, 500, 503]

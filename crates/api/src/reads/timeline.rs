@@ -112,12 +112,21 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 
 async fn read(app: App, ask: Ask, query: TimelineQuery) -> Outcome {
     let id: StreamId = ask.path("id")?;
-    let TimelineQuery { order, limit, cursor, wait_for } = query;
+    let TimelineQuery {
+        order,
+        limit,
+        cursor,
+        wait_for,
+    } = query;
     let (list, begin) = match order {
         Order::Oldest => ("timeline-oldest", 0),
         Order::Newest => ("timeline-newest", u64::MAX),
     };
-    let query = ListQuery { limit, cursor, wait_for };
+    let query = ListQuery {
+        limit,
+        cursor,
+        wait_for,
+    };
     let (mut page, after) = Filling::<TimelineEntry>::begin(&app, list, &query).await?;
     if !Seer::new(&app, ask.principal).whole(Some(id)).await? {
         return Err(Problem::absent());
@@ -128,7 +137,11 @@ async fn read(app: App, ask: Ask, query: TimelineQuery) -> Outcome {
             Order::Oldest => TimelineFrom::After(position),
             Order::Newest => TimelineFrom::Before(position),
         };
-        let found = app.projections.timeline(id, from, PAGE_ROWS_MAX).await.map_err(internal)?;
+        let found = app
+            .projections
+            .timeline(id, from, PAGE_ROWS_MAX)
+            .await
+            .map_err(internal)?;
         for row in found.rows {
             let position = row.position;
             if page.add(&position, row.into()) {

@@ -83,8 +83,17 @@ async fn list(
     query: TriggersQuery,
     partnership: Option<StreamId>,
 ) -> Outcome {
-    let TriggersQuery { on, limit, cursor, wait_for } = query;
-    let query = ListQuery { limit, cursor, wait_for };
+    let TriggersQuery {
+        on,
+        limit,
+        cursor,
+        wait_for,
+    } = query;
+    let query = ListQuery {
+        limit,
+        cursor,
+        wait_for,
+    };
     let (mut page, after) = Filling::begin(app, "triggers", &query).await?;
     let mut after = after.as_deref().map(read_key).transpose()?;
     let mut seer = Seer::new(app, ask.principal);
@@ -99,7 +108,10 @@ async fn list(
         return Err(Problem::absent());
     }
     'rows: loop {
-        let found = app.projections.triggers(partnership, seer.today, after, PAGE_ROWS_MAX).await;
+        let found = app
+            .projections
+            .triggers(partnership, seer.today, after, PAGE_ROWS_MAX)
+            .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
             let key = format!("{}.{}", row.trigger.since, row.trigger.id);
@@ -112,10 +124,15 @@ async fn list(
             break;
         }
     }
-    Ok(page.answer_as(ask, |triggers| Triggers { triggers, not_recorded_yet: NOT_RECORDED_YET }))
+    Ok(page.answer_as(ask, |triggers| Triggers {
+        triggers,
+        not_recorded_yet: NOT_RECORDED_YET,
+    }))
 }
 
 fn read_key(text: &str) -> Result<(NaiveDate, Uuid), Problem> {
-    let parts = text.split_once('.').and_then(|(on, id)| Some((on.parse().ok()?, id.parse().ok()?)));
+    let parts = text
+        .split_once('.')
+        .and_then(|(on, id)| Some((on.parse().ok()?, id.parse().ok()?)));
     parts.ok_or_else(bad_cursor)
 }

@@ -34,11 +34,16 @@ impl Answer {
     }
 
     pub(crate) fn id(&self) -> String {
-        self.json["stream"]["id"].as_str().expect("a stream in the answer").to_owned()
+        self.json["stream"]["id"]
+            .as_str()
+            .expect("a stream in the answer")
+            .to_owned()
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 
     /// The body without what differs between any two requests.
@@ -64,25 +69,43 @@ impl Server {
     pub(crate) async fn start_with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::beside(folder.path().join("test.ledger.db"));
-        let edge = Edge { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
+        let edge = Edge {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
         let (bus, master) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
-        let (rows, mut projector) =
-            Projections::open(&home.projections, bus.ledger()).await.unwrap();
+        let (rows, mut projector) = Projections::open(&home.projections, bus.ledger())
+            .await
+            .unwrap();
         let tail = bus.ledger().tail();
         tokio::spawn(async move { projector.run(tail, std::future::pending()).await });
         let app = App::new(bus.clone(), rows, master.derived("idempotency"));
-        Self { router: router(app, limits), bus, _folder: folder }
+        Self {
+            router: router(app, limits),
+            bus,
+            _folder: folder,
+        }
     }
 
     pub(crate) async fn key(&self, kind: PrincipalKind, principal_id: Option<&str>) -> String {
-        let operator = Principal { id: None, key_id: None, kind: PrincipalKind::Operator };
+        let operator = Principal {
+            id: None,
+            key_id: None,
+            kind: PrincipalKind::Operator,
+        };
         let request = KeyRequest {
             kind,
             principal_id: principal_id.map(|id| id.parse::<StreamId>().unwrap()),
             label: PublicText::new("test").unwrap(),
             expires_at: SystemClock.now() + Duration::days(1),
         };
-        self.bus.issue_key(operator, request).await.unwrap().secret.reveal().to_owned()
+        self.bus
+            .issue_key(operator, request)
+            .await
+            .unwrap()
+            .secret
+            .reveal()
+            .to_owned()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
@@ -91,7 +114,12 @@ impl Server {
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Answer { status: parts.status, headers: parts.headers, text, json }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text,
+            json,
+        }
     }
 
     pub(crate) async fn get(&self, key: &str, path: &str) -> Answer {
@@ -117,7 +145,8 @@ impl Server {
 
     /// A command of which only the particulars matter.
     pub(crate) async fn command(&self, key: &str, path: &str, particulars: Value) -> Answer {
-        self.post(key, path, json!({ "particulars": particulars })).await
+        self.post(key, path, json!({ "particulars": particulars }))
+            .await
     }
 
     pub(crate) async fn post_with(
@@ -133,7 +162,8 @@ impl Server {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+        self.send(request.body(Body::from(body.to_owned())).unwrap())
+            .await
     }
 }
 
@@ -142,7 +172,9 @@ pub(crate) fn today() -> String {
 }
 
 pub(crate) fn in_a_year() -> String {
-    (SystemClock.now() + Duration::days(365)).with_timezone(&Utc).to_rfc3339()
+    (SystemClock.now() + Duration::days(365))
+        .with_timezone(&Utc)
+        .to_rfc3339()
 }
 
 /// An area with two specified authorities, a school and a local policing body, and a partnership
@@ -161,13 +193,24 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) async fn make(server: &Server, operator: &str, name: &str) -> Self {
         let area = json!({ "country": "england", "kind": "district", "name": name });
-        let area = server.command(operator, "/v1/areas", area).await.is(201).id();
+        let area = server
+            .command(operator, "/v1/areas", area)
+            .await
+            .is(201)
+            .id();
         let mut ids = Vec::new();
-        for capacity in
-            ["local_authority", "chief_officer_of_police", "educational_authority", "local_policing_body"]
-        {
+        for capacity in [
+            "local_authority",
+            "chief_officer_of_police",
+            "educational_authority",
+            "local_policing_body",
+        ] {
             let one = json!({ "body": format!("{name} {capacity}"), "capacity": capacity });
-            let id = server.command(operator, "/v1/authorities", one).await.is(201).id();
+            let id = server
+                .command(operator, "/v1/authorities", one)
+                .await
+                .is(201)
+                .id();
             let row = json!({ "authorities": [{ "authority": id, "from": "2020-01-31" }] });
             let path = format!("/v1/areas/{area}/authorities");
             server.command(operator, &path, row).await.is(200);
@@ -177,13 +220,17 @@ impl Place {
         let council_key = server.key(PrincipalKind::Authority, Some(&council)).await;
         let police_key = server.key(PrincipalKind::Authority, Some(&police)).await;
         let school_key = server.key(PrincipalKind::Authority, Some(&school)).await;
-        let policing_body_key =
-            server.key(PrincipalKind::LocalPolicingBody, Some(&policing_body)).await;
+        let policing_body_key = server
+            .key(PrincipalKind::LocalPolicingBody, Some(&policing_body))
+            .await;
         let proposal = json!({
             "name": format!("{name} partnership"), "route": "new_structure", "areas": [area],
         });
-        let partnership =
-            server.command(&council_key, "/v1/partnerships", proposal).await.is(201).id();
+        let partnership = server
+            .command(&council_key, "/v1/partnerships", proposal)
+            .await
+            .is(201)
+            .id();
         for (key, authority) in [(&council_key, &council), (&police_key, &police)] {
             let position = json!({
                 "authority": authority, "on_matter": { "matter": "formation" }, "position": "agree",
@@ -196,9 +243,17 @@ impl Place {
         });
         let path = format!("/v1/partnerships/{partnership}/formation");
         server.post(&council_key, &path, reasons).await.is(200);
-        let coordinator_key = server.key(PrincipalKind::Coordinator, Some(&partnership)).await;
+        let coordinator_key = server
+            .key(PrincipalKind::Coordinator, Some(&partnership))
+            .await;
         Self {
-            area, council, school, partnership, council_key, school_key, policing_body_key,
+            area,
+            council,
+            school,
+            partnership,
+            council_key,
+            school_key,
+            policing_body_key,
             coordinator_key,
         }
     }
@@ -208,6 +263,10 @@ impl Place {
             "partnership": self.partnership, "title": "A strategy",
             "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
         });
-        server.command(&self.council_key, "/v1/strategies", draft).await.is(201).id()
+        server
+            .command(&self.council_key, "/v1/strategies", draft)
+            .await
+            .is(201)
+            .id()
     }
 }

@@ -1,8 +1,8 @@
 //! The OpenAPI document, and that nothing in it is open without a key.
 
+use crate::common::Server;
 use axum::body::Body;
 use axum::http::Request;
-use crate::common::Server;
 use dutyledger_api::{Code, openapi};
 use serde_json::{Value, json};
 
@@ -26,7 +26,9 @@ fn the_document_is_the_same_each_time_and_says_the_least_of_every_operation() {
     assert_eq!(openapi()["openapi"], "3.1.0");
     let mut ids = std::collections::BTreeSet::new();
     for (method, path, operation) in operations() {
-        let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path}"));
+        let id = operation["operationId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{method} {path}"));
         assert!(ids.insert(id.to_owned()), "{id} names two operations");
         assert!(!operation["summary"].as_str().unwrap().is_empty(), "{id}");
         let description = operation["description"].as_str().unwrap();
@@ -59,7 +61,9 @@ fn every_reference_leads_somewhere() {
     references(&document, &mut found);
     assert!(found.len() > 300);
     for target in found {
-        let pointer = target.strip_prefix('#').unwrap_or_else(|| panic!("{target}"));
+        let pointer = target
+            .strip_prefix('#')
+            .unwrap_or_else(|| panic!("{target}"));
         assert!(document.pointer(pointer).is_some(), "{target}");
     }
 }
@@ -78,12 +82,17 @@ fn every_example_fits_its_schema() {
             "components": document["components"],
         });
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let errors: Vec<_> =
-            validator.iter_errors(&body["example"]).map(|e| e.to_string()).collect();
+        let errors: Vec<_> = validator
+            .iter_errors(&body["example"])
+            .map(|e| e.to_string())
+            .collect();
         assert!(errors.is_empty(), "{path}: {errors:?}");
         let mut wrong = body["example"].clone();
         wrong["no_such_member"] = json!(1);
-        assert!(!validator.is_valid(&wrong), "{path}: unknown members are described as refused");
+        assert!(
+            !validator.is_valid(&wrong),
+            "{path}: unknown members are described as refused"
+        );
         examples += 1;
     }
     assert!(examples > 80, "{examples}");
@@ -92,7 +101,9 @@ fn every_example_fits_its_schema() {
 #[tokio::test]
 async fn every_example_is_read_by_the_server() {
     let server = Server::start().await;
-    let operator = server.key(dutyledger_record::PrincipalKind::Operator, None).await;
+    let operator = server
+        .key(dutyledger_record::PrincipalKind::Operator, None)
+        .await;
     for (_, path, operation) in operations() {
         let Some(body) = operation.pointer("/requestBody/content/application~1json") else {
             continue;
@@ -103,7 +114,12 @@ async fn every_example_is_read_by_the_server() {
         let path = path.replace("{id}", ID);
         let answer = server.post(&operator, &path, body["example"].clone()).await;
         // The stream is not there, or the operator may not: but the body was understood.
-        let misread = ["invalid", "malformed-json", "malformed-request", "unsupported-media-type"];
+        let misread = [
+            "invalid",
+            "malformed-json",
+            "malformed-request",
+            "unsupported-media-type",
+        ];
         let understood = answer.status.as_u16() < 500 && !misread.contains(&answer.code());
         assert!(understood, "{path}: {}", answer.text);
     }
@@ -112,13 +128,30 @@ async fn every_example_is_read_by_the_server() {
 #[tokio::test]
 async fn nothing_under_v1_answers_without_a_key_that_holds() {
     let server = Server::start().await;
-    let auditor = server.key(dutyledger_record::PrincipalKind::Auditor, None).await;
+    let auditor = server
+        .key(dutyledger_record::PrincipalKind::Auditor, None)
+        .await;
     let unknown = format!("dutyledger_{}", "0".repeat(64));
     let wrong_scheme = format!("Basic {auditor}");
-    let keys = ["", "Bearer", "Bearer x", &format!("Bearer {unknown}"), &wrong_scheme];
-    let mut addresses: Vec<_> =
-        operations().into_iter().map(|(method, path, _)| (method, path)).collect();
-    for (method, path) in [("GET", "/v1"), ("GET", "/v1/nothing"), ("PUT", "/v1/areas"), ("DELETE", "/v1/areas/{id}"), ("OPTIONS", "/v1/areas"), ("HEAD", "/v1/areas")] {
+    let keys = [
+        "",
+        "Bearer",
+        "Bearer x",
+        &format!("Bearer {unknown}"),
+        &wrong_scheme,
+    ];
+    let mut addresses: Vec<_> = operations()
+        .into_iter()
+        .map(|(method, path, _)| (method, path))
+        .collect();
+    for (method, path) in [
+        ("GET", "/v1"),
+        ("GET", "/v1/nothing"),
+        ("PUT", "/v1/areas"),
+        ("DELETE", "/v1/areas/{id}"),
+        ("OPTIONS", "/v1/areas"),
+        ("HEAD", "/v1/areas"),
+    ] {
         addresses.push((method.to_owned(), path.to_owned()));
     }
     for (method, path) in addresses {
@@ -142,7 +175,13 @@ async fn nothing_under_v1_answers_without_a_key_that_holds() {
             }
         }
     }
-    for path in ["/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/page.js"] {
+    for path in [
+        "/health/live",
+        "/health/ready",
+        "/openapi.json",
+        "/docs",
+        "/docs/page.js",
+    ] {
         let request = Request::get(path).body(Body::empty()).unwrap();
         assert_eq!(server.send(request).await.status, 200, "{path}");
     }
@@ -151,13 +190,25 @@ async fn nothing_under_v1_answers_without_a_key_that_holds() {
 #[tokio::test]
 async fn the_documentation_loads_nothing_from_elsewhere() {
     let server = Server::start().await;
-    let page = server.send(Request::get("/docs").body(Body::empty()).unwrap()).await;
+    let page = server
+        .send(Request::get("/docs").body(Body::empty()).unwrap())
+        .await;
     let policy = page.header("content-security-policy");
     assert!(policy.contains("script-src 'self'") && policy.contains("default-src 'none'"));
-    assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
-    for (_, rest) in page.text.match_indices("=\"/").map(|(at, _)| page.text.split_at(at + 2)) {
+    assert!(
+        !page.text.contains("http://") && !page.text.contains("https://"),
+        "{}",
+        page.text
+    );
+    for (_, rest) in page
+        .text
+        .match_indices("=\"/")
+        .map(|(at, _)| page.text.split_at(at + 2))
+    {
         let path = rest.split('"').next().unwrap();
-        let answer = server.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        let answer = server
+            .send(Request::get(path).body(Body::empty()).unwrap())
+            .await;
         assert_eq!(answer.status, 200, "{path}");
     }
 }
@@ -167,9 +218,14 @@ async fn every_code_has_a_page() {
     let server = Server::start().await;
     for code in Code::ALL {
         let path = format!("/problems/{}", code.name());
-        let page = server.send(Request::get(&path).body(Body::empty()).unwrap()).await.is(200);
+        let page = server
+            .send(Request::get(&path).body(Body::empty()).unwrap())
+            .await
+            .is(200);
         assert!(page.text.contains(code.title()), "{path}");
     }
-    let request = Request::get("/problems/no-such-code").body(Body::empty()).unwrap();
+    let request = Request::get("/problems/no-such-code")
+        .body(Body::empty())
+        .unwrap();
     assert_eq!(server.send(request).await.is(404).code(), "not-found");
 }

@@ -25,7 +25,11 @@ async fn a_server_answers_and_stops_when_told_to() {
     let live = "GET /health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
     assert!(ask(address, live).await.starts_with("HTTP/1.1 200 OK"));
     let unnamed = "GET /v1/me HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n";
-    assert!(ask(address, unnamed).await.starts_with("HTTP/1.1 401 Unauthorized"));
+    assert!(
+        ask(address, unnamed)
+            .await
+            .starts_with("HTTP/1.1 401 Unauthorized")
+    );
     stop.send(()).unwrap();
     serving.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
