@@ -145,9 +145,9 @@ fn from_a_finding_to_a_mandatory_order() {
 
     let path = "/v1/triggers";
     let triggers = read_after(&minister, path, &made["position"]);
-    let all = triggers["data"].as_array().unwrap();
+    let all = triggers["data"]["triggers"].as_array().unwrap();
     let ours: Vec<_> = all.iter().filter(|t| t["authority"] == town.ids["council"]).collect();
     assert!(ours.iter().any(|t| t["duty"] == "8(7)(b)" && t["state"] == "order_made"), "{ours:?}");
-    assert!(triggers["not_recorded_yet"].as_array().unwrap().contains(&json!("17(4)")));
+    assert!(triggers["data"]["not_recorded_yet"].as_array().unwrap().contains(&json!("17(4)")));
     let _ = strategy;
 }

@@ -3,13 +3,14 @@
 use dutyledger_tests::{Server, Town, key};
 use serde_json::{Value, json};
 
-fn published(town: &Town, on: &str) -> String {
+/// A published strategy, and the position of its publication.
+fn published(town: &Town, on: &str) -> (String, Value) {
     let strategy = town.adopted(on);
     let body = json!({ "occurred_on": on, "particulars": {
         "version": 1, "form": "stand_alone", "locator": "https://example.org/s" } });
     let path = format!("/v1/strategies/{strategy}/publications");
-    let _ = town.client("council").post(&path, &body).ok();
-    strategy
+    let recorded = town.client("council").post(&path, &body).ok();
+    (strategy, recorded["position"].clone())
 }
 
 #[test]
@@ -86,8 +87,8 @@ fn a_consultee_sees_only_its_own_consultation_and_what_is_published() {
 fn everyone_with_a_key_sees_what_is_published_and_an_operator_nothing_else() {
     let server = Server::start();
     let (ours, theirs) = (Town::found(&server, "Hereton"), Town::found(&server, "Thereton"));
-    let strategy = published(&theirs, "2023-06-01");
-    let path = format!("/v1/strategies/{strategy}?wait_for=1");
+    let (strategy, position) = published(&theirs, "2023-06-01");
+    let path = format!("/v1/strategies/{strategy}?wait_for={position}");
     let seen = ours.client("school").get(&path).ok();
     assert_eq!(seen["state"]["versions"]["1"]["positions"], json!({}));
     assert!(seen["state"]["versions"]["1"]["published"].is_object());

@@ -146,7 +146,10 @@ pub struct Bus {
     ledger: Ledger,
     vault: Arc<Vault>,
     edge: Edge,
+    /// Requests under the same idempotency key.
     flights: Arc<Flights>,
+    /// Commands on the same stream.
+    turns: Arc<Flights>,
     /// The rule pack in force at a version of the ledger's own stream.
     rules: Arc<Mutex<Option<(u64, RulePackRef)>>>,
 }
@@ -169,6 +172,7 @@ impl Bus {
             vault: Arc::new(vault),
             edge,
             flights: Arc::default(),
+            turns: Arc::default(),
             rules: Arc::default(),
         }
     }
@@ -247,6 +251,10 @@ impl Bus {
         };
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
         let rules = self.rules_in_force().await?;
+        // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
+        let Some(_turn) = self.turns.board(K::NAME, &id.to_string()).await else {
+            return Err(CommandError::Busy);
+        };
         for _ in 0..ATTEMPTS_MAX {
             let outcome = self
                 .attempt::<K>(&request, id, correlation_id, &rules, idempotency.clone(), &keys)

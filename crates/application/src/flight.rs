@@ -1,4 +1,5 @@
-//! Requests with the same idempotency key wait for each other.
+//! Those that go by the same name wait for each other: requests under one idempotency key, commands
+//! on one stream.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,22 +7,22 @@ use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-/// The longest a request waits for one with the same key.
+/// The longest one waits for another of the same name.
 const WAIT: Duration = Duration::from_secs(10);
-/// How many keys are remembered before those nobody holds are forgotten.
+/// How many names are remembered before those nobody holds are forgotten.
 const REMEMBERED_MAX: usize = 1_024;
 
-/// The keys being used now.
+/// The names being used now.
 #[derive(Default)]
 pub(crate) struct Flights(Mutex<HashMap<(String, String), Weak<AsyncMutex<()>>>>);
 
-/// While this lives, no other request with the key runs.
+/// While this lives, no other of the same name runs.
 pub(crate) struct Boarded {
     _turn: OwnedMutexGuard<()>,
 }
 
 impl Flights {
-    /// Waits, within bounds, until no other request with this key runs. `None` when it took too
+    /// Waits, within bounds and in turn, until no other of this name runs. `None` when it took too
     /// long.
     pub(crate) async fn board(&self, scope: &str, key: &str) -> Option<Boarded> {
         let turn = self.turn(scope, key);

@@ -1,5 +1,6 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
+use std::io;
 use std::path::Path;
 
 use tokio::net::TcpListener;
@@ -56,10 +57,12 @@ impl Service {
                 tracing::error!(%error, "the projections stopped; the rest goes on");
             }
         });
+        // Heard from now on: whoever reads "serving" may ask for the end at once.
+        let asked_to_end = asked_to_end().map_err(Failure::other)?;
         let app = App::new(bus.clone(), projections.clone(), master.derived("idempotency"));
         tracing::info!(%address, "serving");
         let router = router(app, Limits::default());
-        let served = dutyledger_api::serve(listener, router, asked_to_end()).await;
+        let served = dutyledger_api::serve(listener, router, asked_to_end).await;
         tracing::info!("ending: recording what is queued");
         let _ = stop.send(true);
         if let Err(error) = projecting.await {
@@ -71,22 +74,16 @@ impl Service {
     }
 }
 
-/// Waits for the signal to end.
-async fn asked_to_end() {
-    let (terminate, interrupt) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    match (terminate, interrupt) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+/// Completes when the process is asked to end. The signals are heard from the call on.
+fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::error!(%error, "signals cannot be heard: ending only when killed");
-            std::future::pending::<()>().await;
-        }
-    }
+    })
 }
 
 pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
