@@ -25,7 +25,12 @@ impl Answer {
     /// When it is none.
     #[must_use]
     pub fn ok(self) -> Value {
-        assert!((200..300).contains(&self.status), "{} {}", self.status, self.text);
+        assert!(
+            (200..300).contains(&self.status),
+            "{} {}",
+            self.status,
+            self.text
+        );
         self.body
     }
 
@@ -36,7 +41,9 @@ impl Answer {
         (
             self.status,
             self.body["code"].as_str().unwrap_or_default().to_owned(),
-            rules.filter_map(|rule| rule["rule"].as_str().map(str::to_owned)).collect(),
+            rules
+                .filter_map(|rule| rule["rule"].as_str().map(str::to_owned))
+                .collect(),
         )
     }
 
@@ -46,7 +53,10 @@ impl Answer {
     /// When it was refused.
     #[must_use]
     pub fn stream(self) -> String {
-        self.ok()["stream"]["id"].as_str().expect("a stream").to_owned()
+        self.ok()["stream"]["id"]
+            .as_str()
+            .expect("a stream")
+            .to_owned()
     }
 }
 
@@ -76,7 +86,10 @@ impl Client {
     /// The same client at another address, as after a restart.
     #[must_use]
     pub fn at(&self, address: &str) -> Self {
-        Self { address: address.to_owned(), ..self.clone() }
+        Self {
+            address: address.to_owned(),
+            ..self.clone()
+        }
     }
 
     /// Reads.
@@ -85,7 +98,19 @@ impl Client {
     /// When the server does not answer.
     #[must_use]
     pub fn get(&self, path: &str) -> Answer {
-        self.try_send("GET", path, &[], None).expect("the server answers")
+        self.try_send("GET", path, &[], None)
+            .expect("the server answers")
+    }
+
+    /// Reads once the rows hold everything the ledger holds now.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn get_now(&self, path: &str) -> Answer {
+        let head = self.get("/health/ready").body["ledger_position"].clone();
+        let joint = if path.contains('?') { '&' } else { '?' };
+        self.get(&format!("{path}{joint}wait_for={head}"))
     }
 
     /// Gives a command.
@@ -103,7 +128,8 @@ impl Client {
     /// When the server does not answer.
     #[must_use]
     pub fn send(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        self.try_send("POST", path, headers, Some(body)).expect("the server answers")
+        self.try_send("POST", path, headers, Some(body))
+            .expect("the server answers")
     }
 
     /// Sends anything; an error when the server does not answer.
@@ -137,7 +163,10 @@ impl Client {
             .headers()
             .iter()
             .map(|(name, value)| {
-                (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned())
+                (
+                    name.as_str().to_owned(),
+                    value.to_str().unwrap_or_default().to_owned(),
+                )
             })
             .collect();
         let text = response.body_mut().read_to_string()?;

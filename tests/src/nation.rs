@@ -9,8 +9,13 @@ use crate::server::{Server, key};
 
 /// The reasons a version of the town's strategy is adopted in spite of rows that warn.
 fn reasons() -> Value {
-    let rules = ["R-14.1", "R-31.1", "R-44.2", "R-46.1", "R-45.1", "R-19.6", "L-6"];
-    rules.iter().map(|rule| json!({ "rule": rule, "reason": "a test has its reasons" })).collect()
+    let rules = [
+        "R-14.1", "R-31.1", "R-44.2", "R-46.1", "R-45.1", "R-19.6", "L-6",
+    ];
+    rules
+        .iter()
+        .map(|rule| json!({ "rule": rule, "reason": "a test has its reasons" }))
+        .collect()
 }
 
 /// A town: an area, its authorities with a key each, and a formed partnership.
@@ -62,16 +67,23 @@ impl Town {
             let body = json!({ "occurred_on": "2023-01-31", "particulars": {
                 "body": format!("{name} {short}"), "capacity": capacity } });
             let id = operator.post("/v1/authorities", &body).stream();
-            let kind =
-                if *short == "commissioner" { "local_policing_body" } else { "authority" };
+            let kind = if *short == "commissioner" {
+                "local_policing_body"
+            } else {
+                "authority"
+            };
             let secret = key(&operator, kind, Some(&id));
             clients.insert((*short).to_owned(), server.client(&secret));
             ids.insert((*short).to_owned(), id);
         }
-        let rows: Vec<_> =
-            ids.values().map(|id| json!({ "authority": id, "from": "2023-01-31" })).collect();
+        let rows: Vec<_> = ids
+            .values()
+            .map(|id| json!({ "authority": id, "from": "2023-01-31" }))
+            .collect();
         let body = json!({ "occurred_on": "2023-01-31", "particulars": { "authorities": rows } });
-        let _ = operator.post(&format!("/v1/areas/{area}/authorities"), &body).ok();
+        let _ = operator
+            .post(&format!("/v1/areas/{area}/authorities"), &body)
+            .ok();
 
         let police: &Client = &clients["police"];
         let proposed = json!({ "occurred_on": "2023-02-01", "particulars": {
@@ -83,12 +95,21 @@ impl Town {
             let body = json!({ "occurred_on": "2023-02-02", "particulars": {
                 "authority": ids[*short], "on_matter": { "matter": "formation" },
                 "position": "agree" } });
-            let _ = clients[*short].post(&format!("{path}/positions"), &body).ok();
+            let _ = clients[*short]
+                .post(&format!("{path}/positions"), &body)
+                .ok();
         }
         let formed = json!({ "occurred_on": "2023-02-03", "particulars": {} });
         let _ = police.post(&format!("{path}/formation"), &formed).ok();
         let coordinator = server.client(&key(&operator, "coordinator", Some(&partnership)));
-        Self { area, partnership, ids, clients, coordinator, operator }
+        Self {
+            area,
+            partnership,
+            ids,
+            clients,
+            coordinator,
+            operator,
+        }
     }
 
     /// A member's or authority's client.
@@ -100,7 +121,10 @@ impl Town {
     /// The ids of the relevant authorities.
     #[must_use]
     pub fn relevant(&self) -> Vec<&str> {
-        ["school", "college", "prison"].iter().map(|short| self.ids[*short].as_str()).collect()
+        ["school", "college", "prison"]
+            .iter()
+            .map(|short| self.ids[*short].as_str())
+            .collect()
     }
 
     /// Drafts a strategy with kinds and causes on a date.

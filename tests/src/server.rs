@@ -18,7 +18,14 @@ pub fn repository() -> PathBuf {
 /// The program, built once for all tests of a run.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", "dutyledger", "--message-format=json"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            "dutyledger",
+            "--message-format=json",
+        ])
         .current_dir(repository())
         .stderr(Stdio::inherit())
         .output()
@@ -63,8 +70,12 @@ impl Server {
     #[must_use]
     pub fn start_as(mode: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let mut server =
-            Self { folder, child: None, address: String::new(), operator: String::new() };
+        let mut server = Self {
+            folder,
+            child: None,
+            address: String::new(),
+            operator: String::new(),
+        };
         server.operator = server.first_key(mode);
         server.go();
         server
@@ -146,7 +157,9 @@ impl Server {
     /// When it does not end well.
     pub fn end(&mut self) {
         let mut child = self.child.take().expect("the server runs");
-        let asked = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+        let asked = Command::new("kill")
+            .args(["-TERM", &child.id().to_string()])
+            .status();
         assert!(asked.expect("kill runs").success());
         let ended = child.wait().expect("the server has ended");
         assert!(ended.success(), "the server ended with {ended}");
@@ -163,7 +176,10 @@ impl Server {
         command
             .args(arguments)
             .current_dir(self.folder.path())
-            .env("DUTYLEDGER_DATABASE_URL", format!("sqlite:{}", self.ledger().display()))
+            .env(
+                "DUTYLEDGER_DATABASE_URL",
+                format!("sqlite:{}", self.ledger().display()),
+            )
             .env("DUTYLEDGER_MODE", "sandbox")
             .env("DUTYLEDGER_OPERATOR_KEY", &self.operator)
             .env("RUST_LOG", "warn,dutyledger=info");
@@ -171,10 +187,15 @@ impl Server {
     }
 
     fn first_key(&self, mode: &str) -> String {
-        let arguments =
-            ["key", "issue", "--mode", mode, "--kind", "operator", "--label", "tests"];
+        let arguments = [
+            "key", "issue", "--mode", mode, "--kind", "operator", "--label", "tests",
+        ];
         let issued = self.command(&arguments).output().expect("the program runs");
-        assert!(issued.status.success(), "{}", String::from_utf8_lossy(&issued.stderr));
+        assert!(
+            issued.status.success(),
+            "{}",
+            String::from_utf8_lossy(&issued.stderr)
+        );
         String::from_utf8_lossy(&issued.stdout).trim().to_owned()
     }
 
@@ -193,7 +214,10 @@ impl Server {
             said.push_str(&line);
             let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if parsed["fields"]["message"] == "serving" {
-                break parsed["fields"]["address"].as_str().expect("an address").to_owned();
+                break parsed["fields"]["address"]
+                    .as_str()
+                    .expect("an address")
+                    .to_owned();
             }
         };
         // The log goes on: somebody must read it, or the server would wait for that.
@@ -232,5 +256,8 @@ pub fn key(operator: &Client, kind: &str, principal_id: Option<&str>) -> String 
     }
     let answer = operator.post("/v1/keys", &body);
     assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.body["secret"].as_str().expect("the key is shown once").to_owned()
+    answer.body["secret"]
+        .as_str()
+        .expect("the key is shown once")
+        .to_owned()
 }

@@ -10,8 +10,22 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dutyledger-record", &[]),
     ("dutyledger-domain", &["dutyledger-record"]),
     ("dutyledger-ledger", &["dutyledger-record"]),
-    ("dutyledger-application", &["dutyledger-record", "dutyledger-domain", "dutyledger-ledger"]),
-    ("dutyledger-projections", &["dutyledger-record", "dutyledger-domain", "dutyledger-ledger"]),
+    (
+        "dutyledger-application",
+        &[
+            "dutyledger-record",
+            "dutyledger-domain",
+            "dutyledger-ledger",
+        ],
+    ),
+    (
+        "dutyledger-projections",
+        &[
+            "dutyledger-record",
+            "dutyledger-domain",
+            "dutyledger-ledger",
+        ],
+    ),
     (
         "dutyledger-api",
         &[
@@ -38,7 +52,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Foreign crates that must not be anywhere in a crate's tree.
 const MUST_NOT_REACH: &[(&str, &[&str])] = &[
     ("dutyledger-record", &["tokio", "sqlx", "cqrs-es", "axum"]),
-    ("dutyledger-domain", &["tokio", "sqlx", "cqrs-es", "axum", "async-nats"]),
+    (
+        "dutyledger-domain",
+        &["tokio", "sqlx", "cqrs-es", "axum", "async-nats"],
+    ),
     ("dutyledger-ledger", &["cqrs-es", "axum", "aide"]),
     ("dutyledger-application", &["axum", "aide"]),
     ("dutyledger-projections", &["cqrs-es", "axum", "aide"]),
@@ -54,30 +71,55 @@ struct Graph {
 fn graph() -> Graph {
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     // For this platform alone: crates of others need not be on this machine.
-    let version = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let version = Command::new("rustc")
+        .arg("-vV")
+        .output()
+        .expect("rustc runs");
     let version = String::from_utf8(version.stdout).unwrap();
-    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+    let host = version
+        .lines()
+        .find_map(|line| line.strip_prefix("host: "))
+        .unwrap();
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
         .args(["--filter-platform", host])
         .args(["--manifest-path", manifest])
         .output()
         .expect("cargo runs, since it runs this test");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let mut edges = BTreeMap::new();
     for node in metadata["resolve"]["nodes"].as_array().unwrap() {
         let normal = node["deps"].as_array().unwrap().iter().filter(|dep| {
-            dep["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"].is_null())
+            dep["dep_kinds"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .any(|kind| kind["kind"].is_null())
         });
-        edges.insert(text(&node["id"]), normal.map(|dep| text(&dep["pkg"])).collect());
+        edges.insert(
+            text(&node["id"]),
+            normal.map(|dep| text(&dep["pkg"])).collect(),
+        );
     }
     let packages = metadata["packages"].as_array().unwrap();
     Graph {
         edges,
-        names: packages.iter().map(|p| (text(&p["id"]), text(&p["name"]))).collect(),
-        members: metadata["workspace_members"].as_array().unwrap().iter().map(text).collect(),
+        names: packages
+            .iter()
+            .map(|p| (text(&p["id"]), text(&p["name"])))
+            .collect(),
+        members: metadata["workspace_members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(text)
+            .collect(),
     }
 }
 
@@ -114,7 +156,9 @@ fn crates_know_only_those_further_in() {
         );
     }
     for (name, allowed) in MAY_KNOW {
-        let ours = graph.edges[graph.id(name)].iter().filter(|id| graph.members.contains(*id));
+        let ours = graph.edges[graph.id(name)]
+            .iter()
+            .filter(|id| graph.members.contains(*id));
         for id in ours {
             let known = graph.names[id].as_str();
             assert!(allowed.contains(&known), "{name} must not know {known}");
@@ -136,15 +180,36 @@ fn the_domain_is_pure_and_each_crate_is_free_of_what_it_must_not_reach() {
 #[test]
 fn the_top_level_is_exactly_what_it_should_be() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-    let output = Command::new("git").args(["-C", root, "ls-files"]).output().unwrap();
+    let output = Command::new("git")
+        .args(["-C", root, "ls-files"])
+        .output()
+        .unwrap();
     let listed = String::from_utf8(output.stdout).unwrap();
-    let top: BTreeSet<_> = listed.lines().filter_map(|path| path.split('/').next()).collect();
+    let top: BTreeSet<_> = listed
+        .lines()
+        .filter_map(|path| path.split('/').next())
+        .collect();
     let allowed: BTreeSet<_> = [
-        "Cargo.toml", "Cargo.lock", "LICENSE", "ARCHITECTURE.md", "README.md", "clippy.toml",
-        "deny.toml", "rustfmt.toml", "crates", "schemas", "ops", "tests",
+        "Cargo.toml",
+        "Cargo.lock",
+        "LICENSE",
+        "ARCHITECTURE.md",
+        "README.md",
+        "clippy.toml",
+        "deny.toml",
+        "rustfmt.toml",
+        "crates",
+        "schemas",
+        "ops",
+        "tests",
     ]
     .into();
-    let strangers: Vec<_> =
-        top.iter().filter(|name| !name.starts_with('.') && !allowed.contains(*name)).collect();
-    assert!(strangers.is_empty(), "{strangers:?} do not belong at the top level");
+    let strangers: Vec<_> = top
+        .iter()
+        .filter(|name| !name.starts_with('.') && !allowed.contains(*name))
+        .collect();
+    assert!(
+        strangers.is_empty(),
+        "{strangers:?} do not belong at the top level"
+    );
 }

@@ -14,7 +14,9 @@ fn said(output: &Output) -> Value {
 #[test]
 fn a_key_is_issued_listed_and_revoked_through_the_server_that_holds_the_ledger() {
     let server = Server::start();
-    let issue = ["--json", "key", "issue", "--kind", "auditor", "--label", "an audit"];
+    let issue = [
+        "--json", "key", "issue", "--kind", "auditor", "--label", "an audit",
+    ];
     let issued = said(&server.run(&issue));
     let auditor = server.client(issued["secret"].as_str().unwrap());
     assert_eq!(auditor.get("/v1/me").ok()["kind"], "auditor");
@@ -29,14 +31,37 @@ fn a_key_is_issued_listed_and_revoked_through_the_server_that_holds_the_ledger()
 fn the_same_commands_work_on_the_file_when_the_server_is_down() {
     let mut server = Server::start();
     server.end();
-    let issue = ["--json", "key", "issue", "--kind", "inspectorate", "--label", "an inspection"];
+    let issue = [
+        "--json",
+        "key",
+        "issue",
+        "--kind",
+        "inspectorate",
+        "--label",
+        "an inspection",
+    ];
     let issued = said(&server.run(&issue));
     let id = issued["key_id"].as_str().unwrap();
-    assert!(server.run(&["--json", "key", "revoke", id]).status.success());
+    assert!(
+        server
+            .run(&["--json", "key", "revoke", id])
+            .status
+            .success()
+    );
     let twice = server.run(&["key", "revoke", id]);
-    assert_eq!(twice.status.code(), Some(3), "refused: it is revoked already");
+    assert_eq!(
+        twice.status.code(),
+        Some(3),
+        "refused: it is revoked already"
+    );
     server.restart();
-    assert_eq!(server.client(issued["secret"].as_str().unwrap()).get("/v1/me").status, 401);
+    assert_eq!(
+        server
+            .client(issued["secret"].as_str().unwrap())
+            .get("/v1/me")
+            .status,
+        401
+    );
 }
 
 #[test]
@@ -64,7 +89,12 @@ fn a_live_ledger_takes_no_fiction() {
     let server = Server::start_as("live");
     let file = repository().join("ops/histories/fictional-marrowby.json");
     let refused = server.run(&["import", file.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(3), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(
+        refused.status.code(),
+        Some(3),
+        "{}",
+        String::from_utf8_lossy(&refused.stderr)
+    );
 }
 
 #[test]
@@ -91,9 +121,17 @@ fn projections_are_rebuilt_to_the_same_rows() {
 #[test]
 fn a_command_line_that_is_not_right_is_answered_with_code_2() {
     let run = |arguments: &[&str]| {
-        std::process::Command::new(program()).args(arguments).output().unwrap().status.code()
+        std::process::Command::new(program())
+            .args(arguments)
+            .output()
+            .unwrap()
+            .status
+            .code()
     };
     assert_eq!(run(&["no-such-command"]), Some(2));
-    assert_eq!(run(&["key", "list", "--database-url", "mysql://localhost"]), Some(2));
+    assert_eq!(
+        run(&["key", "list", "--database-url", "mysql://localhost"]),
+        Some(2)
+    );
     assert_eq!(run(&["--help"]), Some(0));
 }

@@ -20,20 +20,44 @@ fn past_fact(mut body: Value) -> Value {
 fn gate(rule: &str, who: &Client, recorder: &Client, path: &str, body: &Value) {
     let refused = who.post(path, body);
     let (status, code, rules) = refused.problem();
-    assert_eq!((status, code.as_str()), (409, "rule-not-met"), "{rule}: {}", refused.text);
-    assert!(rules.contains(&rule.to_owned()), "{rule} is not among {rules:?}");
-    let named = refused.body["rules"].as_array().unwrap().iter().find(|r| r["rule"] == rule);
+    assert_eq!(
+        (status, code.as_str()),
+        (409, "rule-not-met"),
+        "{rule}: {}",
+        refused.text
+    );
+    assert!(
+        rules.contains(&rule.to_owned()),
+        "{rule} is not among {rules:?}"
+    );
+    let named = refused.body["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|r| r["rule"] == rule);
     let named = named.unwrap();
-    assert!(named["next"].as_str().is_some_and(|n| !n.is_empty()), "{rule} says what to do next");
+    assert!(
+        named["next"].as_str().is_some_and(|n| !n.is_empty()),
+        "{rule} says what to do next"
+    );
     if !rule.starts_with("L-") {
-        assert!(named["section"].as_str().is_some(), "{rule} cites its section");
+        assert!(
+            named["section"].as_str().is_some(),
+            "{rule} cites its section"
+        );
     }
     assert!(refused.body["decided_at"].is_u64() && refused.body["decided_for"].is_string());
 
     let recorded = recorder.post(path, &past_fact(body.clone())).ok();
     let entry = recorded["entries"].as_array().unwrap().last().unwrap();
-    assert!(entry["unmet"].as_array().unwrap().contains(&json!(rule)), "{rule}: {entry}");
-    assert_eq!(entry["mark"], "not_evidenced", "{rule}: nothing says it is a breach");
+    assert!(
+        entry["unmet"].as_array().unwrap().contains(&json!(rule)),
+        "{rule}: {entry}"
+    );
+    assert_eq!(
+        entry["mark"], "not_evidenced",
+        "{rule}: nothing says it is a breach"
+    );
 }
 
 /// A draft without kinds or causes under some bases.
@@ -41,24 +65,36 @@ fn bare_draft(town: &Town, section_8: bool, section_9: bool) -> String {
     let body = json!({ "partnership": town.partnership, "title": "A strategy",
         "bases": { "section_8": section_8, "section_9": section_9,
                    "crime_and_disorder_act_section_6": false } });
-    town.client("police").post("/v1/strategies", &command("2023-06-01", body)).stream()
+    town.client("police")
+        .post("/v1/strategies", &command("2023-06-01", body))
+        .stream()
 }
 
 /// Adds a second area to the partnership, as a past fact, with its own school and fire authority.
 fn widen(town: &Town) {
     let operator = &town.operator;
     let body = json!({ "country": "england", "kind": "district", "name": "Elsewhere" });
-    let area = operator.post("/v1/areas", &command("2023-01-31", body)).stream();
+    let area = operator
+        .post("/v1/areas", &command("2023-01-31", body))
+        .stream();
     let mut rows = Vec::new();
-    for (body, capacity) in
-        [("Elsewhere school", "educational_authority"), ("Elsewhere fire", "fire_and_rescue_authority")]
-    {
+    for (body, capacity) in [
+        ("Elsewhere school", "educational_authority"),
+        ("Elsewhere fire", "fire_and_rescue_authority"),
+    ] {
         let body = json!({ "body": body, "capacity": capacity });
-        let id = operator.post("/v1/authorities", &command("2023-01-31", body)).stream();
+        let id = operator
+            .post("/v1/authorities", &command("2023-01-31", body))
+            .stream();
         rows.push(json!({ "authority": id, "from": "2023-01-31" }));
     }
     let path = format!("/v1/areas/{area}/authorities");
-    let _ = operator.post(&path, &command("2023-01-31", json!({ "authorities": rows }))).ok();
+    let _ = operator
+        .post(
+            &path,
+            &command("2023-01-31", json!({ "authorities": rows })),
+        )
+        .ok();
     let body = command("2023-03-01", json!({ "areas": [town.area, area] }));
     let path = format!("/v1/partnerships/{}/areas", town.partnership);
     let _ = town.coordinator.post(&path, &past_fact(body)).ok();
@@ -71,7 +107,13 @@ fn adoption_gates() {
     let police = town.client("police");
     let adopt = |rule: &str, strategy: &str, version: u32, on: &str| {
         let path = format!("/v1/strategies/{strategy}/adoptions");
-        gate(rule, police, &town.coordinator, &path, &Town::adoption(version, on));
+        gate(
+            rule,
+            police,
+            &town.coordinator,
+            &path,
+            &Town::adoption(version, on),
+        );
     };
 
     // no kinds, no causes.
@@ -97,7 +139,9 @@ fn adoption_gates() {
         let path = format!("/v1/strategies/{strategy}");
         let body = json!({ "version": 1, "authority": town.ids["school"], "part": "section 4",
             "reason": "It names a victim" });
-        let raised = town.client("school").post(&format!("{path}/objections"), &command("2023-06-03", body));
+        let raised = town
+            .client("school")
+            .post(&format!("{path}/objections"), &command("2023-06-03", body));
         let objection = raised.ok()["entries"][0]["payload"]["objection"].clone();
         if rule == "A-8.8" {
             let body = json!({ "version": 1, "objection": objection, "harms": ["safety"] });
@@ -116,7 +160,13 @@ fn adoption_gates() {
     let strategy = town.draft("2023-06-01");
     let body = json!({ "version": 1, "form": "stand_alone", "locator": "https://example.org" });
     let path = format!("/v1/strategies/{strategy}/publications");
-    gate("L-1", police, &town.coordinator, &path, &command("2023-06-05", body));
+    gate(
+        "L-1",
+        police,
+        &town.coordinator,
+        &path,
+        &command("2023-06-05", body),
+    );
 }
 
 #[test]
@@ -127,7 +177,13 @@ fn gates_of_wider_areas() {
     let police = town.client("police");
     let adopt = |rule: &str, strategy: &str| {
         let path = format!("/v1/strategies/{strategy}/adoptions");
-        gate(rule, police, &town.coordinator, &path, &Town::adoption(1, "2023-06-04"));
+        gate(
+            rule,
+            police,
+            &town.coordinator,
+            &path,
+            &Town::adoption(1, "2023-06-04"),
+        );
     };
     // wider than one area under s.8 alone.
     adopt("A-8.9", &bare_draft(&town, true, false));
@@ -152,28 +208,59 @@ fn gates_of_membership_and_exceptions() {
     // a member by law cannot leave.
     let body = json!({ "authority": town.ids["police"] });
     let path = format!("{partnership}/departures");
-    gate("A-11.6", police, &town.coordinator, &path, &command("2023-05-01", body));
+    gate(
+        "A-11.6",
+        police,
+        &town.coordinator,
+        &path,
+        &command("2023-05-01", body),
+    );
 
     let strategy = town.adopted("2023-06-01");
     let path = format!("/v1/strategies/{strategy}/exceptions");
     let claim = |short: &str, duty: &str| {
-        command("2023-07-01", json!({ "authority": town.ids[short], "duty": duty,
-            "ground": "disproportionate", "cumulative_effect_considered": true }))
+        command(
+            "2023-07-01",
+            json!({ "authority": town.ids[short], "duty": duty,
+            "ground": "disproportionate", "cumulative_effect_considered": true }),
+        )
     };
     let preparing = claim("school", "15(3)-kinds-causes-preparation");
     gate("A-15.9", school, &town.coordinator, &path, &preparing);
-    gate("R-fn8.1", school, &town.coordinator, &path, &claim("school", "other"));
+    gate(
+        "R-fn8.1",
+        school,
+        &town.coordinator,
+        &path,
+        &claim("school", "other"),
+    );
     let fire = town.client("fire");
-    gate("A-15.7-SA", fire, &town.coordinator, &path, &claim("fire", "15(5)(b)"));
+    gate(
+        "A-15.7-SA",
+        fire,
+        &town.coordinator,
+        &path,
+        &claim("fire", "15(5)(b)"),
+    );
     // Where the Act allows it, it is recorded.
     assert_eq!(school.post(&path, &claim("school", "15(3)")).status, 200);
     // R-fn8.2: without the cumulative effect considered, a reason is asked for.
     let mut unweighed = claim("school", "15(3)");
     unweighed["particulars"]["cumulative_effect_considered"] = false.into();
     let asked = school.post(&path, &unweighed);
-    assert_eq!(asked.problem(), (422, "reason-required".to_owned(), vec!["R-fn8.2".to_owned()]));
+    assert_eq!(
+        asked.problem(),
+        (
+            422,
+            "reason-required".to_owned(),
+            vec!["R-fn8.2".to_owned()]
+        )
+    );
     unweighed["reasons"] = json!([{ "rule": "R-fn8.2", "reason": "it is the only one" }]);
-    assert_eq!(school.post(&path, &unweighed).ok()["entries"][0]["warned"], json!(["R-fn8.2"]));
+    assert_eq!(
+        school.post(&path, &unweighed).ok()["entries"][0]["warned"],
+        json!(["R-fn8.2"])
+    );
 }
 
 #[test]
@@ -184,16 +271,29 @@ fn gates_of_directions() {
     let minister = server.client(&key(operator, "secretary_of_state", None));
     let inspectorate = server.client(&key(operator, "inspectorate", None));
     let case = |authority: &str, duty: &str| {
-        command("2025-01-10", json!({ "authority": authority, "duty": duty, "area": town.area }))
+        command(
+            "2025-01-10",
+            json!({ "authority": authority, "duty": duty, "area": town.area }),
+        )
     };
     // a local policing body monitors specified authorities alone.
     let commissioner = town.client("commissioner");
     let of_school = case(&town.ids["school"], "15(4)");
-    gate("A-14.3", commissioner, commissioner, "/v1/findings", &of_school);
+    gate(
+        "A-14.3",
+        commissioner,
+        commissioner,
+        "/v1/findings",
+        &of_school,
+    );
 
     let issue = command("2025-02-01", json!({ "requires": "Do it" }));
     let open = |authority: &str, duty: &str, satisfied: bool| {
-        let path = if satisfied { "/v1/satisfactions" } else { "/v1/findings" };
+        let path = if satisfied {
+            "/v1/satisfactions"
+        } else {
+            "/v1/findings"
+        };
         let who = if satisfied { &minister } else { &inspectorate };
         who.post(path, &case(authority, duty)).stream()
     };
@@ -207,22 +307,33 @@ fn gates_of_directions() {
     issuing("R-129.1", &open(&town.ids["council"], "9", true));
     // who holds the office, and devolved Welsh authorities.
     let register = |body: Value| {
-        let id = operator.post("/v1/authorities", &command("2023-01-31", body)).stream();
+        let id = operator
+            .post("/v1/authorities", &command("2023-01-31", body))
+            .stream();
         let rows = json!({ "authorities": [{ "authority": id, "from": "2023-01-31" }] });
         let path = format!("/v1/areas/{}/authorities", town.area);
         let _ = operator.post(&path, &command("2023-01-31", rows)).ok();
         id
     };
-    let governor = register(json!({ "body": "Directon prison 2", "capacity": "prison_authority",
-        "held_by": "governor_of_prison_yoi_or_stc" }));
+    let governor = register(
+        json!({ "body": "Directon prison 2", "capacity": "prison_authority",
+        "held_by": "governor_of_prison_yoi_or_stc" }),
+    );
     issuing("R-129.2", &open(&governor, "15(3)", true));
-    let director = register(json!({ "body": "Directon prison 3", "capacity": "prison_authority",
-        "held_by": "director_of_contracted_out_institution" }));
+    let director = register(
+        json!({ "body": "Directon prison 3", "capacity": "prison_authority",
+        "held_by": "director_of_contracted_out_institution" }),
+    );
     let direction = open(&director, "15(3)", true);
     let issued = minister.post(&format!("/v1/directions/{direction}/issues"), &issue);
-    assert_eq!(issued.status, 200, "a director of a contracted-out prison may be directed");
-    let welsh = register(json!({ "body": "A Welsh council", "capacity": "local_authority",
-        "devolved_welsh_authority": "Schedule 9A to the Government of Wales Act 2006" }));
+    assert_eq!(
+        issued.status, 200,
+        "a director of a contracted-out prison may be directed"
+    );
+    let welsh = register(
+        json!({ "body": "A Welsh council", "capacity": "local_authority",
+        "devolved_welsh_authority": "Schedule 9A to the Government of Wales Act 2006" }),
+    );
     let direction = open(&welsh, "8(7)(a)", true);
     issuing("A-18.4", &direction);
     // an order without recorded non-compliance.
@@ -230,7 +341,13 @@ fn gates_of_directions() {
     let path = format!("/v1/directions/{direction}");
     let _ = minister.post(&format!("{path}/issues"), &issue).ok();
     let sought = command("2025-03-01", json!({ "reference": "High Court" }));
-    gate("R-130.1", &minister, &minister, &format!("{path}/order-applications"), &sought);
+    gate(
+        "R-130.1",
+        &minister,
+        &minister,
+        &format!("{path}/order-applications"),
+        &sought,
+    );
 }
 
 #[test]
@@ -241,8 +358,13 @@ fn l_2_and_l_4_are_never_past_facts_either() {
     // L-2: a position is recorded with the authority's own key.
     let body = json!({ "version": 1, "authority": town.ids["fire"], "position": "agree" });
     let path = format!("/v1/strategies/{strategy}/positions");
-    let usurped = town.client("police").post(&path, &command("2023-06-02", body.clone()));
-    assert_eq!(usurped.problem(), (403, "not-permitted".to_owned(), vec!["L-2".to_owned()]));
+    let usurped = town
+        .client("police")
+        .post(&path, &command("2023-06-02", body.clone()));
+    assert_eq!(
+        usurped.problem(),
+        (403, "not-permitted".to_owned(), vec!["L-2".to_owned()])
+    );
     // A coordinator's report of it is recorded, and never counts as the authority's own.
     let mut reported = command("2023-06-02", body);
     reported["acting"] = "reported".into();
@@ -253,11 +375,20 @@ fn l_2_and_l_4_are_never_past_facts_either() {
     town.consult(&strategy, 1, "2023-06-02");
     for short in ["police", "probation", "youth", "health", "council"] {
         let body = json!({ "version": 1, "authority": town.ids[short], "position": "agree" });
-        let _ = town.client(short).post(&path, &command("2023-06-02", body)).ok();
+        let _ = town
+            .client(short)
+            .post(&path, &command("2023-06-02", body))
+            .ok();
     }
     let adoptions = format!("/v1/strategies/{strategy}/adoptions");
-    let refused = town.client("police").post(&adoptions, &Town::adoption(1, "2023-06-03"));
-    assert_eq!(refused.problem().2, ["L-3"], "five of six agreed with their own key");
+    let refused = town
+        .client("police")
+        .post(&adoptions, &Town::adoption(1, "2023-06-03"));
+    assert_eq!(
+        refused.problem().2,
+        ["L-3"],
+        "five of six agreed with their own key"
+    );
     let mut by_coordinator = Town::adoption(1, "2023-06-03");
     by_coordinator["acting"] = "reported".into();
     by_coordinator["source"] = reported["source"].clone();
@@ -266,8 +397,14 @@ fn l_2_and_l_4_are_never_past_facts_either() {
     // L-4: nothing happens after today, as a past fact neither.
     let late = command("2999-01-01", json!({ "version": 1 }));
     let (status, code, rules) = town.client("police").post(&adoptions, &late).problem();
-    assert_eq!((status, code.as_str(), rules), (422, "date-after-today", vec!["L-4".to_owned()]));
-    let (status, ..) = town.coordinator.post(&adoptions, &past_fact(late)).problem();
+    assert_eq!(
+        (status, code.as_str(), rules),
+        (422, "date-after-today", vec!["L-4".to_owned()])
+    );
+    let (status, ..) = town
+        .coordinator
+        .post(&adoptions, &past_fact(late))
+        .problem();
     assert_eq!(status, 422);
 }
 
@@ -275,16 +412,23 @@ fn l_2_and_l_4_are_never_past_facts_either() {
 fn admitted_and_found_come_only_from_the_source() {
     let server = Server::start();
     let town = Town::found(&server, "Sourceton");
-    for (establishes, mark) in
-        [(Value::Null, "not_evidenced"), (json!("admitted"), "admitted"), (json!("found"), "found")]
-    {
+    for (establishes, mark) in [
+        (Value::Null, "not_evidenced"),
+        (json!("admitted"), "admitted"),
+        (json!("found"), "found"),
+    ] {
         let strategy = town.draft("2023-06-01");
         let mut body = past_fact(Town::adoption(1, "2023-06-04"));
         body["source"]["establishes"] = establishes;
         let path = format!("/v1/strategies/{strategy}/adoptions");
         let recorded = town.coordinator.post(&path, &body).ok();
         assert_eq!(recorded["entries"][0]["mark"], mark);
-        assert!(recorded["entries"][0]["unmet"].as_array().unwrap().contains(&json!("R-10.6")));
+        assert!(
+            recorded["entries"][0]["unmet"]
+                .as_array()
+                .unwrap()
+                .contains(&json!("R-10.6"))
+        );
     }
     // The rows unmet are computed, never supplied.
     let strategy = town.draft("2023-06-01");
@@ -302,31 +446,52 @@ fn six_hundred_are_consulted_in_one_request_all_or_none_with_errors_by_row() {
     let mut rows = Vec::new();
     for n in 0..many {
         let body = json!({ "body": format!("School {n}"), "capacity": "educational_authority" });
-        let id = town.operator.post("/v1/authorities", &command("2023-01-31", body)).stream();
+        let id = town
+            .operator
+            .post("/v1/authorities", &command("2023-01-31", body))
+            .stream();
         rows.push(json!({ "authority": id, "from": "2023-01-31" }));
     }
     let path = format!("/v1/areas/{}/authorities", town.area);
     let recorded = json!({ "authorities": rows });
-    let _ = town.operator.post(&path, &command("2023-01-31", recorded)).ok();
+    let _ = town
+        .operator
+        .post(&path, &command("2023-01-31", recorded))
+        .ok();
     let strategy = town.draft("2023-06-01");
     let path = format!("/v1/strategies/{strategy}/consultees");
     let mut ids: Vec<_> = rows.iter().map(|row| row["authority"].clone()).collect();
     ids.push(json!("00000000-0000-7000-8000-000000000000"));
     let body = json!({ "version": 1, "authorities": ids });
-    let refused = town.client("council").post(&path, &command("2023-06-02", body));
+    let refused = town
+        .client("council")
+        .post(&path, &command("2023-06-02", body));
     assert_eq!(refused.status, 422, "{}", refused.text);
     let pointer = refused.body["errors"][0]["pointer"].as_str().unwrap();
     assert_eq!(pointer, format!("/particulars/authorities/{many}"));
     ids.pop();
     let body = json!({ "version": 1, "authorities": ids });
-    let consulted = town.client("council").post(&path, &command("2023-06-02", body)).ok();
+    let consulted = town
+        .client("council")
+        .post(&path, &command("2023-06-02", body))
+        .ok();
     let entries = consulted["entries"].as_array().unwrap();
-    assert_eq!(entries.len(), many + 1, "one entry each, and the one that closes the list");
+    assert_eq!(
+        entries.len(),
+        many + 1,
+        "one entry each, and the one that closes the list"
+    );
     assert_eq!(entries[many]["payload"]["count"], many);
-    let path = format!("/v1/strategies/{strategy}/versions/1/consultation?wait_for={}", consulted["position"]);
+    let path = format!(
+        "/v1/strategies/{strategy}/versions/1/consultation?wait_for={}",
+        consulted["position"]
+    );
     let gap = town.client("council").get(&path).ok();
     let missing = gap["missing"].as_object().unwrap().len();
-    assert_eq!(missing, 3, "the town's own school, college and prison are still to be consulted");
+    assert_eq!(
+        missing, 3,
+        "the town's own school, college and prison are still to be consulted"
+    );
 }
 
 #[test]
@@ -336,18 +501,39 @@ fn a_correction_withdraws_and_the_mistake_stays_visible_as_known_then() {
     let strategy = town.adopted("2023-06-01");
     let path = format!("/v1/strategies/{strategy}");
     let council = town.client("council");
-    let body = json!({ "version": 1, "form": "stand_alone", "locator": "https://example.org/wrong" });
-    let wrong = council.post(&format!("{path}/publications"), &command("2023-06-05", body)).ok();
+    let body =
+        json!({ "version": 1, "form": "stand_alone", "locator": "https://example.org/wrong" });
+    let wrong = council
+        .post(
+            &format!("{path}/publications"),
+            &command("2023-06-05", body),
+        )
+        .ok();
     let entry = wrong["entries"][0]["entry_id"].clone();
-    let body = command("2023-06-06", json!({ "entry_id": entry, "reason": "the wrong address" }));
+    let body = command(
+        "2023-06-06",
+        json!({ "entry_id": entry, "reason": "the wrong address" }),
+    );
     let corrected = council.post(&format!("{path}/corrections"), &body).ok();
     let again = council.post(&format!("{path}/corrections"), &body);
     assert_eq!(again.problem().0, 422, "it is withdrawn already");
-    let of_correction =
-        command("2023-06-06", json!({ "entry_id": corrected["entries"][0]["entry_id"] }));
-    assert_eq!(council.post(&format!("{path}/corrections"), &of_correction).problem().0, 422);
-    let now = council.get(&format!("{path}?wait_for={}", corrected["position"])).ok();
+    let of_correction = command(
+        "2023-06-06",
+        json!({ "entry_id": corrected["entries"][0]["entry_id"] }),
+    );
+    assert_eq!(
+        council
+            .post(&format!("{path}/corrections"), &of_correction)
+            .problem()
+            .0,
+        422
+    );
+    let now = council
+        .get(&format!("{path}?wait_for={}", corrected["position"]))
+        .ok();
     assert!(now["state"]["versions"]["1"]["published"].is_null());
-    let then = council.get(&format!("{path}?known_at={}", wrong["position"])).ok();
+    let then = council
+        .get(&format!("{path}?known_at={}", wrong["position"]))
+        .ok();
     assert!(then["state"]["versions"]["1"]["published"].is_object());
 }

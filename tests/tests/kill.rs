@@ -18,8 +18,12 @@ type Known = Mutex<BTreeMap<String, Option<u64>>>;
 fn write(client: &Client, path: &str, name: &str) -> Option<u64> {
     let body = json!({ "occurred_on": "2023-06-02", "correlation_id": correlation(name),
         "particulars": { "version": 1, "group": "young_people" } });
-    let answer =
-        client.try_send("POST", path, &[("idempotency-key", name)], Some(&body.to_string()));
+    let answer = client.try_send(
+        "POST",
+        path,
+        &[("idempotency-key", name)],
+        Some(&body.to_string()),
+    );
     let answer = answer.ok()?;
     (answer.status == 200).then(|| answer.body["position"].as_u64().unwrap())
 }
@@ -70,7 +74,11 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
         let police = police.at(server.address());
         let unsettled: Vec<_> = {
             let known = known.lock().unwrap();
-            known.iter().filter(|(_, at)| at.is_none()).map(|(name, _)| name.clone()).collect()
+            known
+                .iter()
+                .filter(|(_, at)| at.is_none())
+                .map(|(name, _)| name.clone())
+                .collect()
         };
         for name in unsettled {
             let position = write(&police, &path, &name).expect("it is settled");
@@ -81,7 +89,9 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
     let known = known.into_inner().unwrap();
     let head = *known.values().flatten().max().unwrap();
     let police = police.at(server.address());
-    let live = police.get(&format!("/v1/strategies/{strategy}?wait_for={head}")).ok();
+    let live = police
+        .get(&format!("/v1/strategies/{strategy}?wait_for={head}"))
+        .ok();
     server.end();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (records, folded) = runtime.block_on(async {
@@ -98,7 +108,10 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
         let history = load::history::<Strategy>(&reader, id, None).await.unwrap();
         (records, history.state(chrono::NaiveDate::MAX))
     });
-    let gapless = records.iter().zip(1..).all(|(record, position)| record.position == position);
+    let gapless = records
+        .iter()
+        .zip(1..)
+        .all(|(record, position)| record.position == position);
     assert!(gapless, "positions are 1, 2, 3 … without gaps");
     for (name, position) in &known {
         let correlation = correlation(name);
@@ -107,10 +120,17 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
             .filter(|r| r.entry.standing.correlation_id.to_string() == correlation)
             .map(|r| r.position)
             .collect();
-        assert_eq!(found, [position.unwrap()], "{name} is there once, where it was answered");
+        assert_eq!(
+            found,
+            [position.unwrap()],
+            "{name} is there once, where it was answered"
+        );
     }
     let folded: Value = serde_json::to_value(&folded).unwrap();
-    assert_eq!(live["state"], folded, "the projection equals a fold from scratch");
+    assert_eq!(
+        live["state"], folded,
+        "the projection equals a fold from scratch"
+    );
 }
 
 #[test]
@@ -118,13 +138,19 @@ fn a_graceful_end_loses_nothing_and_frees_the_ledger() {
     let mut server = Server::start();
     let town = Town::found(&server, "Endton");
     let strategy = town.draft("2023-06-01");
-    let before = town.client("police").get(&format!("/v1/strategies/{strategy}?wait_for=1"));
+    let before = town
+        .client("police")
+        .get_now(&format!("/v1/strategies/{strategy}"));
     assert_eq!(before.status, 200);
     server.end();
     let listed = server.run(&["--json", "key", "list"]);
-    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    assert!(
+        listed.status.success(),
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
     server.restart();
     let police = town.client("police").at(server.address());
-    let after = police.get(&format!("/v1/strategies/{strategy}?wait_for=1"));
+    let after = police.get_now(&format!("/v1/strategies/{strategy}"));
     assert_eq!(before.body["state"], after.body["state"]);
 }

@@ -40,20 +40,34 @@ fn the_six_curl_lines_work_against_the_demo() {
     let (_, after) = readme.split_once("<!-- The tests run these lines").unwrap();
     let (_, block) = after.split_once("```sh\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
-    let lines: Vec<_> = block.lines().filter(|line| line.starts_with("curl ")).collect();
+    let lines: Vec<_> = block
+        .lines()
+        .filter(|line| line.starts_with("curl "))
+        .collect();
     assert_eq!(lines.len(), 6);
     let (_demo, told) = demo();
     for line in lines {
         let mut shell = Command::new("bash");
-        shell.args(["-c", line]).env("URL", told["address"].as_str().unwrap());
+        shell
+            .args(["-c", line])
+            .env("URL", told["address"].as_str().unwrap());
         for (name, key) in told["keys"].as_object().unwrap() {
             shell.env(name, key.as_str().unwrap());
         }
-        let ran = shell.output().expect("bash and curl are installed: see ops/test");
+        let ran = shell
+            .output()
+            .expect("bash and curl are installed: see ops/test");
         let said = String::from_utf8(ran.stdout).unwrap();
-        assert!(ran.status.success(), "{line}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(
+            ran.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&ran.stderr)
+        );
         let answer: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{line}: {e}"));
-        assert!(answer["code"].is_null(), "{line} was answered with a problem: {answer}");
+        assert!(
+            answer["code"].is_null(),
+            "{line} was answered with a problem: {answer}"
+        );
     }
 }
 
@@ -67,9 +81,15 @@ fn of_real_bodies_nothing_is_overdue_and_nothing_adverse_is_shown() {
     let reviews = auditor.get(&format!("/v1/reviews?wait_for={head}")).ok();
     let of_real = |row: &Value| row["fictional"] == false;
     let overdue = reviews["data"]["overdue"].as_array().unwrap();
-    assert!(!overdue.is_empty() && !overdue.iter().any(of_real), "{overdue:?}");
+    assert!(
+        !overdue.is_empty() && !overdue.iter().any(of_real),
+        "{overdue:?}"
+    );
     let unknown = reviews["data"]["not_known"].as_array().unwrap();
-    assert!(unknown.iter().any(of_real), "the City's review is not known: {unknown:?}");
+    assert!(
+        unknown.iter().any(of_real),
+        "the City's review is not known: {unknown:?}"
+    );
     let triggers = auditor.get("/v1/triggers").ok();
     let fictional: Vec<_> = histories
         .iter()
@@ -80,7 +100,10 @@ fn of_real_bodies_nothing_is_overdue_and_nothing_adverse_is_shown() {
     let triggers = triggers["data"]["triggers"].as_array().unwrap();
     assert!(!triggers.is_empty());
     for trigger in triggers {
-        assert!(fictional.contains(&trigger["partnership"]), "adverse of a real body: {trigger}");
+        assert!(
+            fictional.contains(&trigger["partnership"]),
+            "adverse of a real body: {trigger}"
+        );
     }
 }
 
@@ -88,7 +111,10 @@ fn of_real_bodies_nothing_is_overdue_and_nothing_adverse_is_shown() {
 fn the_readme_names_the_two_commands_and_they_exist() {
     let readme = readme();
     for command in ["cargo run --release -- demo", "./ops/test"] {
-        assert!(readme.lines().any(|line| line == command), "{command} is not a line of its own");
+        assert!(
+            readme.lines().any(|line| line == command),
+            "{command} is not a line of its own"
+        );
     }
     assert!(repository().join("ops/test").exists());
     let ci = std::fs::read_to_string(repository().join(".ci/run")).unwrap();

@@ -43,6 +43,13 @@ pub struct Limits {
     pub import_time: Duration,
     /// The most requests carried out at once.
     pub requests_at_once: usize,
+    /// The most connections open at once. Others wait to be accepted.
+    pub connections: usize,
+    /// The longest a connection may take until the head of its next request is there, whether it
+    /// sends slowly or nothing at all.
+    pub head_time: Duration,
+    /// The longest that requests under way are waited for once the server is to end.
+    pub ending_time: Duration,
 }
 
 impl Default for Limits {
@@ -53,6 +60,9 @@ impl Default for Limits {
             request_time: Duration::from_secs(30),
             import_time: Duration::from_secs(600),
             requests_at_once: 256,
+            connections: 1024,
+            head_time: Duration::from_secs(10),
+            ending_time: Duration::from_secs(30),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! were absent. Commands go through the one command bus. Lists are answered from the projections,
 //! and states as true on a date or as known at a position from the ledger.
 
+mod accept;
 mod app;
 mod ask;
 mod command;
@@ -14,10 +15,13 @@ mod edge;
 mod endpoint;
 mod health;
 mod json;
+mod permissions;
 mod problem;
 mod reads;
 mod server;
 
+pub use accept::serve;
 pub use app::{App, Limits};
+pub use permissions::permissions;
 pub use problem::{Code, MemberProblem, Problem, RuleProblem};
-pub use server::{openapi, router, serve};
+pub use server::{openapi, router};

@@ -1,6 +1,5 @@
-//! Putting it together, and serving it.
+//! Putting it together.
 
-use std::io;
 use std::sync::{Arc, LazyLock};
 
 use aide::axum::ApiRouter;
@@ -11,7 +10,6 @@ use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
@@ -66,18 +64,4 @@ pub fn router(app: App, limits: Limits) -> Router {
             header::AUTHORIZATION,
         ]))
         .with_state(app)
-}
-
-/// Serves until `shutdown` completes, and then finishes what is under way.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown)
-        .await
 }

@@ -32,7 +32,10 @@ pub fn sight(
     world: &World,
     on: NaiveDate,
 ) -> Sight {
-    let mut areas = partnership.areas.iter().filter_map(|area| world.areas.get(area));
+    let mut areas = partnership
+        .areas
+        .iter()
+        .filter_map(|area| world.areas.get(area));
     let whole = match (principal.kind, principal.id) {
         (
             PrincipalKind::SecretaryOfState
@@ -47,7 +50,8 @@ pub fn sight(
                 || partnership.specified_authorities(world, on).contains(&own)
         }
         (PrincipalKind::LocalPolicingBody, Some(own)) => areas.any(|area| {
-            area.authorities_of(Class::LocalPolicingBody, on).any(|(id, _)| id == own)
+            area.authorities_of(Class::LocalPolicingBody, on)
+                .any(|(id, _)| id == own)
         }),
         (PrincipalKind::WelshMinisters, _) => areas.any(|a| a.country == Some(Country::Wales)),
         (
@@ -84,19 +88,22 @@ pub fn strategy_seen(
                 .any(|a| a.owner == own || a.authorities.contains_key(&own))
         })
     };
-    let consulted = |v: &Version| {
-        own.is_some_and(|own| v.consultation.consulted.contains_key(&own))
-    };
+    let consulted =
+        |v: &Version| own.is_some_and(|own| v.consultation.consulted.contains_key(&own));
     let touched_any = state.versions.values().any(touched);
-    seen.versions.retain(|_, v| consulted(v) || v.published.is_some());
+    seen.versions
+        .retain(|_, v| consulted(v) || v.published.is_some());
     if seen.versions.is_empty() && !touched_any {
         return None;
     }
     for version in seen.versions.values_mut() {
         *version = version_in_part(version, own);
     }
-    let shown: std::collections::BTreeSet<_> =
-        seen.versions.values().flat_map(|v| v.actions.iter().copied()).collect();
+    let shown: std::collections::BTreeSet<_> = seen
+        .versions
+        .values()
+        .flat_map(|v| v.actions.iter().copied())
+        .collect();
     seen.actions.retain(|id, a| {
         shown.contains(id)
             || own.is_some_and(|own| a.owner == own || a.authorities.contains_key(&own))
@@ -139,7 +146,10 @@ fn own_only<V: Clone>(
     all: &std::collections::BTreeMap<StreamId, V>,
     mine: impl Fn(&StreamId) -> bool,
 ) -> std::collections::BTreeMap<StreamId, V> {
-    all.iter().filter(|(id, _)| mine(id)).map(|(id, v)| (*id, v.clone())).collect()
+    all.iter()
+        .filter(|(id, _)| mine(id))
+        .map(|(id, v)| (*id, v.clone()))
+        .collect()
 }
 
 /// Whether a principal sees a direction. The world must hold its area and authority, and, where it
@@ -173,7 +183,8 @@ pub fn sees_direction(
         }
         (PrincipalKind::LocalPolicingBody, Some(own)) => {
             area.is_some_and(|a| {
-                a.authorities_of(Class::LocalPolicingBody, on).any(|(id, _)| id == own)
+                a.authorities_of(Class::LocalPolicingBody, on)
+                    .any(|(id, _)| id == own)
             }) || through_partnership()
         }
         (PrincipalKind::WelshMinisters, _) => {

@@ -18,7 +18,9 @@ pub struct Stream<K: StreamKind> {
 
 impl<K: StreamKind> Default for Stream<K> {
     fn default() -> Self {
-        Self { history: History::default() }
+        Self {
+            history: History::default(),
+        }
     }
 }
 

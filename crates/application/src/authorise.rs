@@ -26,7 +26,9 @@ impl Asked<'_> {
     /// A refusal under L-2.
     pub(crate) fn authorise(&self) -> Result<(), Refusal> {
         if self.acting == Acting::Reported && self.principal.kind != PrincipalKind::Coordinator {
-            return Err(Refusal::not_permitted("Only a coordinator reports for others."));
+            return Err(Refusal::not_permitted(
+                "Only a coordinator reports for others.",
+            ));
         }
         let permitted = match self.principal.kind {
             PrincipalKind::Coordinator => self.coordinator_may(),
@@ -46,7 +48,11 @@ impl Asked<'_> {
             PrincipalKind::Inspectorate => self.own(Actor::Inspectorate),
             PrincipalKind::Auditor | PrincipalKind::System => false,
         };
-        if permitted { Ok(()) } else { Err(Refusal::not_permitted(self.why_not())) }
+        if permitted {
+            Ok(())
+        } else {
+            Err(Refusal::not_permitted(self.why_not()))
+        }
     }
 
     fn own(&self, actor: Actor) -> bool {
@@ -54,7 +60,9 @@ impl Asked<'_> {
     }
 
     fn coordinator_may(&self) -> bool {
-        let own_partnership = self.partnership.is_some_and(|(id, _)| self.principal.id == Some(id));
+        let own_partnership = self
+            .partnership
+            .is_some_and(|(id, _)| self.principal.id == Some(id));
         own_partnership
             && match self.acting {
                 Acting::Own => false,
@@ -68,15 +76,20 @@ impl Asked<'_> {
     }
 
     fn is_specified(&self) -> bool {
-        let Some(own) = self.principal.id else { return false };
+        let Some(own) = self.principal.id else {
+            return false;
+        };
         match self.partnership {
             Some((_, partnership)) => {
                 partnership.has_specified(own)
-                    || partnership.specified_authorities(self.world, self.on).contains(&own)
+                    || partnership
+                        .specified_authorities(self.world, self.on)
+                        .contains(&own)
             }
             // Before there is a partnership: a specified authority of one of the areas named.
             None => self.world.areas.values().any(|area| {
-                area.authorities_of(Class::Specified, self.on).any(|(id, _)| id == own)
+                area.authorities_of(Class::Specified, self.on)
+                    .any(|(id, _)| id == own)
             }),
         }
     }

@@ -7,11 +7,11 @@ use cqrs_es::{AggregateError, CqrsFramework};
 use serde_json::Value;
 use uuid::Uuid;
 
-use dutyledger_domain::streams::{LedgerStream, PartnershipState};
 use dutyledger_domain::streams::area::stream as area_stream;
 use dutyledger_domain::streams::partnership::stream as partnership_stream;
+use dutyledger_domain::streams::{LedgerStream, PartnershipState};
 use dutyledger_domain::{
-    About, Acting, Actors, CommandSet, Given, Histories, History, ReasonGiven, Refusal,
+    About, Acting, Actors, CommandSet, Given, Histories, History, Opens, ReasonGiven, Refusal,
     SourceGiven, StreamKind, Surroundings, World,
 };
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
@@ -257,7 +257,14 @@ impl Bus {
         };
         for _ in 0..ATTEMPTS_MAX {
             let outcome = self
-                .attempt::<K>(&request, id, correlation_id, &rules, idempotency.clone(), &keys)
+                .attempt::<K>(
+                    &request,
+                    id,
+                    correlation_id,
+                    &rules,
+                    idempotency.clone(),
+                    &keys,
+                )
                 .await;
             if lost_race(&outcome) {
                 continue;
@@ -279,19 +286,29 @@ impl Bus {
         keys: &[KeyChange],
     ) -> Result<Receipt, CommandError> {
         let loaded = self.load::<K>(request, id).await?;
+        if loaded.history.version() == 0 && request.command.opens() == Opens::No {
+            return Err(CommandError::Hidden);
+        }
         let decided_at = loaded.decided_at;
         let refused = |refusal: Refusal| CommandError::Refused {
-            refusal: Refusal { decided_for: refusal.decided_for.or(Some(loaded.on)), ..refusal },
+            refusal: Refusal {
+                decided_for: refusal.decided_for.or(Some(loaded.on)),
+                ..refusal
+            },
             decided_at,
         };
-        self.authorise::<K>(request, &loaded).map_err(|denied| match denied {
-            Denied::Hidden => CommandError::Hidden,
-            Denied::Refused(refusal) => refused(*refusal),
-        })?;
+        self.authorise::<K>(request, &loaded)
+            .map_err(|denied| match denied {
+                Denied::Hidden => CommandError::Hidden,
+                Denied::Refused(refusal) => refused(*refusal),
+            })?;
         if let Some(expected) = request.if_match
             && expected != loaded.history.version()
         {
-            return Err(CommandError::Stale { expected, actual: loaded.history.version() });
+            return Err(CommandError::Stale {
+                expected,
+                actual: loaded.history.version(),
+            });
         }
 
         let slot = Slot::default();
@@ -342,7 +359,9 @@ impl Bus {
         id: StreamId,
     ) -> Result<Loaded<K>, CommandError> {
         let decided_at = self.ledger.head();
-        let on = request.occurred_on.map_or_else(|| self.edge.today(), |d| d.date);
+        let on = request
+            .occurred_on
+            .map_or_else(|| self.edge.today(), |d| d.date);
         let history = load::history::<K>(&self.ledger, id, None).await?;
         let state = history.state(on);
         let command = &request.command;
@@ -366,7 +385,13 @@ impl Bus {
                 break;
             }
         }
-        Ok(Loaded { id, history, rests_on, on, decided_at })
+        Ok(Loaded {
+            id,
+            history,
+            rests_on,
+            on,
+            decided_at,
+        })
     }
 
     fn authorise<K: StreamKind>(
@@ -394,7 +419,9 @@ impl Bus {
             world: &world,
             on: loaded.on,
         };
-        let authorised = asked.authorise().and_then(|()| check_on_behalf_of(request, current));
+        let authorised = asked
+            .authorise()
+            .and_then(|()| check_on_behalf_of(request, current));
         authorised.map_err(|refusal| {
             if self.visible(request.principal, current, &now, subject) {
                 Denied::Refused(Box::new(refusal))
@@ -412,7 +439,9 @@ impl Bus {
         world: &World,
         subject: Option<StreamId>,
     ) -> bool {
-        if principal.kind == PrincipalKind::Authority && subject.is_some() && subject == principal.id
+        if principal.kind == PrincipalKind::Authority
+            && subject.is_some()
+            && subject == principal.id
         {
             return true;
         }
@@ -427,8 +456,15 @@ impl Bus {
     /// The rule pack in force in this ledger.
     async fn rules_in_force(&self) -> Result<RulePackRef, CommandError> {
         let id = StreamId::new(self.ledger.id().uuid());
-        let version = self.ledger.stream_version(&StreamName::new(LedgerStream::TYPE, id)).await?;
-        let known = self.rules.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let version = self
+            .ledger
+            .stream_version(&StreamName::new(LedgerStream::TYPE, id))
+            .await?;
+        let known = self
+            .rules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         if let Some((_, rules)) = known.filter(|(at, _)| *at == version) {
             return Ok(rules);
         }
@@ -505,8 +541,15 @@ fn corrected<K: StreamKind>(
     // What an authority recorded with its own key, nobody else withdraws by a report or by telling
     // what happened elsewhere.
     let own = entry.standing.basis == Basis::Decision && !entry.standing.reported;
-    let actors =
-        if own { Actors { reportable: false, past_fact: false, ..actors } } else { actors };
+    let actors = if own {
+        Actors {
+            reportable: false,
+            past_fact: false,
+            ..actors
+        }
+    } else {
+        actors
+    };
     Some((actors, subject))
 }
 
@@ -531,7 +574,12 @@ fn scope(principal: Principal) -> String {
 }
 
 fn entry_answer(record: Record) -> EntryAnswer {
-    let Record { position, event, entry, .. } = record;
+    let Record {
+        position,
+        event,
+        entry,
+        ..
+    } = record;
     let mut payload = entry.payload;
     if let Value::Object(members) = &mut payload {
         members.retain(|_, value| {
@@ -544,8 +592,17 @@ fn entry_answer(record: Record) -> EntryAnswer {
         version: entry.version,
         event_type: event.event_type,
         payload,
-        warned: entry.standing.warnings.into_iter().map(|w| w.rule).collect(),
+        warned: entry
+            .standing
+            .warnings
+            .into_iter()
+            .map(|w| w.rule)
+            .collect(),
         mark: entry.standing.past_fact.as_ref().map(|p| p.mark),
-        unmet: entry.standing.past_fact.map(|p| p.unmet).unwrap_or_default(),
+        unmet: entry
+            .standing
+            .past_fact
+            .map(|p| p.unmet)
+            .unwrap_or_default(),
     }
 }

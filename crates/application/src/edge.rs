@@ -19,7 +19,10 @@ pub trait Entropy: Send + Sync + 'static {
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
-    #[expect(clippy::disallowed_methods, reason = "the one place that asks the operating system")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that asks the operating system"
+    )]
     fn fill(&self, buffer: &mut [u8]) {
         // Going on without randomness would give keys that can be guessed.
         getrandom::fill(buffer).expect("the operating system gives randomness");
@@ -67,7 +70,9 @@ impl Ids for Edge {
 /// The civil date of an instant in Europe/London.
 #[must_use]
 pub fn london_date(instant: DateTime<Utc>) -> NaiveDate {
-    instant.with_timezone(&chrono_tz::Europe::London).date_naive()
+    instant
+        .with_timezone(&chrono_tz::Europe::London)
+        .date_naive()
 }
 
 #[cfg(test)]
@@ -78,8 +83,14 @@ mod tests {
     #[test]
     fn the_civil_date_is_that_of_london_in_summer_too() {
         let late_evening = Utc.with_ymd_and_hms(2026, 6, 30, 23, 30, 0).unwrap();
-        assert_eq!(london_date(late_evening), NaiveDate::from_ymd_opt(2026, 7, 1).unwrap());
+        assert_eq!(
+            london_date(late_evening),
+            NaiveDate::from_ymd_opt(2026, 7, 1).unwrap()
+        );
         let winter = Utc.with_ymd_and_hms(2026, 12, 31, 23, 30, 0).unwrap();
-        assert_eq!(london_date(winter), NaiveDate::from_ymd_opt(2026, 12, 31).unwrap());
+        assert_eq!(
+            london_date(winter),
+            NaiveDate::from_ymd_opt(2026, 12, 31).unwrap()
+        );
     }
 }

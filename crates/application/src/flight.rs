@@ -12,9 +12,12 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How many names are remembered before those nobody holds are forgotten.
 const REMEMBERED_MAX: usize = 1_024;
 
+/// A name: what it is of, and the name itself.
+type Name = (String, String);
+
 /// The names being used now.
 #[derive(Default)]
-pub(crate) struct Flights(Mutex<HashMap<(String, String), Weak<AsyncMutex<()>>>>);
+pub(crate) struct Flights(Mutex<HashMap<Name, Weak<AsyncMutex<()>>>>);
 
 /// While this lives, no other of the same name runs.
 pub(crate) struct Boarded {

@@ -102,9 +102,14 @@ impl Bus {
         });
         let target = Target::Stream(StreamId::new(self.ledger().id().uuid()));
         let request = Request::plain(operator, target, command);
-        let answer =
-            self.execute_with_keys::<LedgerStream>(request, vec![KeyChange::Issue(row)]).await?;
-        Ok(IssuedKey { key_id, secret, answer })
+        let answer = self
+            .execute_with_keys::<LedgerStream>(request, vec![KeyChange::Issue(row)])
+            .await?;
+        Ok(IssuedKey {
+            key_id,
+            secret,
+            answer,
+        })
     }
 
     /// Revokes a key.
@@ -118,7 +123,10 @@ impl Bus {
     ) -> Result<Answer, CommandError> {
         let target = Target::Stream(StreamId::new(self.ledger().id().uuid()));
         let command = LedgerCommand::from(RevokeKey { key_id });
-        let change = KeyChange::Revoke { key_id, at: self.edge().clock.now() };
+        let change = KeyChange::Revoke {
+            key_id,
+            at: self.edge().clock.now(),
+        };
         self.execute_with_keys::<LedgerStream>(
             Request::plain(operator, target, command),
             vec![change],
@@ -146,7 +154,11 @@ impl Bus {
         }
         let kind = serde_json::from_value(serde_json::Value::String(key.kind))
             .map_err(|e| CommandError::Internal(format!("a key of an unknown kind: {e}")))?;
-        Ok(Some(Principal { id: key.principal_id, key_id: Some(key.key_id), kind }))
+        Ok(Some(Principal {
+            id: key.principal_id,
+            key_id: Some(key.key_id),
+            kind,
+        }))
     }
 }
 

@@ -32,7 +32,10 @@ pub(crate) async fn records(
     up_to: Option<u64>,
 ) -> Result<Vec<Record>, LoadError> {
     let stored = ledger.read_stream(stream, up_to).await?;
-    Ok(stored.iter().map(Stored::record).collect::<Result<_, _>>()?)
+    Ok(stored
+        .iter()
+        .map(Stored::record)
+        .collect::<Result<_, _>>()?)
 }
 
 /// Reads a stream's history, up to a position.
@@ -73,11 +76,11 @@ pub async fn add(
 ///
 /// # Errors
 /// When the ledger's own stream cannot be read.
-pub async fn rules(
-    ledger: &LedgerReader,
-    up_to: Option<u64>,
-) -> Result<RulePackRef, LoadError> {
+pub async fn rules(ledger: &LedgerReader, up_to: Option<u64>) -> Result<RulePackRef, LoadError> {
     let id = StreamId::new(ledger.id().uuid());
     let history = history::<LedgerStream>(ledger, id, up_to).await?;
-    Ok(history.state(NaiveDate::MAX).rules.unwrap_or_else(enacted_ref))
+    Ok(history
+        .state(NaiveDate::MAX)
+        .rules
+        .unwrap_or_else(enacted_ref))
 }

@@ -11,8 +11,8 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{Ledger, OpenError, Opening, Options, Vault, VaultError, request_digest};
 use dutyledger_record::{
-    Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal, Standing,
-    Stream, StreamId,
+    Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
+    Standing, Stream, StreamId,
 };
 
 use crate::bus::Bus;
@@ -76,7 +76,10 @@ impl MasterKey {
     /// When it cannot be read or made, or is not 64 hexadecimal digits.
     pub fn open(home: &Home, edge: &Edge) -> Result<Self, HomeError> {
         let path = &home.master_key;
-        let wrong = |reason: String| HomeError::MasterKey { path: path.clone(), reason };
+        let wrong = |reason: String| HomeError::MasterKey {
+            path: path.clone(),
+            reason,
+        };
         match fs::read_to_string(path) {
             Ok(text) => parse(text.trim()).map(Self).ok_or_else(|| {
                 wrong("must hold 64 hexadecimal digits and nothing else".to_owned())
@@ -115,7 +118,11 @@ fn parse(text: &str) -> Option<DataKey> {
 }
 
 fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     let digits: String = key.iter().map(|b| format!("{b:02x}")).collect();
     writeln!(file, "{digits}")?;
     file.sync_all()?;
@@ -139,7 +146,9 @@ pub fn opening(edge: &Edge, mode: LedgerMode) -> Result<Opening, EntryError> {
         revision: adopted.revision,
         pack_sha256: rules::enacted().1.to_owned(),
     });
-    let payload = event.to_payload().map_err(|e| EntryError::Json(e.to_string()))?;
+    let payload = event
+        .to_payload()
+        .map_err(|e| EntryError::Json(e.to_string()))?;
     let entry = Envelope {
         entry_id: EntryId::new(edge.uuid()),
         stream: Stream::new(
@@ -152,7 +161,10 @@ pub fn opening(edge: &Edge, mode: LedgerMode) -> Result<Opening, EntryError> {
             causation_id: None,
             correlation_id: edge.uuid(),
             corrects: None,
-            occurred_on: OccurredOn { assumed: false, date: london_date(edge.clock.now()) },
+            occurred_on: OccurredOn {
+                assumed: false,
+                date: london_date(edge.clock.now()),
+            },
             on_behalf_of: Vec::new(),
             partnerships: Vec::new(),
             past_fact: None,
@@ -165,7 +177,10 @@ pub fn opening(edge: &Edge, mode: LedgerMode) -> Result<Opening, EntryError> {
         },
         payload,
     };
-    Ok(Opening { ledger, draft: Draft::new(ledger, event.event(), &entry)? })
+    Ok(Opening {
+        ledger,
+        draft: Draft::new(ledger, event.event(), &entry)?,
+    })
 }
 
 impl Bus {
@@ -173,7 +188,11 @@ impl Bus {
     ///
     /// # Errors
     /// When a file cannot be opened, or another process owns the ledger.
-    pub async fn open(home: &Home, mode: LedgerMode, edge: Edge) -> Result<(Self, MasterKey), HomeError> {
+    pub async fn open(
+        home: &Home,
+        mode: LedgerMode,
+        edge: Edge,
+    ) -> Result<(Self, MasterKey), HomeError> {
         let opening_edge = edge.clone();
         let ledger = Ledger::open(
             Options::at(&home.ledger),

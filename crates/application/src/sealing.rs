@@ -26,7 +26,11 @@ pub(crate) fn seal<P: Payload>(edge: &Edge, ledger: LedgerId, entry: &mut Envelo
         let at = match shared.filter(|_| !own_key) {
             Some(at) => at,
             None => {
-                keys.push((KeyId::new(edge.uuid()), DataKey(edge.random()), edge.random()));
+                keys.push((
+                    KeyId::new(edge.uuid()),
+                    DataKey(edge.random()),
+                    edge.random(),
+                ));
                 let at = keys.len() - 1;
                 if !own_key {
                     shared = Some(at);
@@ -35,7 +39,11 @@ pub(crate) fn seal<P: Payload>(edge: &Edge, ledger: LedgerId, entry: &mut Envelo
             }
         };
         let (id, key, _) = &keys[at];
-        let binding = Binding { ledger, entry: entry_id, member };
+        let binding = Binding {
+            ledger,
+            entry: entry_id,
+            member,
+        };
         let closed = SealedBox::seal(text, *id, key, edge.random(), &binding);
         *sealed = Sealed::Closed(Box::new(closed));
     };
@@ -43,7 +51,11 @@ pub(crate) fn seal<P: Payload>(edge: &Edge, ledger: LedgerId, entry: &mut Envelo
         seal_one(sealed, format!("/payload{pointer}"), pointer == CONTACT);
     }
     for (row, warning) in entry.standing.warnings.iter_mut().enumerate() {
-        seal_one(&mut warning.reason, format!("/warnings/{row}/reason"), false);
+        seal_one(
+            &mut warning.reason,
+            format!("/warnings/{row}/reason"),
+            false,
+        );
     }
     keys
 }

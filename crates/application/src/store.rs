@@ -8,9 +8,7 @@ use cqrs_es::persist::EventStoreAggregateContext as Context;
 use cqrs_es::{AggregateError, EventEnvelope, EventStore};
 
 use dutyledger_domain::{History, Payload, Refusal, StreamKind};
-use dutyledger_ledger::{
-    Append, Idempotency, KeyChange, Ledger, Receipt, StreamAppend, Vault,
-};
+use dutyledger_ledger::{Append, Idempotency, KeyChange, Ledger, Receipt, StreamAppend, Vault};
 use dutyledger_record::{Draft, Envelope, RestsOn, Stream as StreamName, StreamId};
 
 use crate::aggregate::{Fact, Stream};
@@ -52,7 +50,11 @@ pub(crate) struct CommandStore<K: StreamKind> {
 }
 
 impl<K: StreamKind> CommandStore<K> {
-    async fn append(&self, id: StreamId, facts: Vec<Fact<K::Event>>) -> Result<Receipt, CommandError> {
+    async fn append(
+        &self,
+        id: StreamId,
+        facts: Vec<Fact<K::Event>>,
+    ) -> Result<Receipt, CommandError> {
         let ledger_id = self.ledger.id();
         let mut new_keys = Vec::new();
         let mut drafts = Vec::with_capacity(facts.len());
@@ -63,8 +65,20 @@ impl<K: StreamKind> CommandStore<K> {
                 .payload
                 .to_payload()
                 .map_err(|e| CommandError::Internal(format!("cannot write an event: {e}")))?;
-            let Envelope { entry_id, stream, version, standing, .. } = entry;
-            let entry = Envelope { entry_id, stream, version, standing, payload };
+            let Envelope {
+                entry_id,
+                stream,
+                version,
+                standing,
+                ..
+            } = entry;
+            let entry = Envelope {
+                entry_id,
+                stream,
+                version,
+                standing,
+                payload,
+            };
             drafts.push(Draft::new(ledger_id, event, &entry)?);
         }
         // Keys are durable before the batch that uses them: text that cannot be opened would be
@@ -111,7 +125,9 @@ impl<K: StreamKind> EventStore<Stream<K>> for CommandStore<K> {
         let current_sequence = usize::try_from(self.history.version()).unwrap_or(usize::MAX);
         Ok(Context {
             aggregate_id: id.to_owned(),
-            aggregate: Stream { history: self.history.clone() },
+            aggregate: Stream {
+                history: self.history.clone(),
+            },
             current_sequence,
             current_snapshot: None,
         })
@@ -127,13 +143,17 @@ impl<K: StreamKind> EventStore<Stream<K>> for CommandStore<K> {
             .aggregate_id
             .parse()
             .map_err(|e| AggregateError::UnexpectedError(Box::new(e)))?;
-        let committed: Vec<_> =
-            facts.iter().map(|fact| envelope(&context.aggregate_id, fact.0.clone())).collect();
+        let committed: Vec<_> = facts
+            .iter()
+            .map(|fact| envelope(&context.aggregate_id, fact.0.clone()))
+            .collect();
         let outcome = self.append(id, facts).await;
         let answer = match &outcome {
             Ok(_) => Ok(committed),
             Err(CommandError::Conflict) => Err(AggregateError::AggregateConflict),
-            Err(error) => Err(AggregateError::UnexpectedError(Box::new(Failed(error.to_string())))),
+            Err(error) => Err(AggregateError::UnexpectedError(Box::new(Failed(
+                error.to_string(),
+            )))),
         };
         self.slot.put(outcome);
         answer
@@ -158,4 +178,3 @@ fn envelope<K: StreamKind>(id: &str, entry: Envelope<K::Event>) -> EventEnvelope
 pub(crate) fn lost_race(outcome: &Result<Receipt, CommandError>) -> bool {
     matches!(outcome, Err(CommandError::Conflict))
 }
-

@@ -394,7 +394,11 @@ async fn a_live_ledger_lets_nobody_be_spoken_for() {
     assert!(error.to_string().contains("this ledger is live"), "{error}");
     let told_as_real = MARROWBY
         .replacen("\"fictional\": true", "\"fictional\": false", 1)
-        .replacen("\"covers_until\": \"2027-12-31\"", "\"covers_until\": \"2026-11-21\"", 1);
+        .replacen(
+            "\"covers_until\": \"2027-12-31\"",
+            "\"covers_until\": \"2026-11-21\"",
+            1,
+        );
     let error = import(&bus, &told_as_real).await.unwrap_err();
     assert!(error.recorded_nothing());
     assert_eq!(error.place().unwrap().pointer, "/steps/13/by");

@@ -19,7 +19,7 @@ use crate::refusal::{Refusal, RefusalCode, Unmet};
 use crate::rules::{RuleId, Strength, strength};
 use crate::scene::Scene;
 use crate::streams::EntryCorrected;
-use crate::values::{Establishes, ItemId};
+use crate::values::{Establishes, ItemId, in_words};
 use crate::world::{Histories, World};
 
 /// Where new ids come from: time-ordered and never the same twice.
@@ -148,15 +148,29 @@ pub struct Actors {
 
 impl Actors {
     /// The operator alone, as an administrative act.
-    pub const OPERATOR: Self = Self { own: &[Actor::Operator], reportable: false, past_fact: false };
+    pub const OPERATOR: Self = Self {
+        own: &[Actor::Operator],
+        reportable: false,
+        past_fact: false,
+    };
     /// Any specified authority of the partnership; the coordinator may report it.
-    pub const SPECIFIED: Self =
-        Self { own: &[Actor::SpecifiedAuthority], reportable: true, past_fact: true };
+    pub const SPECIFIED: Self = Self {
+        own: &[Actor::SpecifiedAuthority],
+        reportable: true,
+        past_fact: true,
+    };
     /// The authority it is about; the coordinator may report it.
-    pub const SUBJECT: Self = Self { own: &[Actor::Subject], reportable: true, past_fact: true };
+    pub const SUBJECT: Self = Self {
+        own: &[Actor::Subject],
+        reportable: true,
+        past_fact: true,
+    };
     /// The authority it is about, alone.
-    pub const SUBJECT_ONLY: Self =
-        Self { own: &[Actor::Subject], reportable: false, past_fact: true };
+    pub const SUBJECT_ONLY: Self = Self {
+        own: &[Actor::Subject],
+        reportable: false,
+        past_fact: true,
+    };
 }
 
 /// Whether a command opens a stream.
@@ -345,13 +359,15 @@ pub fn decide<K: StreamKind>(
     given: Given<K::Command>,
     surroundings: &Surroundings,
 ) -> Result<Vec<Envelope<K::Event>>, Refusal> {
-    let occurred_on = given
-        .about
-        .occurred_on
-        .unwrap_or(OccurredOn { assumed: false, date: surroundings.today });
+    let occurred_on = given.about.occurred_on.unwrap_or(OccurredOn {
+        assumed: false,
+        date: surroundings.today,
+    });
     let decided_for = occurred_on.date;
-    decide_on(history, given, surroundings, occurred_on)
-        .map_err(|refusal| Refusal { decided_for: Some(decided_for), ..refusal })
+    decide_on(history, given, surroundings, occurred_on).map_err(|refusal| Refusal {
+        decided_for: Some(decided_for),
+        ..refusal
+    })
 }
 
 fn decide_on<K: StreamKind>(
@@ -362,6 +378,7 @@ fn decide_on<K: StreamKind>(
 ) -> Result<Vec<Envelope<K::Event>>, Refusal> {
     let Given { about, command } = given;
     let on = occurred_on.date;
+    check_footing(&about, command.actors())?;
     check_date(on, surroundings.today)?;
     match history.opening() {
         Some(_) if command.opens() == Opens::Yes => {
@@ -374,15 +391,15 @@ fn decide_on<K: StreamKind>(
             return Err(Refusal::new(
                 RefusalCode::DateBeforeOpening,
                 format!(
-                    "The date {} is before this stream was opened on {}.",
-                    on, opening.standing.occurred_on.date
+                    "{} is before this stream was opened on {}.",
+                    in_words(on),
+                    in_words(opening.standing.occurred_on.date)
                 ),
             )
             .at("/occurred_on"));
         }
         _ => {}
     }
-    check_footing(&about, command.actors())?;
     let corrects = command.corrects();
     if let Some(entry_id) = corrects {
         history
@@ -443,7 +460,7 @@ fn check_date(on: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     if on > today {
         return Err(Refusal::new(
             RefusalCode::DateAfterToday,
-            format!("The date {on} is after today, {today}."),
+            format!("{} is after today, {}.", in_words(on), in_words(today)),
         )
         .at("/occurred_on")
         .under(vec![Unmet::new(
@@ -463,17 +480,20 @@ fn check_date(on: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
 
 fn check_footing(about: &About, actors: Actors) -> Result<(), Refusal> {
     let missing_source = |what: &str| {
-        Refusal::new(RefusalCode::SourceRequired, format!("{what} needs a source."))
-            .at("/source")
+        Refusal::new(
+            RefusalCode::SourceRequired,
+            format!("{what} needs a source."),
+        )
+        .at("/source")
     };
     match about.acting {
         Acting::Own => Ok(()),
         Acting::Reported if !actors.reportable => Err(Refusal::not_permitted(
             "This cannot be reported by a coordinator: only the authority itself may do it.",
         )),
-        Acting::PastFact if !actors.past_fact => {
-            Err(Refusal::not_permitted("This cannot be recorded as a past fact."))
-        }
+        Acting::PastFact if !actors.past_fact => Err(Refusal::not_permitted(
+            "This cannot be recorded as a past fact.",
+        )),
         Acting::Reported if about.source.is_none() => Err(missing_source("A report")),
         Acting::PastFact if about.source.is_none() => Err(missing_source("A past fact")),
         Acting::Reported | Acting::PastFact => Ok(()),
@@ -565,20 +585,35 @@ fn settle(
             Some(Establishes::Found) => Mark::Found,
         };
         let rows: BTreeSet<_> = refusing.into_iter().map(|r| r.rule.to_string()).collect();
-        let past_fact = Some(PastFact { mark, unmet: rows.into_iter().collect() });
-        return Ok(Settled { past_fact, warnings: Vec::new() });
+        let past_fact = Some(PastFact {
+            mark,
+            unmet: rows.into_iter().collect(),
+        });
+        return Ok(Settled {
+            past_fact,
+            warnings: Vec::new(),
+        });
     }
     if !refusing.is_empty() {
-        let detail = refusing.iter().map(|r| r.detail.as_str()).collect::<Vec<_>>().join(" ");
+        let detail = refusing
+            .iter()
+            .map(|r| r.detail.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         return Err(Refusal::new(RefusalCode::RuleNotMet, detail).under(refusing));
     }
     let given = |rule: &RuleId| about.reasons.iter().find(|r| r.rule == *rule);
-    let (answered, unanswered): (Vec<_>, Vec<_>) =
-        warning.into_iter().partition(|row| given(&row.rule).is_some());
+    let (answered, unanswered): (Vec<_>, Vec<_>) = warning
+        .into_iter()
+        .partition(|row| given(&row.rule).is_some());
     if !unanswered.is_empty() {
         let detail = format!(
             "Give a reason for each of these rows, which should be met: {}.",
-            unanswered.iter().map(|r| r.rule.to_string()).collect::<Vec<_>>().join(", ")
+            unanswered
+                .iter()
+                .map(|r| r.rule.to_string())
+                .collect::<Vec<_>>()
+                .join(", ")
         );
         return Err(Refusal::new(RefusalCode::ReasonRequired, detail)
             .at("/reasons")
@@ -593,7 +628,10 @@ fn settle(
             reason: Sealed::Open(r.reason.clone()),
         })
         .collect();
-    Ok(Settled { past_fact: None, warnings })
+    Ok(Settled {
+        past_fact: None,
+        warnings,
+    })
 }
 
 /// The rows an entry does not meet, evaluated again on its own date with what is now known: the
@@ -645,6 +683,11 @@ where
     };
 
     fn decide(self, _: &K::State, _: &Scene<'_>) -> Result<Vec<K::Event>, Refusal> {
-        Ok(vec![EntryCorrected { reason: self.reason.map(Sealed::from) }.into()])
+        Ok(vec![
+            EntryCorrected {
+                reason: self.reason.map(Sealed::from),
+            }
+            .into(),
+        ])
     }
 }

@@ -29,7 +29,9 @@ pub struct EventSchema {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HistoryError {
     /// No such event, or no such version of it, in this program.
-    #[error("event {event_type} version {schema_version} of stream type {stream_type} is unknown to this program")]
+    #[error(
+        "event {event_type} version {schema_version} of stream type {stream_type} is unknown to this program"
+    )]
     UnknownEvent {
         /// The stream's type.
         stream_type: String,
@@ -124,7 +126,9 @@ pub struct History<K: StreamKind> {
 
 impl<K: StreamKind> Default for History<K> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -134,7 +138,10 @@ impl<K: StreamKind> History<K> {
     /// # Errors
     /// When an event is unknown or does not fit its type.
     pub fn read(records: impl IntoIterator<Item = Record>) -> Result<Self, HistoryError> {
-        let entries = records.into_iter().map(read_entry::<K>).collect::<Result<_, _>>()?;
+        let entries = records
+            .into_iter()
+            .map(read_entry::<K>)
+            .collect::<Result<_, _>>()?;
         Ok(Self { entries })
     }
 
@@ -164,7 +171,10 @@ impl<K: StreamKind> History<K> {
     /// The entries withdrawn by a correction.
     #[must_use]
     pub fn withdrawn(&self) -> BTreeSet<EntryId> {
-        self.entries.iter().filter_map(|e| e.standing.corrects).collect()
+        self.entries
+            .iter()
+            .filter_map(|e| e.standing.corrects)
+            .collect()
     }
 
     /// The state as true on a date, as known by these entries: those not withdrawn whose date is

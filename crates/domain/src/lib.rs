@@ -15,8 +15,8 @@ mod values;
 mod world;
 
 pub use decide::{
-    About, Acting, Actor, Actors, CommandSet, Given, Ids, Opens, Particulars, ReasonGiven, SourceGiven,
-    Surroundings, decide, unmet_now,
+    About, Acting, Actor, Actors, CommandSet, Given, Ids, Opens, Particulars, ReasonGiven,
+    SourceGiven, Surroundings, decide, unmet_now,
 };
 pub use history::{EventSchema, History, HistoryError, Payload, StreamKind};
 pub use refusal::{Refusal, RefusalCode, Unmet};

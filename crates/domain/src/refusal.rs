@@ -24,7 +24,12 @@ impl Unmet {
     /// A row that is not met.
     #[must_use]
     pub fn new(rule: &'static str, detail: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { rule: RuleId::of(rule), detail: detail.into(), next: next.into(), pointer: None }
+        Self {
+            rule: RuleId::of(rule),
+            detail: detail.into(),
+            next: next.into(),
+            pointer: None,
+        }
     }
 
     /// Points at the member of the command it is about.
@@ -128,7 +133,13 @@ impl Refusal {
     /// A refusal with no row behind it.
     #[must_use]
     pub fn new(code: RefusalCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), pointer: None, rules: Vec::new(), decided_for: None }
+        Self {
+            code,
+            detail: detail.into(),
+            pointer: None,
+            rules: Vec::new(),
+            decided_for: None,
+        }
     }
 
     /// Something the command names is not there.

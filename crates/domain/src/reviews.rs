@@ -45,8 +45,16 @@ pub enum ReviewStatus {
 /// whichever is later; 29 February gives 28 February.
 #[must_use]
 pub fn due(strategy: &StrategyState) -> Option<ReviewDue> {
-    let adoptions = strategy.versions.values().filter_map(|v| v.adopted.as_ref()).map(|a| a.at);
-    let whole = strategy.reviews.iter().filter(|r| r.scope == ReviewScope::Whole).map(|r| r.at);
+    let adoptions = strategy
+        .versions
+        .values()
+        .filter_map(|v| v.adopted.as_ref())
+        .map(|a| a.at);
+    let whole = strategy
+        .reviews
+        .iter()
+        .filter(|r| r.scope == ReviewScope::Whole)
+        .map(|r| r.at);
     let last = adoptions.chain(whole).max_by_key(|at| at.on)?;
     Some(ReviewDue {
         on: last.on.checked_add_months(Months::new(12))?,

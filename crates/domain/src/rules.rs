@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use chrono::NaiveDate;
+use dutyledger_record::{RulePackRef, sha256_hex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use dutyledger_record::{RulePackRef, sha256_hex};
 
 /// Names a row: `R-…` of the register of the guidance, `A-…` of the Act alone, `L-…` our own.
 #[derive(
@@ -117,7 +117,9 @@ static PACKS: LazyLock<Vec<(RulePack, String)>> = LazyLock::new(|| {
 /// A released revision of a rule pack, and the SHA-256 of its file.
 #[must_use]
 pub fn pack(name: &str, revision: u32) -> Option<(&'static RulePack, &'static str)> {
-    let found = PACKS.iter().find(|(p, _)| p.name == name && p.revision == revision);
+    let found = PACKS
+        .iter()
+        .find(|(p, _)| p.name == name && p.revision == revision);
     found.map(|(pack, sha256)| (pack, sha256.as_str()))
 }
 
@@ -125,8 +127,7 @@ pub fn pack(name: &str, revision: u32) -> Option<(&'static RulePack, &'static st
 #[must_use]
 pub fn enacted() -> (&'static RulePack, &'static str) {
     let newest = PACKS.iter().rev().find(|(p, _)| p.name == ENACTED);
-    let (pack, sha256) =
-        newest.unwrap_or_else(|| unreachable!("the enacted pack is compiled in"));
+    let (pack, sha256) = newest.unwrap_or_else(|| unreachable!("the enacted pack is compiled in"));
     (pack, sha256)
 }
 
@@ -136,7 +137,10 @@ const ENACTED: &str = "enacted-2022";
 #[must_use]
 pub fn enacted_ref() -> RulePackRef {
     let (pack, _) = enacted();
-    RulePackRef { pack: pack.name.clone(), revision: pack.revision }
+    RulePackRef {
+        pack: pack.name.clone(),
+        revision: pack.revision,
+    }
 }
 
 /// A row of the newest revision of the enacted pack, for its citation.

@@ -21,7 +21,7 @@ use crate::rules::enacted;
 use crate::streams::direction::DirectionState;
 use crate::streams::strategy::{Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
-use crate::values::{Class, Duty, HeldBy, ReviewDecision};
+use crate::values::{Class, Duty, HeldBy, ReviewDecision, in_words};
 use crate::world::{Histories, World};
 
 /// The duties of s.18(1) whose failure no stream can show yet: they are answered as not recorded
@@ -135,7 +135,10 @@ pub fn marks_of<K: StreamKind>(history: &History<K>, rests_on: &Histories) -> Ve
                 version: entry.version,
                 event_type: entry.payload.event().event_type,
                 past_fact: standing.basis == Basis::PastFact,
-                mark: standing.past_fact.as_ref().map_or(Mark::NotEvidenced, |p| p.mark),
+                mark: standing
+                    .past_fact
+                    .as_ref()
+                    .map_or(Mark::NotEvidenced, |p| p.mark),
                 unmet,
                 unmet_when_recorded: standing
                     .past_fact
@@ -153,7 +156,9 @@ pub fn marks_of<K: StreamKind>(history: &History<K>, rests_on: &Histories) -> Ve
 #[must_use]
 pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
     let history = histories.strategies.get(&strategy);
-    history.map(|history| marks_of::<Strategy>(history, histories)).unwrap_or_default()
+    history
+        .map(|history| marks_of::<Strategy>(history, histories))
+        .unwrap_or_default()
 }
 
 /// The duty a row bears on, where s.18(1) lists it.
@@ -172,16 +177,24 @@ fn duty_of(rule: &str) -> Option<Duty> {
 #[must_use]
 pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
     let world = histories.on(on);
-    let Some(state) = world.partnerships.get(&partnership) else { return Vec::new() };
-    let mut found = Found { partnership, state, world: &world, on, all: BTreeMap::new() };
+    let Some(state) = world.partnerships.get(&partnership) else {
+        return Vec::new();
+    };
+    let mut found = Found {
+        partnership,
+        state,
+        world: &world,
+        on,
+        all: BTreeMap::new(),
+    };
     for (id, strategy) in &world.strategies {
         if strategy.partnership == Some(partnership) {
-            found.from_strategy(*id, strategy, histories);
+            found.see_strategy(*id, strategy, histories);
         }
     }
     for direction in world.directions.values() {
         if direction.partnership == Some(partnership) {
-            found.from_direction(direction);
+            found.see_direction(direction);
         }
     }
     found.all.into_values().collect()
@@ -206,31 +219,31 @@ struct Shows {
 }
 
 impl Found<'_> {
-    fn from_strategy(
-        &mut self,
-        id: StreamId,
-        strategy: &StrategyState,
-        histories: &Histories,
-    ) {
+    fn see_strategy(&mut self, id: StreamId, strategy: &StrategyState, histories: &Histories) {
         // Section 9 strategies reach s.18 only through 14(6), 15(3), 15(4) and 17(4).
         if strategy.bases.section_8 {
-            self.from_marks(id, histories);
-            self.from_dates(strategy);
+            self.see_marks(id, histories);
+            self.see_dates(strategy);
         }
-        self.from_refused_actions(strategy);
+        self.see_refused_actions(strategy);
     }
 
-    fn from_marks(&mut self, strategy: StreamId, histories: &Histories) {
+    fn see_marks(&mut self, strategy: StreamId, histories: &Histories) {
         for mark in marks(strategy, histories) {
             for row in &mark.unmet {
                 // A source speaks of what was known when it was told, not of what came to light
                 // later.
-                let told = mark.unmet_when_recorded.iter().any(|id| id == row.rule.as_str());
+                let told = mark
+                    .unmet_when_recorded
+                    .iter()
+                    .any(|id| id == row.rule.as_str());
                 let state = match mark.mark {
                     Mark::Admitted | Mark::Found if told => TriggerState::Open,
                     Mark::Admitted | Mark::Found | Mark::NotEvidenced => TriggerState::Attention,
                 };
-                let Some(duty) = duty_of(row.rule.as_str()) else { continue };
+                let Some(duty) = duty_of(row.rule.as_str()) else {
+                    continue;
+                };
                 self.about_every_specified_authority(&Shows {
                     duty,
                     state,
@@ -243,7 +256,7 @@ impl Found<'_> {
         }
     }
 
-    fn from_dates(&mut self, strategy: &StrategyState) {
+    fn see_dates(&mut self, strategy: &StrategyState) {
         let over = strategy.superseded.is_some() || self.state.dissolved.is_some();
         if over {
             return;
@@ -257,7 +270,10 @@ impl Found<'_> {
                 since,
                 assumed: due.assumed,
                 entry: due.entry_id,
-                what: format!("The annual review (guidance) was due on {}.", due.on),
+                what: format!(
+                    "The annual review (guidance) was due on {}.",
+                    in_words(due.on)
+                ),
             });
         }
         if let Some((number, version)) = strategy.in_force()
@@ -274,11 +290,14 @@ impl Found<'_> {
                 what: format!(
                     "Version {number} was adopted on {} and no publication is recorded. The Act \
                      sets no period.",
-                    adoption.at.on
+                    in_words(adoption.at.on)
                 ),
             });
         }
-        let decided = strategy.reviews.iter().filter(|r| r.decision == ReviewDecision::Revise);
+        let decided = strategy
+            .reviews
+            .iter()
+            .filter(|r| r.decision == ReviewDecision::Revise);
         if let Some(review) = decided.max_by_key(|r| r.at.on) {
             let revised = strategy
                 .versions
@@ -294,7 +313,7 @@ impl Found<'_> {
                     what: format!(
                         "A review decided on {} to revise the strategy and no revised version is \
                          published. The Act sets no period.",
-                        review.at.on
+                        in_words(review.at.on)
                     ),
                 });
             }
@@ -303,19 +322,32 @@ impl Found<'_> {
 
     /// An action in an adopted strategy that a relevant authority will not carry out: its own
     /// refusal opens a trigger, a reported one asks for attention, a claimed exception neither.
-    fn from_refused_actions(&mut self, strategy: &StrategyState) {
-        let Some((_, version)) = strategy.in_force() else { return };
-        let actions = version.actions.iter().filter_map(|id| strategy.actions.get(id));
+    fn see_refused_actions(&mut self, strategy: &StrategyState) {
+        let Some((_, version)) = strategy.in_force() else {
+            return;
+        };
+        let actions = version
+            .actions
+            .iter()
+            .filter_map(|id| strategy.actions.get(id));
         for action in actions {
             for (authority, touched) in &action.authorities {
-                let relevant = touched.capacity.is_some_and(|c| c.class() == Class::Relevant);
-                let Stance::Declined { at } = touched.stance else { continue };
+                let relevant = touched
+                    .capacity
+                    .is_some_and(|c| c.class() == Class::Relevant);
+                let Stance::Declined { at } = touched.stance else {
+                    continue;
+                };
                 if !relevant || touched.exception.is_some() {
                     continue;
                 }
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
-                    state: if at.own() { TriggerState::Open } else { TriggerState::Attention },
+                    state: if at.own() {
+                        TriggerState::Open
+                    } else {
+                        TriggerState::Attention
+                    },
                     since: at.on,
                     assumed: at.assumed,
                     entry: at.entry_id,
@@ -331,13 +363,15 @@ impl Found<'_> {
         }
     }
 
-    fn from_direction(&mut self, direction: &DirectionState) {
+    fn see_direction(&mut self, direction: &DirectionState) {
         let (Some(authority), Some(duty), Some(area)) =
             (direction.authority, direction.duty, direction.area)
         else {
             return;
         };
-        let Some(first) = direction.opened.filter(|at| in_force(at.on)) else { return };
+        let Some(first) = direction.opened.filter(|at| in_force(at.on)) else {
+            return;
+        };
         // What came to light after a case was closed is a matter of its own.
         let closed = direction.complied.or(direction.withdrawn);
         let later = self.all.get(&(authority, duty, area));
@@ -390,10 +424,14 @@ impl Found<'_> {
 
     fn areas_of(&self, authority: StreamId) -> Vec<StreamId> {
         let recorded = |area: &AreaState| {
-            area.authorities.get(&authority).is_some_and(|a| a.exists_on(self.on))
+            area.authorities
+                .get(&authority)
+                .is_some_and(|a| a.exists_on(self.on))
         };
         let areas = self.state.areas.iter().copied();
-        areas.filter(|id| self.world.areas.get(id).is_some_and(recorded)).collect()
+        areas
+            .filter(|id| self.world.areas.get(id).is_some_and(recorded))
+            .collect()
     }
 
     fn add(&mut self, authority: StreamId, area: StreamId, shows: &Shows) {
@@ -437,23 +475,44 @@ fn in_force(on: NaiveDate) -> bool {
 }
 
 fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
-    let on = |at: &crate::Shown| at.on.to_string();
+    let on = |at: &crate::Shown| in_words(at.on);
     if let Some(at) = &direction.complied {
-        (TriggerState::Complied, format!("Compliance was accepted on {}.", on(at)))
+        (
+            TriggerState::Complied,
+            format!("Compliance was accepted on {}.", on(at)),
+        )
     } else if let Some(at) = &direction.withdrawn {
-        (TriggerState::Withdrawn, format!("The direction was withdrawn on {}.", on(at)))
+        (
+            TriggerState::Withdrawn,
+            format!("The direction was withdrawn on {}.", on(at)),
+        )
     } else if let Some(at) = &direction.order_made {
-        (TriggerState::OrderMade, format!("A mandatory order was made on {}.", on(at)))
+        (
+            TriggerState::OrderMade,
+            format!("A mandatory order was made on {}.", on(at)),
+        )
     } else if let Some(at) = &direction.order_sought {
-        (TriggerState::OrderSought, format!("A mandatory order was applied for on {}.", on(at)))
+        (
+            TriggerState::OrderSought,
+            format!("A mandatory order was applied for on {}.", on(at)),
+        )
     } else if let Some(at) = &direction.compliance_reported {
-        (TriggerState::ComplianceReported, format!("Compliance was reported on {}.", on(at)))
+        (
+            TriggerState::ComplianceReported,
+            format!("Compliance was reported on {}.", on(at)),
+        )
     } else if let Some(directed) = &direction.directed {
-        (TriggerState::Directed, format!("A direction was given on {}.", on(&directed.at)))
+        (
+            TriggerState::Directed,
+            format!("A direction was given on {}.", on(&directed.at)),
+        )
     } else if let Some(at) = &direction.satisfied {
         (
             TriggerState::Satisfied,
-            format!("The Secretary of State was satisfied of a failure on {}.", on(at)),
+            format!(
+                "The Secretary of State was satisfied of a failure on {}.",
+                on(at)
+            ),
         )
     } else {
         (TriggerState::Open, "A failure was found.".to_owned())
@@ -462,7 +521,9 @@ fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
 
 fn trigger_id(authority: StreamId, duty: Duty, area: StreamId, entry: EntryId) -> Uuid {
     let (authority, area, entry) = (authority.to_string(), area.to_string(), entry.to_string());
-    NaturalKey(&["trigger", &authority, duty.section(), &area, &entry]).stream_id().uuid()
+    NaturalKey(&["trigger", &authority, duty.section(), &area, &entry])
+        .stream_id()
+        .uuid()
 }
 
 /// Whether the Secretary of State may direct an authority for a duty (s.18(1), (4), (5)).
@@ -473,10 +534,13 @@ fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<
         section: section.to_owned(),
     };
     let known = world.authorities.get(&authority);
-    let class = known.and_then(|a| a.capacity).map(crate::Capacity::class).or_else(|| {
-        let mut areas = world.areas.values();
-        areas.find_map(|a| a.authorities.get(&authority).map(|r| r.capacity.class()))
-    });
+    let class = known
+        .and_then(|a| a.capacity)
+        .map(crate::Capacity::class)
+        .or_else(|| {
+            let mut areas = world.areas.values();
+            areas.find_map(|a| a.authorities.get(&authority).map(|r| r.capacity.class()))
+        });
     if class.is_some_and(|class| !duty.may_be_directed(class)) {
         return closed(
             "18(1)",
@@ -484,7 +548,10 @@ fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<
              means remain.",
         );
     }
-    if known.and_then(|a| a.held_by).is_some_and(HeldBy::beyond_direction) {
+    if known
+        .and_then(|a| a.held_by)
+        .is_some_and(HeldBy::beyond_direction)
+    {
         return closed(
             "18(5)",
             "The holder of this office is beyond direction; the Secretary of State uses existing \
@@ -495,5 +562,9 @@ fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<
     if devolved && welsh_consent != Some(true) {
         return closed("18(4)", "The Welsh Ministers must consent first.");
     }
-    InLaw { open: true, note: None, section: "18(1)".to_owned() }
+    InLaw {
+        open: true,
+        note: None,
+        section: "18(1)".to_owned(),
+    }
 }

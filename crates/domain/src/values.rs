@@ -551,6 +551,12 @@ pub struct Post {
     pub title: PublicText,
 }
 
+/// A date as people write it: 21 November 2026.
+#[must_use]
+pub fn in_words(date: NaiveDate) -> String {
+    date.format("%-d %B %Y").to_string()
+}
+
 /// When something was, and by which entry it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -82,7 +82,11 @@ impl From<Mode> for LedgerMode {
 pub(crate) struct Place {
     /// The ledger: sqlite:<path>. The projections, the wrapped keys and the master key lie beside
     /// it unless they are named.
-    #[arg(long, env = "DUTYLEDGER_DATABASE_URL", default_value = "sqlite:data/ledger.db")]
+    #[arg(
+        long,
+        env = "DUTYLEDGER_DATABASE_URL",
+        default_value = "sqlite:data/ledger.db"
+    )]
     pub(crate) database_url: String,
     /// The projections' file.
     #[arg(long, env = "DUTYLEDGER_PROJECTIONS")]

@@ -53,7 +53,10 @@ pub(crate) async fn demo(settings: &DemoSettings, json: bool) -> Result<(), Fail
 
     let keys = keys(&bus, &reports).await?;
     show(&address, &keys, &reports, json);
-    Service::over(bus, master, &home.projections).await?.serve(listener).await
+    Service::over(bus, master, &home.projections)
+        .await?
+        .serve(listener)
+        .await
 }
 
 fn folder(settings: &DemoSettings) -> Result<(PathBuf, Option<TempDir>), Failure> {
@@ -83,8 +86,18 @@ fn stream(reports: &[ImportReport], name: &str) -> Result<StreamId, Failure> {
 /// A key for each kind of user, with the name of the variable it is shown under.
 async fn keys(bus: &Bus, reports: &[ImportReport]) -> Result<Map<String, Value>, Failure> {
     let wanted = [
-        ("OPERATOR_KEY", PrincipalKind::Operator, None, "the demo's operator"),
-        ("AUDITOR_KEY", PrincipalKind::Auditor, None, "the demo's auditor"),
+        (
+            "OPERATOR_KEY",
+            PrincipalKind::Operator,
+            None,
+            "the demo's operator",
+        ),
+        (
+            "AUDITOR_KEY",
+            PrincipalKind::Auditor,
+            None,
+            "the demo's auditor",
+        ),
         (
             "COUNCIL_KEY",
             PrincipalKind::Authority,
@@ -109,7 +122,12 @@ async fn keys(bus: &Bus, reports: &[ImportReport]) -> Result<Map<String, Value>,
         let principal_id = bound_to.map(|name| stream(reports, name)).transpose()?;
         let label = PublicText::new(label).map_err(Failure::other)?;
         let expires_at = bus.edge().clock.now() + Duration::days(KEY_DAYS);
-        let request = KeyRequest { kind, principal_id, label, expires_at };
+        let request = KeyRequest {
+            kind,
+            principal_id,
+            label,
+            expires_at,
+        };
         let issued = bus.issue_key(AT_THE_FILE, request).await?;
         keys.insert(variable.to_owned(), issued.secret.reveal().into());
     }
@@ -118,13 +136,19 @@ async fn keys(bus: &Bus, reports: &[ImportReport]) -> Result<Map<String, Value>,
 
 fn show(address: &str, keys: &Map<String, Value>, reports: &[ImportReport], json: bool) {
     if json {
-        println!("{}", json!({ "address": address, "keys": keys, "histories": reports }));
+        println!(
+            "{}",
+            json!({ "address": address, "keys": keys, "histories": reports })
+        );
         return;
     }
     println!("Dutyledger's demo serves at {address}");
     println!("Documentation: {address}/docs\n");
     for report in reports {
-        println!("Loaded: {} ({} entries)", report.name, report.entries_recorded);
+        println!(
+            "Loaded: {} ({} entries)",
+            report.name, report.entries_recorded
+        );
     }
     println!("\nKeys, for {KEY_DAYS} days. Paste these lines into another terminal:\n");
     println!("export URL={address}");

@@ -24,7 +24,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(code: u8, message: impl Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self {
+            code,
+            message: message.to_string(),
+        }
     }
 
     pub(crate) fn other(message: impl Display) -> Self {
@@ -74,10 +77,16 @@ impl From<CommandError> for Failure {
     fn from(error: CommandError) -> Self {
         match &error {
             CommandError::Refused { refusal, .. } => {
-                let rows: Vec<_> =
-                    refusal.rules.iter().map(|row| row.unmet.rule.to_string()).collect();
-                let cited =
-                    if rows.is_empty() { String::new() } else { format!(" ({})", rows.join(", ")) };
+                let rows: Vec<_> = refusal
+                    .rules
+                    .iter()
+                    .map(|row| row.unmet.rule.to_string())
+                    .collect();
+                let cited = if rows.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", rows.join(", "))
+                };
                 Self::refused(format!("{}{cited}", refusal.detail))
             }
             CommandError::Hidden => Self::refused(&error),

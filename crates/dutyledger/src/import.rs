@@ -17,7 +17,9 @@ pub(crate) async fn import(settings: &ImportSettings, json: bool) -> Result<(), 
         .map_err(|e| Failure::usage(format!("{}: {e}", settings.file.display())))?;
     let report: Value = match Ledger::owner(&place.home()?.ledger) {
         Some(owner) => {
-            Server::holding(place, &owner)?.post("/v1/imports".to_owned(), text).await?
+            Server::holding(place, &owner)?
+                .post("/v1/imports".to_owned(), text)
+                .await?
         }
         None => {
             let bus = open(place).await?;

@@ -15,12 +15,18 @@ use crate::remote::Server;
 
 /// The clock and the randomness of this machine.
 pub(crate) fn edge() -> Edge {
-    Edge { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) }
+    Edge {
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+    }
 }
 
 /// Whoever may write the ledger's file is its operator; no key stands for that.
-pub(crate) const AT_THE_FILE: Principal =
-    Principal { id: None, key_id: None, kind: PrincipalKind::Operator };
+pub(crate) const AT_THE_FILE: Principal = Principal {
+    id: None,
+    key_id: None,
+    kind: PrincipalKind::Operator,
+};
 
 /// The name of a kind of principal, as the API writes it.
 fn kind_name(kind: PrincipalKind) -> Value {
@@ -51,12 +57,19 @@ pub(crate) async fn issue(settings: &IssueSettings, json: bool) -> Result<(), Fa
                 "label": label,
                 "expires_at": format_instant(expires_at),
             });
-            Server::holding(place, &owner)?.post("/v1/keys".to_owned(), body.to_string()).await?
+            Server::holding(place, &owner)?
+                .post("/v1/keys".to_owned(), body.to_string())
+                .await?
         }
         None => {
             let bus = open(place).await?;
             let principal_id = settings.principal.map(StreamId::new);
-            let request = KeyRequest { kind, principal_id, label, expires_at };
+            let request = KeyRequest {
+                kind,
+                principal_id,
+                label,
+                expires_at,
+            };
             let issued = bus.issue_key(AT_THE_FILE, request).await;
             let answer = issued.map(|issued| {
                 json!({
@@ -92,7 +105,9 @@ pub(crate) async fn revoke(settings: &RevokeSettings, json: bool) -> Result<(), 
     match Ledger::owner(&place.home()?.ledger) {
         Some(owner) => {
             let path = format!("/v1/keys/{key_id}/revocation");
-            Server::holding(place, &owner)?.post(path, "{}".to_owned()).await?;
+            Server::holding(place, &owner)?
+                .post(path, "{}".to_owned())
+                .await?;
         }
         None => {
             let bus = open(place).await?;
@@ -134,7 +149,11 @@ pub(crate) async fn list(place: &Place, json: bool) -> Result<(), Failure> {
                 text("kind"),
                 text("principal_id"),
                 text("expires_at"),
-                if key["revoked_at"].is_string() { "revoked" } else { "" },
+                if key["revoked_at"].is_string() {
+                    "revoked"
+                } else {
+                    ""
+                },
                 text("label"),
             );
         }
@@ -143,7 +162,9 @@ pub(crate) async fn list(place: &Place, json: bool) -> Result<(), Failure> {
 }
 
 async fn on_file(place: &Place) -> Result<Vec<Value>, Failure> {
-    let reader = LedgerReader::open(&place.home()?.ledger).await.map_err(Failure::cannot_open)?;
+    let reader = LedgerReader::open(&place.home()?.ledger)
+        .await
+        .map_err(Failure::cannot_open)?;
     let (mut all, mut after) = (Vec::new(), None);
     loop {
         let page = reader.api_keys(after, 200).await.map_err(Failure::other)?;

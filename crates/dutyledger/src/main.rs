@@ -20,7 +20,10 @@ use crate::exit::Failure;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     output::start_logging(cli.log_json);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return Failure::other(error).report(cli.json),
     };

@@ -41,7 +41,10 @@ impl Server {
     pub(crate) async fn get(self, path: String) -> Result<Value, Failure> {
         self.call(move |agent, server| {
             let url = format!("{}{path}", server.address);
-            agent.get(url).header("authorization", format!("Bearer {}", server.key)).call()
+            agent
+                .get(url)
+                .header("authorization", format!("Bearer {}", server.key))
+                .call()
         })
         .await
     }
@@ -84,8 +87,15 @@ impl Server {
         if status.is_success() {
             return Ok(body);
         }
-        let detail = body.get("detail").and_then(Value::as_str).unwrap_or("no reason was given");
+        let detail = body
+            .get("detail")
+            .and_then(Value::as_str)
+            .unwrap_or("no reason was given");
         let message = format!("the server answered {}: {detail}", status.as_u16());
-        Err(if status.is_client_error() { Failure::refused(message) } else { Failure::other(message) })
+        Err(if status.is_client_error() {
+            Failure::refused(message)
+        } else {
+            Failure::other(message)
+        })
     }
 }

@@ -32,7 +32,13 @@ pub(crate) fn run(settings: &SchemaSettings, json: bool) -> Result<(), Failure> 
 /// Every file, as its path below the folder of schemas and its text. Other files that are made from
 /// the code join here, each from a pure function that a test can compare with the committed file.
 fn files() -> Vec<(String, String)> {
-    event_schema_files()
+    let mut files = event_schema_files();
+    files.push((
+        "openapi.json".to_owned(),
+        format!("{:#}\n", dutyledger_api::openapi()),
+    ));
+    files.push(("permissions.txt".to_owned(), dutyledger_api::permissions()));
+    files
 }
 
 /// Writes every file below a folder, and tells which there are. A file that already says the same

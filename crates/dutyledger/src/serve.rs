@@ -32,17 +32,30 @@ impl Service {
         master: MasterKey,
         projections: &Path,
     ) -> Result<Self, Failure> {
-        let (projections, projector) =
-            Projections::open(projections, bus.ledger()).await.map_err(Failure::cannot_open)?;
-        Ok(Self { bus, master, projections, projector })
+        let (projections, projector) = Projections::open(projections, bus.ledger())
+            .await
+            .map_err(Failure::cannot_open)?;
+        Ok(Self {
+            bus,
+            master,
+            projections,
+            projector,
+        })
     }
 
     /// Serves until the process is asked to end, then ends without losing anything: requests under
     /// way are answered, what is queued is recorded, files are closed.
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Failure> {
-        let Self { bus, master, projections, mut projector } = self;
+        let Self {
+            bus,
+            master,
+            projections,
+            mut projector,
+        } = self;
         let address = listener.local_addr().map_err(Failure::other)?;
-        bus.ledger().announce(&format!("http://{address}")).map_err(Failure::other)?;
+        bus.ledger()
+            .announce(&format!("http://{address}"))
+            .map_err(Failure::other)?;
         let (stop, stopping) = watch::channel(false);
         let tail = bus.ledger().tail();
         let mut stop_projector = stopping.clone();
@@ -59,10 +72,15 @@ impl Service {
         });
         // Heard from now on: whoever reads "serving" may ask for the end at once.
         let asked_to_end = asked_to_end().map_err(Failure::other)?;
-        let app = App::new(bus.clone(), projections.clone(), master.derived("idempotency"));
+        let app = App::new(
+            bus.clone(),
+            projections.clone(),
+            master.derived("idempotency"),
+        );
         tracing::info!(%address, "serving");
-        let router = router(app, Limits::default());
-        let served = dutyledger_api::serve(listener, router, asked_to_end).await;
+        let limits = Limits::default();
+        let router = router(app, limits);
+        let served = dutyledger_api::serve(listener, router, limits, asked_to_end).await;
         tracing::info!("ending: recording what is queued");
         let _ = stop.send(true);
         if let Err(error) = projecting.await {
@@ -95,12 +113,17 @@ pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|e| Failure::cannot_open(format!("cannot listen on {}: {e}", settings.listen)))?;
-    Service::over(bus, master, &home.projections).await?.serve(listener).await
+    Service::over(bus, master, &home.projections)
+        .await?
+        .serve(listener)
+        .await
 }
 
 pub(crate) async fn rebuild(place: &Place, json: bool) -> Result<(), Failure> {
     let home = place.home()?;
-    let reader = LedgerReader::open(&home.ledger).await.map_err(Failure::cannot_open)?;
+    let reader = LedgerReader::open(&home.ledger)
+        .await
+        .map_err(Failure::cannot_open)?;
     let bar = output::progress("rebuilding");
     let shown = bar.clone();
     let position = rebuild_rows(&home.projections, &reader, move |done, total| {

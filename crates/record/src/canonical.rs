@@ -85,8 +85,16 @@ mod tests {
     fn numbers_outside_the_format_are_refused() {
         assert!(canonical_json(&json!(9_007_199_254_740_991i64)).is_ok());
         assert!(canonical_json(&json!(-9_007_199_254_740_991i64)).is_ok());
-        for bad in [json!(9_007_199_254_740_992i64), json!(1.5), json!(1e3), json!(u64::MAX)] {
-            assert!(matches!(canonical_json(&bad), Err(CanonicalError::Number(_))), "{bad}");
+        for bad in [
+            json!(9_007_199_254_740_992i64),
+            json!(1.5),
+            json!(1e3),
+            json!(u64::MAX),
+        ] {
+            assert!(
+                matches!(canonical_json(&bad), Err(CanonicalError::Number(_))),
+                "{bad}"
+            );
         }
     }
 

@@ -69,7 +69,11 @@ pub struct Principal {
 
 impl Principal {
     /// The service itself.
-    pub const SYSTEM: Self = Self { id: None, key_id: None, kind: PrincipalKind::System };
+    pub const SYSTEM: Self = Self {
+        id: None,
+        key_id: None,
+        kind: PrincipalKind::System,
+    };
 }
 
 /// On what footing an entry stands.
@@ -101,7 +105,9 @@ pub struct Source {
 }
 
 /// How a breach of a row by a past fact is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
     /// The record lacks the evidence; no answer calls it a breach.
@@ -278,8 +284,14 @@ impl Draft {
     ///
     /// # Errors
     /// When it steps outside the format or is too large.
-    pub fn new(ledger: LedgerId, event: Event, entry: &Envelope<Value>) -> Result<Self, EntryError> {
-        let pascal = event.event_type.starts_with(|c: char| c.is_ascii_uppercase())
+    pub fn new(
+        ledger: LedgerId,
+        event: Event,
+        entry: &Envelope<Value>,
+    ) -> Result<Self, EntryError> {
+        let pascal = event
+            .event_type
+            .starts_with(|c: char| c.is_ascii_uppercase())
             && event.event_type.chars().all(|c| c.is_ascii_alphanumeric());
         if !pascal || event.schema_version == 0 || entry.version == 0 {
             return Err(EntryError::Malformed(format!(
@@ -315,8 +327,11 @@ impl Draft {
             "version": entry.version,
             "warnings": to_json(&s.warnings)?,
         });
-        let (first, second, third) =
-            (canonical_json(&first)?, canonical_json(&second)?, canonical_json(&third)?);
+        let (first, second, third) = (
+            canonical_json(&first)?,
+            canonical_json(&second)?,
+            canonical_json(&third)?,
+        );
         let inner = |text: &str| text[1..text.len() - 1].to_owned();
         let draft = Self {
             entry_id: entry.entry_id,
@@ -433,7 +448,9 @@ impl Record {
         let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry)?;
         let written = draft.leaf_data(record.position, record.recorded_at);
         if record.position == 0 || written != leaf_data {
-            return Err(EntryError::Malformed("it is not in the canonical form".to_owned()));
+            return Err(EntryError::Malformed(
+                "it is not in the canonical form".to_owned(),
+            ));
         }
         Ok(record)
     }
@@ -446,7 +463,10 @@ impl Record {
         let f: Flat =
             serde_json::from_str(leaf_data).map_err(|e| EntryError::Malformed(e.to_string()))?;
         if f.format != FORMAT {
-            return Err(EntryError::Malformed(format!("it is of format {}", f.format)));
+            return Err(EntryError::Malformed(format!(
+                "it is of format {}",
+                f.format
+            )));
         }
         Ok(Self {
             ledger_id: f.ledger_id,
@@ -487,7 +507,10 @@ mod tests {
     fn sample(payload: Value) -> Envelope<Value> {
         Envelope {
             entry_id: EntryId::new(Uuid::from_u128(2)),
-            stream: Stream::new(StreamType::of("strategy"), StreamId::new(Uuid::from_u128(3))),
+            stream: Stream::new(
+                StreamType::of("strategy"),
+                StreamId::new(Uuid::from_u128(3)),
+            ),
             version: 4,
             standing: Standing {
                 basis: Basis::Decision,
@@ -504,7 +527,10 @@ mod tests {
                 principal: Principal::SYSTEM,
                 reported: false,
                 rests_on: vec![],
-                rules: RulePackRef { pack: "enacted-2022".into(), revision: 1 },
+                rules: RulePackRef {
+                    pack: "enacted-2022".into(),
+                    revision: 1,
+                },
                 source: None,
                 warnings: vec![],
             },
@@ -513,7 +539,10 @@ mod tests {
     }
 
     fn event() -> Event {
-        Event { schema_version: 1, event_type: "StrategyAdopted".into() }
+        Event {
+            schema_version: 1,
+            event_type: "StrategyAdopted".into(),
+        }
     }
 
     #[test]
@@ -535,31 +564,49 @@ mod tests {
     #[test]
     fn an_entry_of_more_than_60_000_bytes_is_refused() {
         let ledger = LedgerId::new(Uuid::from_u128(1));
-        let overhead = Draft::new(ledger, event(), &sample(json!(""))).unwrap().bytes_max();
+        let overhead = Draft::new(ledger, event(), &sample(json!("")))
+            .unwrap()
+            .bytes_max();
         let fits = "x".repeat(ENTRY_BYTES_MAX - overhead);
         assert!(Draft::new(ledger, event(), &sample(json!(fits))).is_ok());
         let one_more = format!("{fits}x");
         assert_eq!(
             Draft::new(ledger, event(), &sample(json!(one_more))),
-            Err(EntryError::TooLarge { found: ENTRY_BYTES_MAX + 1 })
+            Err(EntryError::TooLarge {
+                found: ENTRY_BYTES_MAX + 1
+            })
         );
     }
 
     #[test]
     fn a_record_with_an_unknown_member_or_another_format_is_not_read() {
-        let draft =
-            Draft::new(LedgerId::new(Uuid::from_u128(1)), event(), &sample(json!({}))).unwrap();
+        let draft = Draft::new(
+            LedgerId::new(Uuid::from_u128(1)),
+            event(),
+            &sample(json!({})),
+        )
+        .unwrap();
         let text = draft.leaf_data(1, Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap());
         let unknown = text.replacen("{\"basis\"", "{\"aaa\":1,\"basis\"", 1);
-        assert!(matches!(Record::parse(&unknown), Err(EntryError::Malformed(_))));
+        assert!(matches!(
+            Record::parse(&unknown),
+            Err(EntryError::Malformed(_))
+        ));
         let other = text.replacen("\"format\":1", "\"format\":2", 1);
-        assert!(matches!(Record::parse(&other), Err(EntryError::Malformed(_))));
+        assert!(matches!(
+            Record::parse(&other),
+            Err(EntryError::Malformed(_))
+        ));
     }
 
     #[test]
     fn only_the_exact_text_is_verified() {
-        let draft =
-            Draft::new(LedgerId::new(Uuid::from_u128(1)), event(), &sample(json!({}))).unwrap();
+        let draft = Draft::new(
+            LedgerId::new(Uuid::from_u128(1)),
+            event(),
+            &sample(json!({})),
+        )
+        .unwrap();
         let at = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
         let text = draft.leaf_data(1, at);
         assert!(Record::verify(&text).is_ok());
@@ -577,7 +624,10 @@ mod tests {
     #[test]
     fn an_event_type_is_pascal_case_and_versions_count_from_1() {
         let ledger = LedgerId::new(Uuid::from_u128(1));
-        let bad = Event { schema_version: 1, event_type: "strategy-adopted".into() };
+        let bad = Event {
+            schema_version: 1,
+            event_type: "strategy-adopted".into(),
+        };
         assert!(Draft::new(ledger, bad, &sample(json!({}))).is_err());
         let mut entry = sample(json!({}));
         entry.version = 0;

@@ -121,8 +121,14 @@ mod tests {
     #[test]
     fn a_natural_key_always_gives_the_same_id_and_marks_it_as_version_8() {
         let id = NaturalKey(&["area", "england", "city of london"]).stream_id();
-        assert_eq!(id, NaturalKey(&["area", "england", "city of london"]).stream_id());
-        assert_ne!(id, NaturalKey(&["area", "wales", "city of london"]).stream_id());
+        assert_eq!(
+            id,
+            NaturalKey(&["area", "england", "city of london"]).stream_id()
+        );
+        assert_ne!(
+            id,
+            NaturalKey(&["area", "wales", "city of london"]).stream_id()
+        );
         assert_eq!(id.uuid().get_version_num(), 8);
         assert_eq!(id.uuid().get_variant(), uuid::Variant::RFC4122);
     }

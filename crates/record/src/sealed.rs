@@ -127,7 +127,13 @@ impl SealedBox {
     ) -> Self {
         let aad = binding.associated_data();
         let ciphertext = cipher(key)
-            .encrypt(&XNonce::from(nonce), Payload { msg: text.0.as_bytes(), aad: aad.as_bytes() })
+            .encrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: text.0.as_bytes(),
+                    aad: aad.as_bytes(),
+                },
+            )
             .unwrap_or_else(|_| unreachable!("a text of bounded length always encrypts"));
         Self {
             alg: ALG.to_owned(),
@@ -146,23 +152,43 @@ impl SealedBox {
             return Err(SealedError::Malformed);
         }
         let decode = |text: &str| BASE64.decode(text).map_err(|_| SealedError::Malformed);
-        let nonce: [u8; NONCE_BYTES] =
-            decode(&self.nonce)?.try_into().map_err(|_| SealedError::Malformed)?;
+        let nonce: [u8; NONCE_BYTES] = decode(&self.nonce)?
+            .try_into()
+            .map_err(|_| SealedError::Malformed)?;
         let aad = binding.associated_data();
         let ciphertext = decode(&self.ciphertext)?;
         let plain = cipher(key)
-            .decrypt(&XNonce::from(nonce), Payload { msg: &ciphertext, aad: aad.as_bytes() })
+            .decrypt(
+                &XNonce::from(nonce),
+                Payload {
+                    msg: &ciphertext,
+                    aad: aad.as_bytes(),
+                },
+            )
             .map_err(|_| SealedError::WrongKeyOrPlace)?;
-        String::from_utf8(plain).map(PlainText).map_err(|_| SealedError::Malformed)
+        String::from_utf8(plain)
+            .map(PlainText)
+            .map_err(|_| SealedError::Malformed)
     }
 }
 
 /// Wraps a data key under a master key: nonce ‖ ciphertext, bound to the key's id.
 #[must_use]
-pub fn wrap_key(master: &DataKey, key_id: KeyId, key: &DataKey, nonce: [u8; NONCE_BYTES]) -> Vec<u8> {
+pub fn wrap_key(
+    master: &DataKey,
+    key_id: KeyId,
+    key: &DataKey,
+    nonce: [u8; NONCE_BYTES],
+) -> Vec<u8> {
     let aad = key_id.uuid();
     let wrapped = cipher(master)
-        .encrypt(&XNonce::from(nonce), Payload { msg: &key.0, aad: aad.as_bytes() })
+        .encrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: &key.0,
+                aad: aad.as_bytes(),
+            },
+        )
         .unwrap_or_else(|_| unreachable!("32 bytes always encrypt"));
     [nonce.as_slice(), &wrapped].concat()
 }
@@ -172,14 +198,23 @@ pub fn wrap_key(master: &DataKey, key_id: KeyId, key: &DataKey, nonce: [u8; NONC
 /// # Errors
 /// When the master key or the id is another, or the bytes were altered.
 pub fn unwrap_key(master: &DataKey, key_id: KeyId, wrapped: &[u8]) -> Result<DataKey, SealedError> {
-    let (nonce, ciphertext) =
-        wrapped.split_at_checked(NONCE_BYTES).ok_or(SealedError::Malformed)?;
+    let (nonce, ciphertext) = wrapped
+        .split_at_checked(NONCE_BYTES)
+        .ok_or(SealedError::Malformed)?;
     let nonce: [u8; NONCE_BYTES] = nonce.try_into().map_err(|_| SealedError::Malformed)?;
     let aad = key_id.uuid();
     let plain = cipher(master)
-        .decrypt(&XNonce::from(nonce), Payload { msg: ciphertext, aad: aad.as_bytes() })
+        .decrypt(
+            &XNonce::from(nonce),
+            Payload {
+                msg: ciphertext,
+                aad: aad.as_bytes(),
+            },
+        )
         .map_err(|_| SealedError::WrongKeyOrPlace)?;
-    Ok(DataKey(plain.try_into().map_err(|_| SealedError::Malformed)?))
+    Ok(DataKey(
+        plain.try_into().map_err(|_| SealedError::Malformed)?,
+    ))
 }
 
 /// A sealed member of an event: still open between the decision and the sealing, closed for ever
@@ -195,9 +230,9 @@ pub enum Sealed {
 impl Serialize for Sealed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Open(_) => {
-                Err(serde::ser::Error::custom("a text must be sealed before it is recorded"))
-            }
+            Self::Open(_) => Err(serde::ser::Error::custom(
+                "a text must be sealed before it is recorded",
+            )),
             Self::Closed(sealed) => sealed.serialize(serializer),
         }
     }

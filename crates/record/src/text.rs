@@ -35,7 +35,10 @@ pub(crate) fn check_text(text: &str, max: usize) -> Result<(), TextError> {
     if found > max {
         return Err(TextError::TooLong { max, found });
     }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if text
+        .chars()
+        .any(|c| c.is_control() && c != '\n' && c != '\t')
+    {
         return Err(TextError::Control);
     }
     Ok(())
@@ -43,7 +46,9 @@ pub(crate) fn check_text(text: &str, max: usize) -> Result<(), TextError> {
 
 /// Text meant for publication: a title or a description. It must name no person.
 /// 1 to 4,000 characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct PublicText(#[schemars(length(min = 1, max = 4000))] String);
 

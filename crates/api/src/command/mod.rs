@@ -10,6 +10,7 @@ mod keys;
 mod partnerships;
 mod strategies;
 mod table;
+mod words;
 
 use aide::axum::ApiRouter;
 use chrono::NaiveDate;
@@ -61,7 +62,7 @@ pub(crate) struct Body<P> {
     acting: Acting,
     /// The authorities it is done for.
     #[serde(default)]
-    #[schemars(length(max = 2000))]
+    #[schemars(length(max = 50))]
     on_behalf_of: Vec<StreamId>,
     /// What shows it. A report and a past fact each need it.
     #[serde(default)]

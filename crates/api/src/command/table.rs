@@ -8,13 +8,15 @@ use aide::openapi::Operation;
 use serde_json::{Value, json};
 
 use dutyledger_domain::streams::CorrectEntry;
-use dutyledger_domain::{Acting, Actor, Actors, Particulars, StreamKind};
+use dutyledger_domain::{Particulars, StreamKind};
 use dutyledger_record::StreamId;
 
+use super::words::{camel, who};
 use super::{Body, On, Recorded, carry_out};
 use crate::app::App;
 use crate::doc::{self, Doc};
 use crate::endpoint;
+use crate::permissions::{self, WHO};
 
 /// The commands on one kind of stream.
 pub(super) struct Table<K> {
@@ -201,6 +203,8 @@ where
         description,
     };
     doc::describe(op, doc, &line.path, ctx);
+    op.extensions
+        .insert(WHO.to_owned(), permissions::of(P::ACTORS));
     doc::command_headers(op);
     let body = ctx.schema.subschema_for::<Body<P>>();
     doc::body(
@@ -228,61 +232,4 @@ where
         headers,
         &[400, 401, 403, 404, 409, 412, 413, 415, 422, 500, 503],
     );
-}
-
-/// Who may give a command, in words.
-fn who(actors: Actors) -> String {
-    let own: Vec<_> = actors
-        .own
-        .iter()
-        .map(|actor| match actor {
-            Actor::SpecifiedAuthority => "a specified authority of the partnership",
-            Actor::Subject => "the authority it is about",
-            Actor::LocalPolicingBody => "the local policing body",
-            Actor::Inspectorate => "an inspectorate",
-            Actor::SecretaryOfState => "the Secretary of State",
-            Actor::WelshMinisters => "the Welsh Ministers",
-            Actor::Operator => "the operator",
-        })
-        .collect();
-    let mut text = format!("For {}", own.join(" or "));
-    if actors.reportable {
-        text.push_str(&format!(
-            "; the coordinator may report it (`{}`)",
-            word(Acting::Reported)
-        ));
-    }
-    if actors.past_fact {
-        text.push_str(&format!(
-            "; it may be recorded as a `{}`",
-            word(Acting::PastFact)
-        ));
-    }
-    text.push('.');
-    text
-}
-
-fn word(acting: Acting) -> &'static str {
-    match acting {
-        Acting::Own => "own",
-        Acting::Reported => "reported",
-        Acting::PastFact => "past_fact",
-    }
-}
-
-/// A name in camelCase, as clients in most languages want it.
-fn camel(kebab: &str) -> String {
-    let mut name = String::with_capacity(kebab.len());
-    let mut raise = false;
-    for letter in kebab.chars() {
-        match letter {
-            '-' => raise = true,
-            letter if raise => {
-                name.extend(letter.to_uppercase());
-                raise = false;
-            }
-            letter => name.push(letter),
-        }
-    }
-    name
 }

@@ -1,10 +1,17 @@
 //! Directions.
 
 use aide::axum::ApiRouter;
+use chrono::NaiveDate;
 
-use dutyledger_domain::streams::{Direction, DirectionState};
+use dutyledger_application::access::Sight;
+use dutyledger_domain::History;
+use dutyledger_domain::streams::{
+    Direction, DirectionState, PartnershipState, area, authority, partnership,
+};
 use dutyledger_projections::PAGE_ROWS_MAX;
+use dutyledger_record::Stream;
 
+use super::marks::{Marked, marks};
 use super::page::{Filling, ListQuery, Listed, key};
 use super::seen::Seer;
 use super::state::{StateQuery, Stated, find};
@@ -28,11 +35,13 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         id: "readDirection",
         tag: "Directions",
         summary: "Read a direction",
-        about: "A case of one authority, one duty and one area.\n\nRests on ss.14 and 18.",
+        about: "A case of one authority, one duty and one area. Those who read the partnership's \
+                record also see which of its decisions are marked.\n\nRests on ss.14 and 18, \
+                R-129.1.",
     };
     let router =
         add::<ListQuery, Listed<Vec<Stated<DirectionState>>>, _, _>(router, list_read, list);
-    add::<StateQuery, Stated<DirectionState>, _, _>(router, one_read, one)
+    add::<StateQuery, Marked<DirectionState>, _, _>(router, one_read, one)
 }
 
 async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
@@ -69,9 +78,34 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
     let found = find::<Direction>(&app, ask.path("id")?, &query).await?;
-    if Seer::new(&app, ask.principal).direction(&found.now).await? {
-        Ok(found.answer())
-    } else {
-        Err(Problem::absent())
+    let mut seer = Seer::new(&app, ask.principal);
+    if !seer.direction(&found.now).await? {
+        return Err(Problem::absent());
     }
+    let whole = match found.now.partnership {
+        Some(_) => seer.whole(found.now.partnership).await?,
+        // About no partnership: for those who see every partnership's record.
+        None => {
+            seer.sight_of(found.id, &PartnershipState::default())
+                .await?
+                == Sight::Whole
+        }
+    };
+    let marks = if whole {
+        Some(marks(&app, found.id, rests_on).await?)
+    } else {
+        None
+    };
+    Ok(found.marked(marks))
+}
+
+/// The authority, the area and the partnership that a case is about.
+fn rests_on(history: &History<Direction>) -> Vec<Stream> {
+    let state = history.state(NaiveDate::MAX);
+    let streams = [
+        state.authority.map(authority::stream),
+        state.area.map(area::stream),
+        state.partnership.map(partnership::stream),
+    ];
+    streams.into_iter().flatten().collect()
 }

@@ -7,6 +7,7 @@ mod consultation;
 mod directions;
 mod entries;
 mod keys;
+mod marks;
 mod me;
 mod page;
 mod partnerships;

@@ -3,16 +3,18 @@
 use aide::axum::ApiRouter;
 
 use dutyledger_application::access::Sight;
-use dutyledger_domain::StreamKind;
+use dutyledger_domain::streams::partnership::PartnershipEvent;
 use dutyledger_domain::streams::{
-    Direction, NeedsAssessment, Partnership, PartnershipState, Strategy,
+    Direction, NeedsAssessment, Partnership, PartnershipState, Strategy, area,
 };
+use dutyledger_domain::{History, StreamKind};
 use dutyledger_projections::PAGE_ROWS_MAX;
-use dutyledger_record::StreamId;
+use dutyledger_record::{Stream, StreamId};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::marks::{Marked, marks};
 use super::page::{Filling, ListQuery, Listed, key};
 use super::seen::Seer;
 use super::state::{StateQuery, Stated, find};
@@ -41,13 +43,14 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         ),
         list,
     );
-    let router = add::<StateQuery, Stated<PartnershipState>, _, _>(
+    let router = add::<StateQuery, Marked<PartnershipState>, _, _>(
         router,
         read(
             "/v1/partnerships/{id}",
             "readPartnership",
             "Read a partnership",
-            "Its areas, members, representatives, lists and positions.\n\nRests on ss.8, 9 and 11.",
+            "Its areas, members, representatives, lists and positions, and which of its decisions \
+             are marked.\n\nRests on ss.8, 9 and 11, L-3.",
         ),
         one,
     );
@@ -158,9 +161,20 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
     let found = find::<Partnership>(&app, ask.path("id")?, &query).await?;
-    if Seer::new(&app, ask.principal).whole(Some(found.id)).await? {
-        Ok(found.answer())
-    } else {
-        Err(Problem::absent())
+    if !Seer::new(&app, ask.principal).whole(Some(found.id)).await? {
+        return Err(Problem::absent());
     }
+    let marks = marks(&app, found.id, areas).await?;
+    Ok(found.marked(Some(marks)))
+}
+
+/// Every area an entry ever named.
+fn areas(history: &History<Partnership>) -> Vec<Stream> {
+    let named = history.entries().iter();
+    named
+        .filter_map(|entry| match &entry.payload {
+            PartnershipEvent::PartnershipAreaNamed(named) => Some(area::stream(named.area)),
+            _ => None,
+        })
+        .collect()
 }

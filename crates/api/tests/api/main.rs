@@ -7,7 +7,11 @@ mod common;
 #[cfg(test)]
 mod imports;
 #[cfg(test)]
+mod marks;
+#[cfg(test)]
 mod openapi;
+#[cfg(test)]
+mod published;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]

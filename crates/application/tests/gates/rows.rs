@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dutyledger_domain::rules::{enacted_ref, Layer, Mode, Row, RulePack, Strength, enacted, row, strength};
+use dutyledger_domain::rules::{
+    Layer, Mode, Row, RulePack, Strength, enacted, enacted_ref, row, strength,
+};
 
 use crate::given::*;
 
@@ -171,9 +173,20 @@ fn a_row_does_what_its_mode_says_from_the_day_the_pack_is_in_force() {
         } else {
             Strength::Silent
         };
-        assert_eq!(strength(&enacted_ref(), id.as_str(), day("2023-01-31")), expected, "{id}");
-        assert_eq!(strength(&enacted_ref(), id.as_str(), day("2023-01-30")), before, "{id}");
+        assert_eq!(
+            strength(&enacted_ref(), id.as_str(), day("2023-01-31")),
+            expected,
+            "{id}"
+        );
+        assert_eq!(
+            strength(&enacted_ref(), id.as_str(), day("2023-01-30")),
+            before,
+            "{id}"
+        );
     }
     assert_eq!(row("R-0.0"), None);
-    assert_eq!(strength(&enacted_ref(), "R-0.0", day(TODAY)), Strength::Silent);
+    assert_eq!(
+        strength(&enacted_ref(), "R-0.0", day(TODAY)),
+        Strength::Silent
+    );
 }

@@ -313,9 +313,7 @@ fn a_relevant_authoritys_own_refusal_of_an_action_opens_a_trigger_and_a_reported
         );
     }
     // Where the school has said nothing itself. What it said with its own key, no report undoes.
-    let silent = |event: &dutyledger_domain::streams::strategy::StrategyEvent| {
-        matches!(event, dutyledger_domain::streams::strategy::StrategyEvent::ActionAgreed(e) if e.authority == SCHOOL.id())
-    };
+    let silent = |event: &dutyledger_domain::streams::strategy::StrategyEvent| matches!(event, dutyledger_domain::streams::strategy::StrategyEvent::ActionAgreed(e) if e.authority == SCHOOL.id());
     let told = declined(SECTION_8, reported).without(silent);
     shows(
         &with(&told),

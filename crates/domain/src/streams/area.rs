@@ -204,7 +204,12 @@ impl Particulars<Area> for RegisterArea {
 
     fn decide(self, _: &AreaState, _: &Scene<'_>) -> Result<Vec<AreaEvent>, Refusal> {
         Ok(vec![
-            AreaRegistered { country: self.country, kind: self.kind, name: self.name }.into(),
+            AreaRegistered {
+                country: self.country,
+                kind: self.kind,
+                name: self.name,
+            }
+            .into(),
         ])
     }
 }
@@ -224,7 +229,13 @@ impl Particulars<Area> for AmendArea {
     const ACTORS: Actors = Actors::OPERATOR;
 
     fn decide(self, _: &AreaState, _: &Scene<'_>) -> Result<Vec<AreaEvent>, Refusal> {
-        Ok(vec![AreaAmended { kind: self.kind, name: self.name }.into()])
+        Ok(vec![
+            AreaAmended {
+                kind: self.kind,
+                name: self.name,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -255,7 +266,10 @@ impl Particulars<Area> for RecordAreaCode {
         if let (Some(from), Some(until)) = (self.from, self.until)
             && until < from
         {
-            return Err(Refusal::invalid("/particulars/until", "The code ends before it begins."));
+            return Err(Refusal::invalid(
+                "/particulars/until",
+                "The code ends before it begins.",
+            ));
         }
         Ok(vec![
             AreaCodeRecorded {
@@ -297,7 +311,10 @@ impl Particulars<Area> for RecordAuthorities {
     const ACTORS: Actors = Actors::OPERATOR;
 
     fn needs(&self, _: &AreaState, _: &crate::World) -> Vec<dutyledger_record::Stream> {
-        self.authorities.iter().map(|row| super::authority::stream(row.authority)).collect()
+        self.authorities
+            .iter()
+            .map(|row| super::authority::stream(row.authority))
+            .collect()
     }
 
     fn decide(self, state: &AreaState, scene: &Scene<'_>) -> Result<Vec<AreaEvent>, Refusal> {
@@ -308,13 +325,23 @@ impl Particulars<Area> for RecordAuthorities {
         let mut events: Vec<AreaEvent> = Vec::with_capacity(self.authorities.len() + 1);
         for (row, one) in self.authorities.iter().enumerate() {
             let pointer = format!("/particulars/authorities/{row}/authority");
-            let known = scene.world.authorities.get(&one.authority).and_then(|a| a.capacity);
+            let known = scene
+                .world
+                .authorities
+                .get(&one.authority)
+                .and_then(|a| a.capacity);
             let Some(capacity) = known else {
                 return Err(Refusal::not_found("There is no such authority.").at(&pointer));
             };
-            if state.authorities.get(&one.authority).is_some_and(|a| a.until.is_none()) {
-                return Err(Refusal::already("This authority is already recorded for the area.")
-                    .at(&pointer));
+            if state
+                .authorities
+                .get(&one.authority)
+                .is_some_and(|a| a.until.is_none())
+            {
+                return Err(
+                    Refusal::already("This authority is already recorded for the area.")
+                        .at(&pointer),
+                );
             }
             events.push(
                 AuthorityRecorded {
@@ -351,14 +378,23 @@ impl Particulars<Area> for EndAuthority {
     fn decide(self, state: &AreaState, _: &Scene<'_>) -> Result<Vec<AreaEvent>, Refusal> {
         let pointer = "/particulars/authority";
         match state.authorities.get(&self.authority) {
-            None => Err(Refusal::not_found("This authority is not recorded for the area.").at(pointer)),
+            None => {
+                Err(Refusal::not_found("This authority is not recorded for the area.").at(pointer))
+            }
             Some(a) if self.until < a.from => Err(Refusal::invalid(
                 "/particulars/until",
-                format!("The authority is recorded for the area from {}.", a.from),
+                format!(
+                    "The authority is recorded for the area from {}.",
+                    crate::in_words(a.from)
+                ),
             )),
-            Some(_) => {
-                Ok(vec![AuthorityEnded { authority: self.authority, until: self.until }.into()])
-            }
+            Some(_) => Ok(vec![
+                AuthorityEnded {
+                    authority: self.authority,
+                    until: self.until,
+                }
+                .into(),
+            ]),
         }
     }
 }
@@ -381,15 +417,27 @@ impl Particulars<Area> for SucceedArea {
 
     fn decide(self, state: &AreaState, scene: &Scene<'_>) -> Result<Vec<AreaEvent>, Refusal> {
         if state.successor.is_some() {
-            return Err(Refusal::already("Another area has already taken its place."));
+            return Err(Refusal::already(
+                "Another area has already taken its place.",
+            ));
         }
         if self.successor == scene.stream
-            || scene.world.areas.get(&self.successor).is_none_or(|a| a.name.is_none())
+            || scene
+                .world
+                .areas
+                .get(&self.successor)
+                .is_none_or(|a| a.name.is_none())
         {
-            return Err(Refusal::not_found("There is no such other area.")
-                .at("/particulars/successor"));
+            return Err(
+                Refusal::not_found("There is no such other area.").at("/particulars/successor")
+            );
         }
-        Ok(vec![AreaSucceeded { successor: self.successor }.into()])
+        Ok(vec![
+            AreaSucceeded {
+                successor: self.successor,
+            }
+            .into(),
+        ])
     }
 }
 

@@ -158,14 +158,21 @@ impl Particulars<Authority> for SucceedAuthority {
         scene: &Scene<'_>,
     ) -> Result<Vec<AuthorityEvent>, Refusal> {
         if state.successor.is_some() {
-            return Err(Refusal::already("Another authority has already taken its place."));
+            return Err(Refusal::already(
+                "Another authority has already taken its place.",
+            ));
         }
         let successor = scene.world.authorities.get(&self.successor);
         if self.successor == scene.stream || successor.is_none_or(|a| a.capacity.is_none()) {
             return Err(Refusal::not_found("There is no such other authority.")
                 .at("/particulars/successor"));
         }
-        Ok(vec![AuthoritySucceeded { successor: self.successor }.into()])
+        Ok(vec![
+            AuthoritySucceeded {
+                successor: self.successor,
+            }
+            .into(),
+        ])
     }
 }
 

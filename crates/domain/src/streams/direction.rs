@@ -212,14 +212,23 @@ fn check_case(
             "This stream is about another authority, duty or area: open another.",
         ));
     }
-    if scene.world.authorities.get(&who).is_none_or(|a| a.capacity.is_none()) {
+    if scene
+        .world
+        .authorities
+        .get(&who)
+        .is_none_or(|a| a.capacity.is_none())
+    {
         return Err(Refusal::not_found("There is no such authority.").at("/particulars/authority"));
     }
-    let recorded = scene.world.areas.get(&where_).and_then(|a| a.authorities.get(&who));
+    let recorded = scene
+        .world
+        .areas
+        .get(&where_)
+        .and_then(|a| a.authorities.get(&who));
     if recorded.is_none_or(|a| !a.exists_on(scene.on)) {
         return Err(Refusal::not_found(format!(
             "The authority is not recorded for this area on {}.",
-            scene.on
+            crate::in_words(scene.on)
         ))
         .at("/particulars/area"));
     }
@@ -232,12 +241,18 @@ fn check_covers(
     area: StreamId,
     scene: &Scene<'_>,
 ) -> Result<(), Refusal> {
-    let covers = |id| scene.world.partnerships.get(&id).is_some_and(|p| p.areas.contains(&area));
+    let covers = |id| {
+        scene
+            .world
+            .partnerships
+            .get(&id)
+            .is_some_and(|p| p.areas.contains(&area))
+    };
     match partnership {
-        Some(id) if !covers(id) => {
-            Err(Refusal::not_found("There is no such partnership for this area.")
-                .at("/particulars/partnership"))
-        }
+        Some(id) if !covers(id) => Err(Refusal::not_found(
+            "There is no such partnership for this area.",
+        )
+        .at("/particulars/partnership")),
         _ => Ok(()),
     }
 }
@@ -276,12 +291,17 @@ impl Particulars<Direction> for RecordFinding {
         vec![authority::stream(self.authority), area::stream(self.area)]
     }
 
-    fn decide(self, state: &DirectionState, scene: &Scene<'_>) -> Result<Vec<DirectionEvent>, Refusal> {
+    fn decide(
+        self,
+        state: &DirectionState,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
         let polices = |id| {
             let area = scene.world.areas.get(&self.area);
             area.is_some_and(|a| {
-                a.authorities_of(Class::LocalPolicingBody, scene.on).any(|(body, _)| body == id)
+                a.authorities_of(Class::LocalPolicingBody, scene.on)
+                    .any(|(body, _)| body == id)
             })
         };
         if scene.principal.kind == PrincipalKind::LocalPolicingBody
@@ -334,7 +354,11 @@ impl Particulars<Direction> for RecordSatisfaction {
         vec![authority::stream(self.authority), area::stream(self.area)]
     }
 
-    fn decide(self, state: &DirectionState, scene: &Scene<'_>) -> Result<Vec<DirectionEvent>, Refusal> {
+    fn decide(
+        self,
+        state: &DirectionState,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
         check_covers(self.partnership, self.area, scene)?;
         Ok(vec![
@@ -350,8 +374,11 @@ impl Particulars<Direction> for RecordSatisfaction {
     }
 }
 
-const SECRETARY_OF_STATE: Actors =
-    Actors { own: &[Actor::SecretaryOfState], reportable: false, past_fact: true };
+const SECRETARY_OF_STATE: Actors = Actors {
+    own: &[Actor::SecretaryOfState],
+    reportable: false,
+    past_fact: true,
+};
 
 /// Declares a command on a case that is already open.
 macro_rules! on_case {
@@ -366,7 +393,9 @@ macro_rules! on_case {
 
             fn needs(&self, state: &DirectionState, _: &World) -> Vec<Stream> {
                 let who = state.authority.map(authority::stream);
-                who.into_iter().chain(state.area.map(area::stream)).collect()
+                who.into_iter()
+                    .chain(state.area.map(area::stream))
+                    .collect()
             }
 
             fn decide(
@@ -391,7 +420,11 @@ command! {
 on_case!(
     AnswerConsent,
     "answer-consent",
-    Actors { own: &[Actor::WelshMinisters], reportable: false, past_fact: true },
+    Actors {
+        own: &[Actor::WelshMinisters],
+        reportable: false,
+        past_fact: true
+    },
     |given, _state| Ok(vec![WelshConsentAnswered { given: given.given }.into()])
 );
 
@@ -404,12 +437,25 @@ command! {
         comply_by: Option<NaiveDate>,
     }
 }
-on_case!(IssueDirection, "issue-direction", SECRETARY_OF_STATE, |given, state| {
-    if state.directed.is_some() && state.withdrawn.is_none() {
-        return Err(Refusal::already("A direction is already issued: vary it instead."));
+on_case!(
+    IssueDirection,
+    "issue-direction",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        if state.directed.is_some() && state.withdrawn.is_none() {
+            return Err(Refusal::already(
+                "A direction is already issued: vary it instead.",
+            ));
+        }
+        Ok(vec![
+            DirectionIssued {
+                comply_by: given.comply_by,
+                requires: given.requires,
+            }
+            .into(),
+        ])
     }
-    Ok(vec![DirectionIssued { comply_by: given.comply_by, requires: given.requires }.into()])
-});
+);
 
 command! {
     /// Varies the direction. All gates apply again.
@@ -420,16 +466,29 @@ command! {
         comply_by: Option<NaiveDate>,
     }
 }
-on_case!(VaryDirection, "vary-direction", SECRETARY_OF_STATE, |given, state| {
-    check_stands(state)?;
-    Ok(vec![DirectionVaried { comply_by: given.comply_by, requires: given.requires }.into()])
-});
+on_case!(
+    VaryDirection,
+    "vary-direction",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        check_stands(state)?;
+        Ok(vec![
+            DirectionVaried {
+                comply_by: given.comply_by,
+                requires: given.requires,
+            }
+            .into(),
+        ])
+    }
+);
 
 fn check_stands(state: &DirectionState) -> Result<(), Refusal> {
     if state.stands() {
         Ok(())
     } else {
-        Err(Refusal::state("No direction stands: none is issued, or it is complied with or withdrawn."))
+        Err(Refusal::state(
+            "No direction stands: none is issued, or it is complied with or withdrawn.",
+        ))
     }
 }
 
@@ -446,7 +505,12 @@ on_case!(
     Actors::SUBJECT_ONLY,
     |given, state| {
         check_stands(state)?;
-        Ok(vec![ComplianceReported { account: given.account.map(Sealed::from) }.into()])
+        Ok(vec![
+            ComplianceReported {
+                account: given.account.map(Sealed::from),
+            }
+            .into(),
+        ])
     }
 );
 
@@ -454,10 +518,15 @@ command! {
     /// Accepts that the direction is complied with.
     AcceptCompliance {}
 }
-on_case!(AcceptCompliance, "accept-compliance", SECRETARY_OF_STATE, |_given, state| {
-    check_stands(state)?;
-    Ok(vec![ComplianceAccepted {}.into()])
-});
+on_case!(
+    AcceptCompliance,
+    "accept-compliance",
+    SECRETARY_OF_STATE,
+    |_given, state| {
+        check_stands(state)?;
+        Ok(vec![ComplianceAccepted {}.into()])
+    }
+);
 
 command! {
     /// Records that the direction is not complied with.
@@ -466,10 +535,20 @@ command! {
         reasons: Option<PlainText>,
     }
 }
-on_case!(RecordNonCompliance, "record-non-compliance", SECRETARY_OF_STATE, |given, state| {
-    check_stands(state)?;
-    Ok(vec![NonComplianceRecorded { reasons: given.reasons.map(Sealed::from) }.into()])
-});
+on_case!(
+    RecordNonCompliance,
+    "record-non-compliance",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        check_stands(state)?;
+        Ok(vec![
+            NonComplianceRecorded {
+                reasons: given.reasons.map(Sealed::from),
+            }
+            .into(),
+        ])
+    }
+);
 
 command! {
     /// Withdraws the direction.
@@ -478,10 +557,15 @@ command! {
         note: Option<PublicText>,
     }
 }
-on_case!(WithdrawDirection, "withdraw-direction", SECRETARY_OF_STATE, |given, state| {
-    check_stands(state)?;
-    Ok(vec![DirectionWithdrawn { note: given.note }.into()])
-});
+on_case!(
+    WithdrawDirection,
+    "withdraw-direction",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        check_stands(state)?;
+        Ok(vec![DirectionWithdrawn { note: given.note }.into()])
+    }
+);
 
 command! {
     /// Records that a mandatory order was applied for (s.18(3)).
@@ -490,12 +574,22 @@ command! {
         reference: PublicText,
     }
 }
-on_case!(SeekMandatoryOrder, "seek-mandatory-order", SECRETARY_OF_STATE, |given, state| {
-    if state.order_sought.is_some() {
-        return Err(Refusal::already("An order has already been applied for."));
+on_case!(
+    SeekMandatoryOrder,
+    "seek-mandatory-order",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        if state.order_sought.is_some() {
+            return Err(Refusal::already("An order has already been applied for."));
+        }
+        Ok(vec![
+            MandatoryOrderSought {
+                reference: given.reference,
+            }
+            .into(),
+        ])
     }
-    Ok(vec![MandatoryOrderSought { reference: given.reference }.into()])
-});
+);
 
 command! {
     /// Records that the court made a mandatory order (s.18(3)).
@@ -504,15 +598,25 @@ command! {
         reference: PublicText,
     }
 }
-on_case!(RecordMandatoryOrder, "record-mandatory-order", SECRETARY_OF_STATE, |given, state| {
-    if state.order_sought.is_none() {
-        return Err(Refusal::state("No order has been applied for."));
+on_case!(
+    RecordMandatoryOrder,
+    "record-mandatory-order",
+    SECRETARY_OF_STATE,
+    |given, state| {
+        if state.order_sought.is_none() {
+            return Err(Refusal::state("No order has been applied for."));
+        }
+        if state.order_made.is_some() {
+            return Err(Refusal::already("The order is already made."));
+        }
+        Ok(vec![
+            MandatoryOrderMade {
+                reference: given.reference,
+            }
+            .into(),
+        ])
     }
-    if state.order_made.is_some() {
-        return Err(Refusal::already("The order is already made."));
-    }
-    Ok(vec![MandatoryOrderMade { reference: given.reference }.into()])
-});
+);
 
 commands! {
     /// The commands on a direction.
@@ -540,13 +644,22 @@ fn directing(before: &DirectionState, scene: &Scene<'_>) -> Vec<Unmet> {
             "Record the satisfaction, naming authority, duty and area, first.",
         ));
     }
-    let authority = before.authority.and_then(|id| scene.world.authorities.get(&id));
-    let (Some(authority), Some(duty)) = (authority, before.duty) else { return unmet };
-    let class = authority.capacity.map_or(Class::Other, crate::Capacity::class);
+    let authority = before
+        .authority
+        .and_then(|id| scene.world.authorities.get(&id));
+    let (Some(authority), Some(duty)) = (authority, before.duty) else {
+        return unmet;
+    };
+    let class = authority
+        .capacity
+        .map_or(Class::Other, crate::Capacity::class);
     if !duty.may_be_directed(class) {
         unmet.push(Unmet::new(
             "R-129.1",
-            format!("s.18(1) does not list s.{} for this kind of authority.", duty.section()),
+            format!(
+                "s.18(1) does not list s.{} for this kind of authority.",
+                duty.section()
+            ),
             "No direction can be given for this duty; use the means the department has otherwise.",
         ));
     }
@@ -580,17 +693,29 @@ impl StreamKind for Direction {
         match &entry.payload {
             DirectionEvent::FindingRecorded(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
-                state.findings.push(Finding { by: entry.standing.principal.kind, at });
+                state.findings.push(Finding {
+                    by: entry.standing.principal.kind,
+                    at,
+                });
             }
             DirectionEvent::SecretaryOfStateSatisfied(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
                 state.satisfied = Some(at);
             }
             DirectionEvent::WelshConsentAnswered(e) => state.welsh_consent = Some(e.given),
-            DirectionEvent::DirectionIssued(DirectionIssued { comply_by, requires })
-            | DirectionEvent::DirectionVaried(DirectionVaried { comply_by, requires }) => {
-                state.directed =
-                    Some(Directed { at, comply_by: *comply_by, requires: requires.clone() });
+            DirectionEvent::DirectionIssued(DirectionIssued {
+                comply_by,
+                requires,
+            })
+            | DirectionEvent::DirectionVaried(DirectionVaried {
+                comply_by,
+                requires,
+            }) => {
+                state.directed = Some(Directed {
+                    at,
+                    comply_by: *comply_by,
+                    requires: requires.clone(),
+                });
                 state.compliance_reported = None;
                 state.not_complied = None;
                 state.withdrawn = None;
@@ -616,7 +741,11 @@ impl StreamKind for Direction {
     fn unmet(event: &DirectionEvent, before: &DirectionState, scene: &Scene<'_>) -> Vec<Unmet> {
         match event {
             DirectionEvent::FindingRecorded(e) => {
-                let capacity = scene.world.authorities.get(&e.authority).and_then(|a| a.capacity);
+                let capacity = scene
+                    .world
+                    .authorities
+                    .get(&e.authority)
+                    .and_then(|a| a.capacity);
                 let specified = capacity.is_some_and(|c| c.class() == Class::Specified);
                 if scene.principal.kind == PrincipalKind::LocalPolicingBody && !specified {
                     vec![Unmet::new(

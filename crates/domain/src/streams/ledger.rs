@@ -115,14 +115,17 @@ impl Particulars<LedgerStream> for AdoptRulePack {
 
     fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
         let Some((_, sha256)) = crate::rules::pack(&self.pack, self.revision) else {
-            return Err(Refusal::not_found("This program holds no such rule pack and revision.")
-                .at("/particulars/revision"));
+            return Err(
+                Refusal::not_found("This program holds no such rule pack and revision.")
+                    .at("/particulars/revision"),
+            );
         };
-        let newer = |current: &RulePackRef| {
-            current.pack == self.pack && current.revision >= self.revision
-        };
+        let newer =
+            |current: &RulePackRef| current.pack == self.pack && current.revision >= self.revision;
         if state.rules.as_ref().is_some_and(newer) {
-            return Err(Refusal::already("This revision or a later one is already adopted."));
+            return Err(Refusal::already(
+                "This revision or a later one is already adopted.",
+            ));
         }
         Ok(vec![
             RulePackAdopted {
@@ -171,7 +174,12 @@ impl Particulars<LedgerStream> for IssueKey {
         use crate::values::Class;
         let pointer = "/particulars/principal_id";
         let class = |id| {
-            scene.world.authorities.get(&id).and_then(|a| a.capacity).map(crate::Capacity::class)
+            scene
+                .world
+                .authorities
+                .get(&id)
+                .and_then(|a| a.capacity)
+                .map(crate::Capacity::class)
         };
         match (self.principal_kind, self.principal_id) {
             (PrincipalKind::System, _) => {
@@ -198,7 +206,12 @@ impl Particulars<LedgerStream> for IssueKey {
                 }
             }
             (PrincipalKind::Coordinator, Some(id)) => {
-                if scene.world.partnerships.get(&id).is_none_or(|p| p.name.is_none()) {
+                if scene
+                    .world
+                    .partnerships
+                    .get(&id)
+                    .is_none_or(|p| p.name.is_none())
+                {
                     return Err(Refusal::not_found("There is no such partnership.").at(pointer));
                 }
             }
@@ -207,9 +220,17 @@ impl Particulars<LedgerStream> for IssueKey {
                 | PrincipalKind::LocalPolicingBody
                 | PrincipalKind::Coordinator,
                 None,
-            ) => return Err(Refusal::invalid(pointer, "This kind of key needs a principal_id.")),
+            ) => {
+                return Err(Refusal::invalid(
+                    pointer,
+                    "This kind of key needs a principal_id.",
+                ));
+            }
             (_, Some(_)) => {
-                return Err(Refusal::invalid(pointer, "This kind of key takes no principal_id."));
+                return Err(Refusal::invalid(
+                    pointer,
+                    "This kind of key takes no principal_id.",
+                ));
             }
             (_, None) => {}
         }
@@ -241,10 +262,17 @@ impl Particulars<LedgerStream> for RevokeKey {
 
     fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
         if !state.keys.contains(&self.key_id) {
-            return Err(Refusal::not_found("There is no such key, or it is already revoked.")
-                .at("/particulars/key_id"));
+            return Err(
+                Refusal::not_found("There is no such key, or it is already revoked.")
+                    .at("/particulars/key_id"),
+            );
         }
-        Ok(vec![KeyRevoked { key_id: self.key_id }.into()])
+        Ok(vec![
+            KeyRevoked {
+                key_id: self.key_id,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -264,10 +292,16 @@ impl StreamKind for LedgerStream {
         match &entry.payload {
             LedgerEvent::LedgerOpened(e) => {
                 state.mode = Some(e.mode);
-                state.rules = Some(RulePackRef { pack: e.pack.clone(), revision: e.revision });
+                state.rules = Some(RulePackRef {
+                    pack: e.pack.clone(),
+                    revision: e.revision,
+                });
             }
             LedgerEvent::RulePackAdopted(e) => {
-                state.rules = Some(RulePackRef { pack: e.pack.clone(), revision: e.revision });
+                state.rules = Some(RulePackRef {
+                    pack: e.pack.clone(),
+                    revision: e.revision,
+                });
             }
             LedgerEvent::KeyIssued(e) => state.keys.push(e.key_id),
             LedgerEvent::KeyRevoked(e) => state.keys.retain(|id| *id != e.key_id),

@@ -118,11 +118,17 @@ impl ListClosed {
     }
 
     fn of_item(self, item: ItemId) -> Self {
-        Self { item: Some(item), ..self }
+        Self {
+            item: Some(item),
+            ..self
+        }
     }
 
     fn of_version(self, version: u32) -> Self {
-        Self { strategy_version: Some(version), ..self }
+        Self {
+            strategy_version: Some(version),
+            ..self
+        }
     }
 }
 
@@ -136,7 +142,10 @@ fn check_list<T: Ord>(
 ) -> Result<(), crate::Refusal> {
     let count = rows.len();
     if count == 0 {
-        return Err(crate::Refusal::invalid(pointer, "The list must have at least one row."));
+        return Err(crate::Refusal::invalid(
+            pointer,
+            "The list must have at least one row.",
+        ));
     }
     if count > LIST_ROWS_MAX {
         return Err(crate::Refusal::invalid(
@@ -175,13 +184,13 @@ fn check_partnership(id: StreamId, scene: &crate::Scene<'_>) -> Result<(), crate
         None => Err(crate::Refusal::not_found("There is no such partnership.").at(pointer)),
         Some(p) if p.formed.is_none() => Err(crate::Refusal::state(format!(
             "The partnership is not formed on {}.",
-            scene.on
+            crate::in_words(scene.on)
         ))
         .at(pointer)),
         Some(p) => match &p.dissolved {
             Some(at) => Err(crate::Refusal::state(format!(
                 "The partnership was dissolved on {}.",
-                at.on
+                crate::in_words(at.on)
             ))
             .at(pointer)),
             None => Ok(()),

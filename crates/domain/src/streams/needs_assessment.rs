@@ -112,7 +112,11 @@ impl Particulars<NeedsAssessment> for OpenNeedsAssessment {
     ) -> Result<Vec<NeedsAssessmentEvent>, Refusal> {
         super::check_partnership(self.partnership, scene)?;
         Ok(vec![
-            NeedsAssessmentOpened { partnership: self.partnership, title: self.title }.into(),
+            NeedsAssessmentOpened {
+                partnership: self.partnership,
+                title: self.title,
+            }
+            .into(),
         ])
     }
 }
@@ -155,7 +159,12 @@ impl Particulars<NeedsAssessment> for RecordAssessmentFinding {
         _: &NeedsAssessmentState,
         _: &Scene<'_>,
     ) -> Result<Vec<NeedsAssessmentEvent>, Refusal> {
-        Ok(vec![AssessmentFindingRecorded { finding: self.finding }.into()])
+        Ok(vec![
+            AssessmentFindingRecorded {
+                finding: self.finding,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -200,7 +209,12 @@ impl Particulars<NeedsAssessment> for CompleteNeedsAssessment {
         if state.completed.is_some() {
             return Err(Refusal::already("The assessment is already completed."));
         }
-        Ok(vec![NeedsAssessmentCompleted { publication: self.publication }.into()])
+        Ok(vec![
+            NeedsAssessmentCompleted {
+                publication: self.publication,
+            }
+            .into(),
+        ])
     }
 }
 

@@ -19,14 +19,15 @@ use crate::decide::{Actor, Actors, Opens, Particulars, commands};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
 use crate::streams::{List, ListClosed, area, authority, check_list};
-use crate::values::{
-    Class, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route,
-};
+use crate::values::{Class, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route};
 use crate::world::World;
 
 fn still_open(state: &PartnershipState) -> Result<(), Refusal> {
     match &state.dissolved {
-        Some(at) => Err(Refusal::state(format!("The partnership was dissolved on {}.", at.on))),
+        Some(at) => Err(Refusal::state(format!(
+            "The partnership was dissolved on {}.",
+            crate::in_words(at.on)
+        ))),
         None => Ok(()),
     }
 }
@@ -44,9 +45,17 @@ fn area_entries(
     }
     let ids: Vec<_> = areas.iter().copied().collect();
     let closed = ListClosed::new(List::Areas, scene.on, &ids);
-    let mut events: Vec<PartnershipEvent> =
-        vec![PartnershipAreaSet { count: closed.count, digest: closed.digest.clone() }.into()];
-    events.extend(ids.iter().map(|area| PartnershipAreaNamed { area: *area }.into()));
+    let mut events: Vec<PartnershipEvent> = vec![
+        PartnershipAreaSet {
+            count: closed.count,
+            digest: closed.digest.clone(),
+        }
+        .into(),
+    ];
+    events.extend(
+        ids.iter()
+            .map(|area| PartnershipAreaNamed { area: *area }.into()),
+    );
     events.push(closed.into());
     Ok(events)
 }
@@ -84,8 +93,11 @@ pub struct ProposePartnership {
 
 impl Particulars<Partnership> for ProposePartnership {
     const NAME: &'static str = "propose-partnership";
-    const ACTORS: Actors =
-        Actors { own: &[Actor::SpecifiedAuthority], reportable: false, past_fact: true };
+    const ACTORS: Actors = Actors {
+        own: &[Actor::SpecifiedAuthority],
+        reportable: false,
+        past_fact: true,
+    };
     const OPENS: Opens = Opens::Yes;
 
     fn needs(&self, _: &PartnershipState, _: &World) -> Vec<Stream> {
@@ -113,7 +125,14 @@ impl Particulars<Partnership> for ProposePartnership {
             for (authority, capacity) in area.authorities_of(Class::Specified, scene.on) {
                 if recognised.insert(authority) {
                     let standing = MemberStanding::Specified;
-                    events.push(MemberRecognised { authority, capacity, standing }.into());
+                    events.push(
+                        MemberRecognised {
+                            authority,
+                            capacity,
+                            standing,
+                        }
+                        .into(),
+                    );
                 }
             }
         }
@@ -141,7 +160,9 @@ impl Particulars<Partnership> for FormPartnership {
             return Err(Refusal::already("The partnership is already formed."));
         }
         let (Some(name), Some(route)) = (state.name.clone(), state.route) else {
-            return Err(Refusal::state("The partnership has not been proposed by that date."));
+            return Err(Refusal::state(
+                "The partnership has not been proposed by that date.",
+            ));
         };
         Ok(vec![PartnershipFormed { name, route }.into()])
     }
@@ -219,7 +240,13 @@ impl Particulars<Partnership> for ChooseRoute {
         _: &Scene<'_>,
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         still_open(state)?;
-        Ok(vec![RouteChosen { detail: self.detail, route: self.route }.into()])
+        Ok(vec![
+            RouteChosen {
+                detail: self.detail,
+                route: self.route,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -243,10 +270,16 @@ impl Particulars<Partnership> for NameLead {
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         still_open(state)?;
         if !state.has_member(self.authority) {
-            return Err(Refusal::not_found("This authority is not a member.")
-                .at("/particulars/authority"));
+            return Err(
+                Refusal::not_found("This authority is not a member.").at("/particulars/authority")
+            );
         }
-        Ok(vec![LeadNamed { authority: self.authority }.into()])
+        Ok(vec![
+            LeadNamed {
+                authority: self.authority,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -260,8 +293,11 @@ pub struct RecordDecisionRule {
 
 impl Particulars<Partnership> for RecordDecisionRule {
     const NAME: &'static str = "record-decision-rule";
-    const ACTORS: Actors =
-        Actors { own: &[Actor::SpecifiedAuthority], reportable: false, past_fact: true };
+    const ACTORS: Actors = Actors {
+        own: &[Actor::SpecifiedAuthority],
+        reportable: false,
+        past_fact: true,
+    };
     const RESTS_ON_AREAS: bool = true;
 
     fn decide(
@@ -276,7 +312,12 @@ impl Particulars<Partnership> for RecordDecisionRule {
                 "At least one authority must agree: silence is never agreement.",
             ));
         }
-        Ok(vec![DecisionRuleRecorded { decide_by: self.decide_by }.into()])
+        Ok(vec![
+            DecisionRuleRecorded {
+                decide_by: self.decide_by,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -334,7 +375,9 @@ impl From<MatterGiven> for Matter {
             MatterGiven::Areas { areas } => {
                 let ordered: BTreeSet<_> = areas.into_iter().collect();
                 let ids: Vec<_> = ordered.into_iter().collect();
-                Self::Areas { digest: ListDigest::of(&ids) }
+                Self::Areas {
+                    digest: ListDigest::of(&ids),
+                }
             }
             MatterGiven::DecisionRule { decide_by } => Self::DecisionRule { decide_by },
             MatterGiven::Dissolution => Self::Dissolution,
@@ -357,7 +400,10 @@ impl Particulars<Partnership> for RecordPartnershipPosition {
         scene: &Scene<'_>,
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         still_open(state)?;
-        if !state.specified_authorities(scene.world, scene.on).contains(&self.authority) {
+        if !state
+            .specified_authorities(scene.world, scene.on)
+            .contains(&self.authority)
+        {
             return Err(Refusal::not_permitted(
                 "Only a specified authority of the partnership has a position on this.",
             )
@@ -415,9 +461,14 @@ impl Particulars<Partnership> for RecogniseMember {
         if state.has_member(self.authority) {
             return Err(Refusal::already("This authority is already a member.").at(pointer));
         }
-        let of_area = state.areas.iter().filter_map(|id| scene.world.areas.get(id)).any(|a| {
-            a.authorities_of(Class::Relevant, scene.on).any(|(id, _)| id == self.authority)
-        });
+        let of_area = state
+            .areas
+            .iter()
+            .filter_map(|id| scene.world.areas.get(id))
+            .any(|a| {
+                a.authorities_of(Class::Relevant, scene.on)
+                    .any(|(id, _)| id == self.authority)
+            });
         let own_request = scene.principal.id == Some(self.authority);
         // Inviting others is not barred (s.8(12)); asking to take part is a right of those s.15(3)
         // names alone.
@@ -442,7 +493,14 @@ impl Particulars<Partnership> for RecogniseMember {
             }
             Class::Relevant | Class::LocalPolicingBody | Class::Other => MemberStanding::Invited,
         };
-        Ok(vec![MemberRecognised { authority: self.authority, capacity, standing }.into()])
+        Ok(vec![
+            MemberRecognised {
+                authority: self.authority,
+                capacity,
+                standing,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -459,8 +517,14 @@ impl Particulars<Partnership> for SucceedMember {
     const ACTORS: Actors = Actors::SPECIFIED;
 
     fn needs(&self, _: &PartnershipState, world: &World) -> Vec<Stream> {
-        let successor = world.authorities.get(&self.authority).and_then(|a| a.successor);
-        std::iter::once(self.authority).chain(successor).map(authority::stream).collect()
+        let successor = world
+            .authorities
+            .get(&self.authority)
+            .and_then(|a| a.successor);
+        std::iter::once(self.authority)
+            .chain(successor)
+            .map(authority::stream)
+            .collect()
     }
 
     fn decide(
@@ -483,7 +547,14 @@ impl Particulars<Partnership> for SucceedMember {
         let Some(capacity) = authorities.get(&successor).and_then(|a| a.capacity) else {
             return Err(Refusal::not_found("There is no such successor.").at(pointer));
         };
-        Ok(vec![MemberSucceeded { authority: self.authority, capacity, successor }.into()])
+        Ok(vec![
+            MemberSucceeded {
+                authority: self.authority,
+                capacity,
+                successor,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -510,10 +581,16 @@ impl Particulars<Partnership> for LeavePartnership {
         _: &Scene<'_>,
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         if !state.has_member(self.authority) {
-            return Err(Refusal::not_found("This authority is not a member.")
-                .at("/particulars/authority"));
+            return Err(
+                Refusal::not_found("This authority is not a member.").at("/particulars/authority")
+            );
         }
-        Ok(vec![MemberLeft { authority: self.authority }.into()])
+        Ok(vec![
+            MemberLeft {
+                authority: self.authority,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -552,8 +629,9 @@ impl Particulars<Partnership> for NameRepresentative {
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         still_open(state)?;
         if !state.has_member(self.authority) {
-            return Err(Refusal::not_found("This authority is not a member.")
-                .at("/particulars/authority"));
+            return Err(
+                Refusal::not_found("This authority is not a member.").at("/particulars/authority")
+            );
         }
         Ok(vec![
             RepresentativeNamed {
@@ -586,9 +664,12 @@ impl Particulars<Partnership> for EndRepresentative {
         _: &Scene<'_>,
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         match state.representatives.get(&self.representative) {
-            Some(r) if r.until.is_none() => {
-                Ok(vec![RepresentativeEnded { representative: self.representative }.into()])
-            }
+            Some(r) if r.until.is_none() => Ok(vec![
+                RepresentativeEnded {
+                    representative: self.representative,
+                }
+                .into(),
+            ]),
             _ => Err(Refusal::not_found("There is no such representative.")
                 .at("/particulars/representative")),
         }
@@ -632,7 +713,14 @@ impl Particulars<Partnership> for DrawUpConsultationList {
                 .at(&format!("/particulars/authorities/{row}")));
             };
             let capacity = recorded.capacity;
-            events.push(RelevantAuthorityListed { authority: *id, capacity, list }.into());
+            events.push(
+                RelevantAuthorityListed {
+                    authority: *id,
+                    capacity,
+                    list,
+                }
+                .into(),
+            );
         }
         let closed = ListClosed::new(
             List::RelevantAuthoritiesToConsult,
@@ -657,16 +745,19 @@ pub struct StateCoverage {
 
 impl Particulars<Partnership> for StateCoverage {
     const NAME: &'static str = "state-coverage";
-    const ACTORS: Actors =
-        Actors { own: &[Actor::Operator], reportable: false, past_fact: true };
+    const ACTORS: Actors = Actors {
+        own: &[Actor::Operator],
+        reportable: false,
+        past_fact: true,
+    };
 
-    fn decide(
-        self,
-        _: &PartnershipState,
-        _: &Scene<'_>,
-    ) -> Result<Vec<PartnershipEvent>, Refusal> {
+    fn decide(self, _: &PartnershipState, _: &Scene<'_>) -> Result<Vec<PartnershipEvent>, Refusal> {
         Ok(vec![
-            CoverageStated { covers_until: self.covers_until, fictional: self.fictional }.into(),
+            CoverageStated {
+                covers_until: self.covers_until,
+                fictional: self.fictional,
+            }
+            .into(),
         ])
     }
 }

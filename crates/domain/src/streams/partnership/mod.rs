@@ -243,15 +243,19 @@ impl StreamKind for Partnership {
                 }
                 unmet
             }
-            PartnershipEvent::LeadNamed(e) => together(Matter::Lead { authority: e.authority }),
+            PartnershipEvent::LeadNamed(e) => together(Matter::Lead {
+                authority: e.authority,
+            }),
             PartnershipEvent::RouteChosen(e) => together(Matter::Route { route: e.route }),
-            PartnershipEvent::DecisionRuleRecorded(e) => {
-                together(Matter::DecisionRule { decide_by: e.decide_by })
-            }
+            PartnershipEvent::DecisionRuleRecorded(e) => together(Matter::DecisionRule {
+                decide_by: e.decide_by,
+            }),
             PartnershipEvent::PartnershipDissolved(_) => together(Matter::Dissolution),
             PartnershipEvent::PartnershipAreaSet(e) => {
                 if before.formed.is_some() {
-                    together(Matter::Areas { digest: e.digest.clone() })
+                    together(Matter::Areas {
+                        digest: e.digest.clone(),
+                    })
                 } else {
                     Vec::new()
                 }
@@ -303,7 +307,10 @@ impl StreamKind for Partnership {
             PartnershipEvent::PartnershipDissolved(_) => ("dissolved", latest.dissolved?),
             _ => return None,
         };
-        Some(format!("The partnership is recorded as {what} on {}.", at.on))
+        Some(format!(
+            "The partnership is recorded as {what} on {}.",
+            crate::in_words(at.on)
+        ))
     }
 
     fn gated(event: &PartnershipEvent) -> bool {

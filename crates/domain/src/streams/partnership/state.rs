@@ -113,7 +113,9 @@ impl PartnershipState {
     /// Whether an authority is a member now.
     #[must_use]
     pub fn has_member(&self, authority: StreamId) -> bool {
-        self.members.get(&authority).is_some_and(|m| m.until.is_none())
+        self.members
+            .get(&authority)
+            .is_some_and(|m| m.until.is_none())
     }
 
     /// Whether an authority is a member now, and a specified one.
@@ -127,16 +129,23 @@ impl PartnershipState {
     /// Whether an authority is, by law, a specified authority of one of the areas (s.11).
     #[must_use]
     pub(super) fn by_law(&self, authority: StreamId, scene: &Scene<'_>) -> bool {
-        self.areas.iter().filter_map(|id| scene.world.areas.get(id)).any(|area| {
-            area.authorities_of(Class::Specified, scene.on).any(|(id, _)| id == authority)
-        })
+        self.areas
+            .iter()
+            .filter_map(|id| scene.world.areas.get(id))
+            .any(|area| {
+                area.authorities_of(Class::Specified, scene.on)
+                    .any(|(id, _)| id == authority)
+            })
     }
 
     /// The specified authorities whose decision counts on a date: the specified members, and those
     /// recorded for the areas, for the law makes them members whether recognised or not (s.11).
     #[must_use]
     pub fn specified_authorities(&self, world: &World, on: NaiveDate) -> BTreeSet<StreamId> {
-        let members = self.members.iter().filter(|(_, m)| m.standing == MemberStanding::Specified);
+        let members = self
+            .members
+            .iter()
+            .filter(|(_, m)| m.standing == MemberStanding::Specified);
         let mut all: BTreeSet<StreamId> = BTreeSet::new();
         // Nobody leaves what the law makes it a member of; only a successor takes its place.
         let mut succeeded: BTreeSet<StreamId> = BTreeSet::new();
@@ -164,10 +173,16 @@ impl PartnershipState {
         let areas = || self.areas.iter().filter_map(|id| world.areas.get(id));
         // A listed school that has closed by then no longer exists for the area.
         let ended = |id: &StreamId| {
-            let mut recorded = areas().filter_map(|area| area.authorities.get(id)).peekable();
+            let mut recorded = areas()
+                .filter_map(|area| area.authorities.get(id))
+                .peekable();
             recorded.peek().is_some() && recorded.all(|a| a.until.is_some_and(|until| until < on))
         };
-        let last = self.lists.iter().rev().find(|list| list.drawn_up_on.is_some());
+        let last = self
+            .lists
+            .iter()
+            .rev()
+            .find(|list| list.drawn_up_on.is_some());
         let mut all: BTreeMap<_, _> = last.map(|l| l.authorities.clone()).unwrap_or_default();
         all.retain(|id, _| !ended(id));
         for area in areas() {
@@ -179,7 +194,9 @@ impl PartnershipState {
     /// The strategic education representative, if there is one.
     #[must_use]
     pub fn has_education_representative(&self) -> bool {
-        self.representatives.values().any(|r| r.strategic_education && r.until.is_none())
+        self.representatives
+            .values()
+            .any(|r| r.strategic_education && r.until.is_none())
     }
 
     /// The class in which an authority has to do with the partnership, as a member or as an
@@ -192,10 +209,13 @@ impl PartnershipState {
     /// The capacity in which an authority has to do with the partnership.
     #[must_use]
     pub fn capacity_of(&self, authority: StreamId, world: &World) -> Option<Capacity> {
-        self.members.get(&authority).map(|m| m.capacity).or_else(|| {
-            let mut areas = self.areas.iter().filter_map(|id| world.areas.get(id));
-            areas.find_map(|a| a.authorities.get(&authority).map(|a| a.capacity))
-        })
+        self.members
+            .get(&authority)
+            .map(|m| m.capacity)
+            .or_else(|| {
+                let mut areas = self.areas.iter().filter_map(|id| world.areas.get(id));
+                areas.find_map(|a| a.authorities.get(&authority).map(|a| a.capacity))
+            })
     }
 
     /// L-3: whether the positions recorded on a matter meet the decision rule. A reported position
@@ -208,7 +228,11 @@ impl PartnershipState {
         }
         let all = self.specified_authorities(scene.world, scene.on);
         let mut own = BTreeMap::new();
-        for p in self.positions.iter().filter(|p| p.matter == *matter && p.at.own()) {
+        for p in self
+            .positions
+            .iter()
+            .filter(|p| p.matter == *matter && p.at.own())
+        {
             own.insert(p.authority, p.position);
         }
         met_together(self.decision_rule(), &all, &own)
@@ -233,7 +257,8 @@ impl PartnershipState {
                 self.route_detail = e.detail.clone();
             }
             PartnershipEvent::MemberRecognised(e) => {
-                self.members.insert(e.authority, member(e.capacity, e.standing, at));
+                self.members
+                    .insert(e.authority, member(e.capacity, e.standing, at));
             }
             PartnershipEvent::MemberSucceeded(e) => {
                 let standing = match self.members.get_mut(&e.authority) {
@@ -244,7 +269,8 @@ impl PartnershipState {
                     }
                     None => MemberStanding::Specified,
                 };
-                self.members.insert(e.successor, member(e.capacity, standing, at));
+                self.members
+                    .insert(e.successor, member(e.capacity, standing, at));
                 if self.lead == Some(e.authority) {
                     self.lead = Some(e.successor);
                 }
@@ -282,7 +308,9 @@ impl PartnershipState {
             }
             PartnershipEvent::DecisionRuleRecorded(e) => self.decide_by = Some(e.decide_by),
             PartnershipEvent::RelevantAuthorityListed(e) => {
-                self.list(e.list).authorities.insert(e.authority, e.capacity);
+                self.list(e.list)
+                    .authorities
+                    .insert(e.authority, e.capacity);
             }
             PartnershipEvent::ListClosed(e) => {
                 if let (List::RelevantAuthoritiesToConsult, Some(item)) = (e.list, e.item) {
@@ -290,8 +318,10 @@ impl PartnershipState {
                 }
             }
             PartnershipEvent::CoverageStated(e) => {
-                self.coverage =
-                    Some(Coverage { covers_until: e.covers_until, fictional: e.fictional });
+                self.coverage = Some(Coverage {
+                    covers_until: e.covers_until,
+                    fictional: e.fictional,
+                });
             }
             PartnershipEvent::PartnershipDissolved(_) => self.dissolved = Some(at),
             PartnershipEvent::EntryCorrected(_) => {}
@@ -315,7 +345,13 @@ impl PartnershipState {
 }
 
 fn member(capacity: Capacity, standing: MemberStanding, since: Shown) -> Member {
-    Member { capacity, standing, since, until: None, successor: None }
+    Member {
+        capacity,
+        standing,
+        since,
+        until: None,
+        successor: None,
+    }
 }
 
 /// L-3, for whatever is decided together: the rule over the authorities' own positions.
@@ -324,7 +360,10 @@ pub(in crate::streams) fn met_together(
     all: &BTreeSet<StreamId>,
     own: &BTreeMap<StreamId, Position>,
 ) -> Vec<Unmet> {
-    let agreed = all.iter().filter(|id| own.get(id) == Some(&Position::Agree)).count();
+    let agreed = all
+        .iter()
+        .filter(|id| own.get(id) == Some(&Position::Agree))
+        .count();
     if rule.met(agreed, all.len()) {
         return Vec::new();
     }

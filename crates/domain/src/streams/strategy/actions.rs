@@ -53,9 +53,13 @@ impl Particulars<Strategy> for ProposeAction {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         version_in_preparation(state, self.version)?;
-        let touched: Vec<_> = std::iter::once(self.owner).chain(self.authorities).collect();
+        let touched: Vec<_> = std::iter::once(self.owner)
+            .chain(self.authorities)
+            .collect();
         check_list("/particulars/authorities", touched.iter())?;
-        let partnership = state.partnership.and_then(|id| scene.world.partnerships.get(&id));
+        let partnership = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id));
         let id = scene.ids.next();
         let mut events: Vec<StrategyEvent> = vec![
             ActionProposed {
@@ -80,7 +84,14 @@ impl Particulars<Strategy> for ProposeAction {
                 .at(&pointer));
             };
             let authority = *authority;
-            events.push(ActionAuthorityNamed { action: id, authority, capacity }.into());
+            events.push(
+                ActionAuthorityNamed {
+                    action: id,
+                    authority,
+                    capacity,
+                }
+                .into(),
+            );
         }
         let closed = ListClosed::new(List::AuthoritiesTouched, scene.on, &touched);
         events.push(closed.of_item(id).of_version(self.version).into());
@@ -96,18 +107,22 @@ fn check_say(
     scene: &Scene<'_>,
 ) -> Result<(), Refusal> {
     let action = action(state, id)?;
-    let partnership = state.partnership.and_then(|id| scene.world.partnerships.get(&id));
+    let partnership = state
+        .partnership
+        .and_then(|id| scene.world.partnerships.get(&id));
     let touched = action.authorities.contains_key(&authority);
     if touched || partnership.is_some_and(|p| p.has_specified(authority)) {
         return Ok(());
     }
-    Err(Refusal::not_found("This authority is not touched by the action.")
-        .at("/particulars/authority")
-        .under(vec![Unmet::new(
-            "R-31.1",
-            "The specified authorities and those an action touches agree it.",
-            "Propose the action anew with this authority named.",
-        )]))
+    Err(
+        Refusal::not_found("This authority is not touched by the action.")
+            .at("/particulars/authority")
+            .under(vec![Unmet::new(
+                "R-31.1",
+                "The specified authorities and those an action touches agree it.",
+                "Propose the action anew with this authority named.",
+            )]),
+    )
 }
 
 command! {
@@ -134,7 +149,13 @@ impl Particulars<Strategy> for AgreeAction {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         check_say(state, self.action, self.authority, scene)?;
-        Ok(vec![ActionAgreed { action: self.action, authority: self.authority }.into()])
+        Ok(vec![
+            ActionAgreed {
+                action: self.action,
+                authority: self.authority,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -248,7 +269,12 @@ impl Particulars<Strategy> for AssessActionCost {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         action(state, self.action)?;
-        Ok(vec![ActionCostAssessed { action: self.action }.into()])
+        Ok(vec![
+            ActionCostAssessed {
+                action: self.action,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -284,8 +310,13 @@ impl Particulars<Strategy> for ProgressAction {
                 .at("/particulars/action"));
         }
         Ok(vec![
-            ActionProgressed { action: self.action, note: self.note, owner, status: self.status }
-                .into(),
+            ActionProgressed {
+                action: self.action,
+                note: self.note,
+                owner,
+                status: self.status,
+            }
+            .into(),
         ])
     }
 }

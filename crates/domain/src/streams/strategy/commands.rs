@@ -11,7 +11,7 @@ use super::{
 };
 use crate::decide::commands;
 use crate::refusal::Refusal;
-use crate::values::ItemId;
+use crate::values::{ItemId, in_words};
 
 commands! {
     /// The commands on a strategy.
@@ -44,7 +44,7 @@ pub(super) fn version_in_preparation(
     match &version.adopted {
         Some(adoption) => Err(Refusal::state(format!(
             "Version {number} was adopted on {} and does not change any more. Start a revision.",
-            adoption.at.on
+            in_words(adoption.at.on)
         ))
         .at("/particulars/version")),
         None => Ok(version),
@@ -55,7 +55,7 @@ pub(super) fn not_superseded(state: &StrategyState) -> Result<(), Refusal> {
     match &state.superseded {
         Some(superseded) => Err(Refusal::state(format!(
             "The strategy was superseded on {}.",
-            superseded.at.on
+            in_words(superseded.at.on)
         ))),
         None => Ok(()),
     }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use dutyledger_record::{PlainText, PublicText, Sealed, Stream, StreamId};
 
+use super::Strategy;
 use super::commands::{not_superseded, version, version_in_preparation};
 use super::events::{
     AssessmentLinked, AuthorityConsulted, CauseRecordedAsUnknown, ConsultationClosed,
@@ -12,7 +13,6 @@ use super::events::{
     ViolenceCauseIdentified, ViolenceKindIdentified,
 };
 use super::state::StrategyState;
-use super::Strategy;
 use crate::decide::{Actors, Opens, Particulars};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
@@ -89,7 +89,13 @@ impl Particulars<Strategy> for AmendStrategy {
             )
             .at("/particulars/bases"));
         }
-        Ok(vec![StrategyAmended { bases, title: self.title }.into()])
+        Ok(vec![
+            StrategyAmended {
+                bases,
+                title: self.title,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -124,7 +130,10 @@ impl Particulars<Strategy> for LinkAssessments {
     const ACTORS: Actors = Actors::SPECIFIED;
 
     fn needs(&self, _: &StrategyState, _: &World) -> Vec<Stream> {
-        self.assessments.iter().map(|id| needs_assessment::stream(*id)).collect()
+        self.assessments
+            .iter()
+            .map(|id| needs_assessment::stream(*id))
+            .collect()
     }
 
     fn decide(
@@ -136,8 +145,19 @@ impl Particulars<Strategy> for LinkAssessments {
         check_list("/particulars/assessments", self.assessments.iter())?;
         let mut events: Vec<StrategyEvent> = Vec::new();
         for (row, id) in self.assessments.iter().enumerate() {
-            check_assessment(*id, state, scene, &format!("/particulars/assessments/{row}"))?;
-            events.push(AssessmentLinked { assessment: *id, version: self.version }.into());
+            check_assessment(
+                *id,
+                state,
+                scene,
+                &format!("/particulars/assessments/{row}"),
+            )?;
+            events.push(
+                AssessmentLinked {
+                    assessment: *id,
+                    version: self.version,
+                }
+                .into(),
+            );
         }
         let closed = ListClosed::new(List::Assessments, scene.on, &self.assessments);
         events.push(closed.of_version(self.version).into());
@@ -173,7 +193,11 @@ impl Particulars<Strategy> for IdentifyKinds {
     const ACTORS: Actors = Actors::SPECIFIED;
 
     fn needs(&self, _: &StrategyState, _: &World) -> Vec<Stream> {
-        self.kinds.iter().filter_map(|k| k.assessment).map(needs_assessment::stream).collect()
+        self.kinds
+            .iter()
+            .filter_map(|k| k.assessment)
+            .map(needs_assessment::stream)
+            .collect()
     }
 
     fn decide(
@@ -182,7 +206,10 @@ impl Particulars<Strategy> for IdentifyKinds {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         version_in_preparation(state, self.version)?;
-        check_list("/particulars/kinds", self.kinds.iter().map(|k| (k.category, &k.description)))?;
+        check_list(
+            "/particulars/kinds",
+            self.kinds.iter().map(|k| (k.category, &k.description)),
+        )?;
         let (mut events, mut ids) = (Vec::<StrategyEvent>::new(), Vec::new());
         for (row, given) in self.kinds.into_iter().enumerate() {
             if let Some(id) = given.assessment {
@@ -234,7 +261,11 @@ impl Particulars<Strategy> for IdentifyCauses {
     const ACTORS: Actors = Actors::SPECIFIED;
 
     fn needs(&self, _: &StrategyState, _: &World) -> Vec<Stream> {
-        self.causes.iter().filter_map(|c| c.assessment).map(needs_assessment::stream).collect()
+        self.causes
+            .iter()
+            .filter_map(|c| c.assessment)
+            .map(needs_assessment::stream)
+            .collect()
     }
 
     fn decide(
@@ -243,7 +274,10 @@ impl Particulars<Strategy> for IdentifyCauses {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         version_in_preparation(state, self.version)?;
-        check_list("/particulars/causes", self.causes.iter().map(|c| &c.description))?;
+        check_list(
+            "/particulars/causes",
+            self.causes.iter().map(|c| &c.description),
+        )?;
         let (mut events, mut ids) = (Vec::<StrategyEvent>::new(), Vec::new());
         for (row, given) in self.causes.into_iter().enumerate() {
             if let Some(id) = given.assessment {
@@ -284,7 +318,13 @@ impl Particulars<Strategy> for RecordCausesUnknown {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         version_in_preparation(state, self.version)?;
-        Ok(vec![CauseRecordedAsUnknown { version: self.version, why: self.why }.into()])
+        Ok(vec![
+            CauseRecordedAsUnknown {
+                version: self.version,
+                why: self.why,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -309,7 +349,9 @@ impl Particulars<Strategy> for OpenConsultation {
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = version_in_preparation(state, self.version)?;
         if version.consultation.opened.is_some() {
-            return Err(Refusal::already("Consultation on this version is already open."));
+            return Err(Refusal::already(
+                "Consultation on this version is already open.",
+            ));
         }
         if self.responses_by < scene.on {
             return Err(Refusal::invalid(
@@ -318,7 +360,11 @@ impl Particulars<Strategy> for OpenConsultation {
             ));
         }
         Ok(vec![
-            ConsultationOpened { responses_by: self.responses_by, version: self.version }.into(),
+            ConsultationOpened {
+                responses_by: self.responses_by,
+                version: self.version,
+            }
+            .into(),
         ])
     }
 }
@@ -346,7 +392,9 @@ impl Particulars<Strategy> for ConsultAuthorities {
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = version_in_preparation(state, self.version)?;
         check_list("/particulars/authorities", self.authorities.iter())?;
-        let partnership = state.partnership.and_then(|id| scene.world.partnerships.get(&id));
+        let partnership = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id));
         let mut events: Vec<StrategyEvent> = Vec::with_capacity(self.authorities.len() + 1);
         for (row, id) in self.authorities.iter().enumerate() {
             let pointer = format!("/particulars/authorities/{row}");
@@ -364,11 +412,16 @@ impl Particulars<Strategy> for ConsultAuthorities {
                 ));
             }
             if version.consultation.consulted.contains_key(id) {
-                return Err(Refusal::already("This authority is already consulted on this version.")
-                    .at(&pointer));
+                return Err(Refusal::already(
+                    "This authority is already consulted on this version.",
+                )
+                .at(&pointer));
             }
-            let consulted =
-                AuthorityConsulted { authority: *id, capacity, version: self.version };
+            let consulted = AuthorityConsulted {
+                authority: *id,
+                capacity,
+                version: self.version,
+            };
             events.push(consulted.into());
         }
         if self.authorities.len() > 1 {
@@ -402,13 +455,15 @@ impl Particulars<Strategy> for RecordResponse {
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = version(state, self.version)?;
         if !version.consultation.consulted.contains_key(&self.authority) {
-            return Err(Refusal::not_found("This authority is not consulted on this version.")
-                .at("/particulars/authority")
-                .under(vec![Unmet::new(
-                    "R-10.6",
-                    "A response answers a consultation.",
-                    "Record first that the authority was consulted.",
-                )]));
+            return Err(
+                Refusal::not_found("This authority is not consulted on this version.")
+                    .at("/particulars/authority")
+                    .under(vec![Unmet::new(
+                        "R-10.6",
+                        "A response answers a consultation.",
+                        "Record first that the authority was consulted.",
+                    )]),
+            );
         }
         Ok(vec![
             ConsultationResponseRecorded {
@@ -439,9 +494,16 @@ impl Particulars<Strategy> for CloseConsultation {
             return Err(Refusal::state("Consultation on this version is not open."));
         }
         if consultation.closed.is_some() {
-            return Err(Refusal::already("Consultation on this version is already closed."));
+            return Err(Refusal::already(
+                "Consultation on this version is already closed.",
+            ));
         }
-        Ok(vec![ConsultationClosed { version: self.version }.into()])
+        Ok(vec![
+            ConsultationClosed {
+                version: self.version,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -461,7 +523,13 @@ impl Particulars<Strategy> for RecordEngagement {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         version(state, self.version)?;
-        Ok(vec![EngagementHeld { group: self.group, version: self.version }.into()])
+        Ok(vec![
+            EngagementHeld {
+                group: self.group,
+                version: self.version,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -479,7 +547,12 @@ impl Particulars<Strategy> for RecordEqualityAssessment {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         version(state, self.version)?;
-        Ok(vec![EqualityImpactAssessed { version: self.version }.into()])
+        Ok(vec![
+            EqualityImpactAssessed {
+                version: self.version,
+            }
+            .into(),
+        ])
     }
 }
 
@@ -497,6 +570,11 @@ impl Particulars<Strategy> for RecordEqualityMonitoring {
 
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         version(state, self.version)?;
-        Ok(vec![EqualityImpactMonitored { version: self.version }.into()])
+        Ok(vec![
+            EqualityImpactMonitored {
+                version: self.version,
+            }
+            .into(),
+        ])
     }
 }

@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dutyledger_record::StreamId;
 
+use super::StrategyEvent;
 use super::events::{ExceptionClaimed, ReviewCompleted, StrategyAdopted, StrategyPublished};
 use super::state::{Stance, StrategyState, Version};
-use super::StrategyEvent;
 use crate::refusal::Unmet;
 use crate::reviews;
 use crate::scene::Scene;
 use crate::streams::PartnershipState;
 use crate::streams::partnership::met_together;
-use crate::values::{Class, CodeScheme, EngagedGroup, ExceptedDuty};
+use crate::values::{Class, CodeScheme, EngagedGroup, ExceptedDuty, in_words};
 
 pub(super) fn unmet(
     event: &StrategyEvent,
@@ -39,12 +39,16 @@ pub(super) fn makers(
     if state.bases.section_8 {
         all
     } else {
-        all.into_iter().filter(|id| partnership.has_specified(*id)).collect()
+        all.into_iter()
+            .filter(|id| partnership.has_specified(*id))
+            .collect()
     }
 }
 
 fn adoption(event: &StrategyAdopted, before: &StrategyState, scene: &Scene<'_>) -> Vec<Unmet> {
-    let Some(partnership) = before.partnership.and_then(|id| scene.world.partnerships.get(&id))
+    let Some(partnership) = before
+        .partnership
+        .and_then(|id| scene.world.partnerships.get(&id))
     else {
         return Vec::new();
     };
@@ -54,7 +58,14 @@ fn adoption(event: &StrategyAdopted, before: &StrategyState, scene: &Scene<'_>) 
     let mut unmet = Vec::new();
     unmet.extend(kinds_and_causes(version, before));
     unmet.extend(width(before, partnership));
-    unmet.extend(consulted(event.version, version, before, partnership, &makers, scene));
+    unmet.extend(consulted(
+        event.version,
+        version,
+        before,
+        partnership,
+        &makers,
+        scene,
+    ));
     unmet.extend(barred_material(version, before));
     unmet.extend(open_objections(version));
     let own: BTreeMap<_, _> = version
@@ -154,10 +165,16 @@ fn consulted(
             .filter(|id| !makers.contains(id) && !consulted.contains_key(id))
             .count();
         if others > 0 {
-            let who = count(others, "other specified authority", "other specified authorities");
+            let who = count(
+                others,
+                "other specified authority",
+                "other specified authorities",
+            );
             unmet.push(Unmet::new(
                 "A-9.4a",
-                format!("{who} not been consulted on version {number}, of those of the relevant area."),
+                format!(
+                    "{who} not been consulted on version {number}, of those of the relevant area."
+                ),
                 "Consult each of them on this version.",
             ));
         }
@@ -166,12 +183,23 @@ fn consulted(
 }
 
 fn count(n: usize, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one} has") } else { format!("{n} {many} have") }
+    if n == 1 {
+        format!("1 {one} has")
+    } else {
+        format!("{n} {many} have")
+    }
 }
 
 fn barred_material(version: &Version, state: &StrategyState) -> Option<Unmet> {
-    let barred = version.material.values().find(|m| !m.harms.is_empty() && !m.removed)?;
-    let rule = if state.bases.section_8 { "A-8.8" } else { "A-9.9" };
+    let barred = version
+        .material
+        .values()
+        .find(|m| !m.harms.is_empty() && !m.removed)?;
+    let rule = if state.bases.section_8 {
+        "A-8.8"
+    } else {
+        "A-9.9"
+    };
     Some(Unmet::new(
         rule,
         format!(
@@ -184,18 +212,29 @@ fn barred_material(version: &Version, state: &StrategyState) -> Option<Unmet> {
 }
 
 fn open_objections(version: &Version) -> Option<Unmet> {
-    let open = version.objections.values().filter(|o| !o.determined).count();
+    let open = version
+        .objections
+        .values()
+        .filter(|o| !o.determined)
+        .count();
     (open > 0).then(|| {
         Unmet::new(
             "L-5",
-            format!("{} on material still to be determined.", plural(open, "objection is", "objections are")),
+            format!(
+                "{} on material still to be determined.",
+                plural(open, "objection is", "objections are")
+            ),
             "The specified authorities determine each objection first.",
         )
     })
 }
 
 fn plural(n: usize, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {many}")
+    }
 }
 
 /// What should be so, and asks for a reason where it is not.
@@ -209,7 +248,11 @@ fn advice(
     let mut unmet = Vec::new();
     let mut warn = |rule, detail: String, next| unmet.push(Unmet::new(rule, detail, next));
     let completed = version.assessments.iter().any(|id| {
-        scene.world.assessments.get(id).is_some_and(|a| a.completed.is_some())
+        scene
+            .world
+            .assessments
+            .get(id)
+            .is_some_and(|a| a.completed.is_some())
     });
     if !completed {
         warn(
@@ -228,7 +271,10 @@ fn advice(
     if forces.len() > 1 {
         warn(
             "R-gl.1",
-            format!("The partnership's areas lie in {} police force areas.", forces.len()),
+            format!(
+                "The partnership's areas lie in {} police force areas.",
+                forces.len()
+            ),
             "Say why the area goes beyond one police force area.",
         );
     }
@@ -307,7 +353,7 @@ fn advice(
     {
         warn(
             "L-6",
-            format!("Responses were asked for by {by}."),
+            format!("Responses were asked for by {}.", in_words(by)),
             "Wait for that date, or say why not.",
         );
     }
@@ -336,7 +382,7 @@ fn review(_: &ReviewCompleted, before: &StrategyState, scene: &Scene<'_>) -> Vec
     {
         unmet.push(Unmet::new(
             "R-42.1",
-            format!("The annual review was due on {}.", due.on),
+            format!("The annual review was due on {}.", in_words(due.on)),
             "Say why it is late.",
         ));
     }
@@ -351,7 +397,9 @@ fn review(_: &ReviewCompleted, before: &StrategyState, scene: &Scene<'_>) -> Vec
 }
 
 fn exception(event: &ExceptionClaimed, before: &StrategyState, scene: &Scene<'_>) -> Vec<Unmet> {
-    let partnership = before.partnership.and_then(|id| scene.world.partnerships.get(&id));
+    let partnership = before
+        .partnership
+        .and_then(|id| scene.world.partnerships.get(&id));
     let class = partnership.and_then(|p| p.class_of(event.authority, scene.world));
     let mut unmet = Vec::new();
     let barred = match (class, event.duty) {
@@ -359,17 +407,17 @@ fn exception(event: &ExceptionClaimed, before: &StrategyState, scene: &Scene<'_>
             "R-fn8.1",
             "An exception may be claimed only against s.15(3), s.15(4) and s.15(5)(b).",
         )),
-        (
-            Some(Class::Relevant),
-            ExceptedDuty::CollaborateOnKindsCausesOrPreparation,
-        ) => Some((
+        (Some(Class::Relevant), ExceptedDuty::CollaborateOnKindsCausesOrPreparation) => Some((
             "A-15.9",
             "There is no exception for help to identify kinds or causes or to prepare a strategy.",
         )),
         (
             Some(Class::Specified),
             ExceptedDuty::CarryOutActions | ExceptedDuty::CollaborateWithRelevantAuthority,
-        ) => Some(("A-15.7-SA", "A specified authority may be excepted from s.15(3) alone.")),
+        ) => Some((
+            "A-15.7-SA",
+            "A specified authority may be excepted from s.15(3) alone.",
+        )),
         (Some(Class::Relevant | Class::Specified), _) => None,
         (Some(Class::LocalPolicingBody | Class::Other) | None, _) => Some((
             "R-fn8.1",
@@ -378,8 +426,12 @@ fn exception(event: &ExceptionClaimed, before: &StrategyState, scene: &Scene<'_>
     };
     if let Some((rule, detail)) = barred {
         unmet.push(
-            Unmet::new(rule, detail, "The duty stands; talk to the partnership about how to meet it.")
-                .at("/particulars/duty"),
+            Unmet::new(
+                rule,
+                detail,
+                "The duty stands; talk to the partnership about how to meet it.",
+            )
+            .at("/particulars/duty"),
         );
     }
     if !event.cumulative_effect_considered {

@@ -45,9 +45,11 @@ impl Particulars<Strategy> for RecordStrategyPosition {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         version_in_preparation(state, self.version)?;
-        let partnership = state.partnership.and_then(|id| scene.world.partnerships.get(&id));
-        let maker = partnership
-            .is_some_and(|p| gates::makers(state, p, scene).contains(&self.authority));
+        let partnership = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id));
+        let maker =
+            partnership.is_some_and(|p| gates::makers(state, p, scene).contains(&self.authority));
         if !maker {
             return Err(Refusal::not_permitted(
                 "Only a specified authority that makes the strategy has a position on adopting it.",
@@ -77,8 +79,11 @@ command! {
 impl Particulars<Strategy> for AdoptVersion {
     const NAME: &'static str = "adopt-version";
     /// Never a policing body, a relevant authority, a unit or a coordinator (s.8(3)(c), 9(3)(c)).
-    const ACTORS: Actors =
-        Actors { own: &[Actor::SpecifiedAuthority], reportable: false, past_fact: true };
+    const ACTORS: Actors = Actors {
+        own: &[Actor::SpecifiedAuthority],
+        reportable: false,
+        past_fact: true,
+    };
     const RESTS_ON_AREAS: bool = true;
 
     fn needs(&self, state: &StrategyState, _: &World) -> Vec<Stream> {
@@ -96,10 +101,13 @@ impl Particulars<Strategy> for AdoptVersion {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = version_in_preparation(state, self.version)?;
-        let Some(partnership) =
-            state.partnership.and_then(|id| scene.world.partnerships.get(&id))
+        let Some(partnership) = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id))
         else {
-            return Err(Refusal::state("The strategy has no partnership on that date."));
+            return Err(Refusal::state(
+                "The strategy has no partnership on that date.",
+            ));
         };
         let makers = gates::makers(state, partnership, scene);
         let held = |position: Option<Position>| {
@@ -148,8 +156,12 @@ impl Particulars<Strategy> for PublishVersion {
             return Err(Refusal::already("This version is already published."));
         }
         Ok(vec![
-            StrategyPublished { form: self.form, locator: self.locator, version: self.version }
-                .into(),
+            StrategyPublished {
+                form: self.form,
+                locator: self.locator,
+                version: self.version,
+            }
+            .into(),
         ])
     }
 }
@@ -177,8 +189,9 @@ impl Particulars<Strategy> for CompleteReview {
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         not_superseded(state)?;
         if version(state, self.version)?.adopted.is_none() {
-            return Err(Refusal::state("Only an adopted version is reviewed.")
-                .at("/particulars/version"));
+            return Err(
+                Refusal::state("Only an adopted version is reviewed.").at("/particulars/version")
+            );
         }
         Ok(vec![
             ReviewCompleted {
@@ -205,7 +218,11 @@ impl Particulars<Strategy> for StartRevision {
         not_superseded(state)?;
         match state.latest() {
             Some((number, latest)) if latest.adopted.is_some() => Ok(vec![
-                RevisionStarted { from_version: number, version: number + 1 }.into(),
+                RevisionStarted {
+                    from_version: number,
+                    version: number + 1,
+                }
+                .into(),
             ]),
             Some((number, _)) => Err(Refusal::state(format!(
                 "Version {number} is still being prepared; a revision starts from an adopted one."

@@ -15,13 +15,19 @@ use crate::scene::Scene;
 use crate::values::{Harm, ItemId};
 
 /// The specified authorities themselves: it cannot be reported (s.8(8)).
-const SPECIFIED_ONLY: Actors =
-    Actors { own: &[Actor::SpecifiedAuthority], reportable: false, past_fact: true };
+const SPECIFIED_ONLY: Actors = Actors {
+    own: &[Actor::SpecifiedAuthority],
+    reportable: false,
+    past_fact: true,
+};
 
 fn check_harms(harms: &[Harm]) -> Result<(), Refusal> {
     let distinct: std::collections::BTreeSet<_> = harms.iter().collect();
     if distinct.len() < harms.len() {
-        return Err(Refusal::invalid("/particulars/harms", "A harm is named twice."));
+        return Err(Refusal::invalid(
+            "/particulars/harms",
+            "A harm is named twice.",
+        ));
     }
     Ok(())
 }
@@ -81,14 +87,18 @@ impl Particulars<Strategy> for RemoveMaterial {
     fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = super::commands::version(state, self.version)?;
         match version.material.get(&self.material) {
-            Some(material) if !material.removed => {
-                Ok(vec![
-                    MaterialRemoved { material: self.material, version: self.version }.into(),
-                ])
-            }
+            Some(material) if !material.removed => Ok(vec![
+                MaterialRemoved {
+                    material: self.material,
+                    version: self.version,
+                }
+                .into(),
+            ]),
             Some(_) => Err(Refusal::already("The part is already taken out.")),
-            None => Err(Refusal::not_found("This version has no such part considered.")
-                .at("/particulars/material")),
+            None => Err(
+                Refusal::not_found("This version has no such part considered.")
+                    .at("/particulars/material"),
+            ),
         }
     }
 }
@@ -122,11 +132,15 @@ impl Particulars<Strategy> for RaiseObjection {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         let version = version_in_preparation(state, self.version)?;
-        let partnership = state.partnership.and_then(|id| scene.world.partnerships.get(&id));
+        let partnership = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id));
         let member = partnership.is_some_and(|p| p.has_member(self.authority));
         if !member && !version.consultation.consulted.contains_key(&self.authority) {
-            return Err(Refusal::not_found("This is neither a member nor a consultee.")
-                .at("/particulars/authority"));
+            return Err(
+                Refusal::not_found("This is neither a member nor a consultee.")
+                    .at("/particulars/authority"),
+            );
         }
         Ok(vec![
             ObjectionRaised {

@@ -63,7 +63,10 @@ impl StreamKind for Strategy {
             StrategyEvent::RevisionStarted(e) => ("started", version(&e.version)?.started?),
             _ => return None,
         };
-        Some(format!("This version is recorded as {what} on {}.", at.on))
+        Some(format!(
+            "This version is recorded as {what} on {}.",
+            crate::in_words(at.on)
+        ))
     }
 
     fn gated(event: &StrategyEvent) -> bool {
@@ -77,9 +80,7 @@ impl StreamKind for Strategy {
 
     fn recordable_by(event: &StrategyEvent) -> (Actors, Option<StreamId>) {
         match event {
-            StrategyEvent::ConsultationResponseRecorded(e) => {
-                (Actors::SUBJECT, Some(e.authority))
-            }
+            StrategyEvent::ConsultationResponseRecorded(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::ActionAgreed(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::ActionDeclined(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::StrategyPositionRecorded(e) => (Actors::SUBJECT, Some(e.authority)),
@@ -90,7 +91,11 @@ impl StreamKind for Strategy {
             | StrategyEvent::MaterialConsidered(_)
             | StrategyEvent::MaterialRemoved(_)
             | StrategyEvent::ObjectionDetermined(_) => (
-                Actors { own: &[Actor::SpecifiedAuthority], reportable: false, past_fact: true },
+                Actors {
+                    own: &[Actor::SpecifiedAuthority],
+                    reportable: false,
+                    past_fact: true,
+                },
                 None,
             ),
             _ => (Actors::SPECIFIED, None),

@@ -293,13 +293,21 @@ impl StrategyState {
     /// The newest adopted version.
     #[must_use]
     pub fn in_force(&self) -> Option<(u32, &Version)> {
-        self.versions.iter().rev().find(|(_, v)| v.adopted.is_some()).map(|(n, v)| (*n, v))
+        self.versions
+            .iter()
+            .rev()
+            .find(|(_, v)| v.adopted.is_some())
+            .map(|(n, v)| (*n, v))
     }
 
     /// The newest published version.
     #[must_use]
     pub fn newest_published(&self) -> Option<(u32, &Version)> {
-        self.versions.iter().rev().find(|(_, v)| v.published.is_some()).map(|(n, v)| (*n, v))
+        self.versions
+            .iter()
+            .rev()
+            .find(|(_, v)| v.published.is_some())
+            .map(|(n, v)| (*n, v))
     }
 
     fn version(&mut self, number: u32) -> &mut Version {
@@ -332,8 +340,10 @@ impl StrategyState {
                 self.version(e.version).kinds.insert(e.kind, kind);
             }
             E::ViolenceCauseIdentified(e) => {
-                let cause =
-                    Cause { description: e.description.clone(), assessment: e.assessment };
+                let cause = Cause {
+                    description: e.description.clone(),
+                    assessment: e.assessment,
+                };
                 self.version(e.version).causes.insert(e.cause, cause);
             }
             E::CauseRecordedAsUnknown(e) => {
@@ -345,11 +355,20 @@ impl StrategyState {
                 consultation.responses_by = Some(e.responses_by);
             }
             E::AuthorityConsulted(e) => {
-                let consulted = Consulted { capacity: e.capacity, at };
-                self.version(e.version).consultation.consulted.insert(e.authority, consulted);
+                let consulted = Consulted {
+                    capacity: e.capacity,
+                    at,
+                };
+                self.version(e.version)
+                    .consultation
+                    .consulted
+                    .insert(e.authority, consulted);
             }
             E::ConsultationResponseRecorded(e) => {
-                self.version(e.version).consultation.responses.insert(e.authority, at);
+                self.version(e.version)
+                    .consultation
+                    .responses
+                    .insert(e.authority, at);
             }
             E::ConsultationClosed(e) => self.version(e.version).consultation.closed = Some(at),
             E::EngagementHeld(e) => {
@@ -365,9 +384,14 @@ impl StrategyState {
             | E::ActionCostAssessed(_)
             | E::ActionProgressed(_) => self.apply_to_actions(&entry.payload, at),
             E::MaterialConsidered(e) => {
-                let material =
-                    Material { part: e.part.clone(), harms: e.harms.clone(), removed: false };
-                self.version(e.version).material.insert(e.material, material);
+                let material = Material {
+                    part: e.part.clone(),
+                    harms: e.harms.clone(),
+                    removed: false,
+                };
+                self.version(e.version)
+                    .material
+                    .insert(e.material, material);
             }
             E::MaterialRemoved(e) => {
                 if let Some(material) = self.version(e.version).material.get_mut(&e.material) {
@@ -380,7 +404,9 @@ impl StrategyState {
                     part: e.part.clone(),
                     determined: false,
                 };
-                self.version(e.version).objections.insert(e.objection, objection);
+                self.version(e.version)
+                    .objections
+                    .insert(e.objection, objection);
             }
             E::ObjectionDetermined(e) => {
                 let version = self.version(e.version);
@@ -395,10 +421,17 @@ impl StrategyState {
                 }
             }
             E::StrategyPositionRecorded(e) => {
-                let held = PositionHeld { position: e.position, at };
+                let held = PositionHeld {
+                    position: e.position,
+                    at,
+                };
                 let positions = &mut self.version(e.version).positions;
                 // What somebody else tells never takes the place of the authority's own word.
-                if at.own() || positions.get(&e.authority).is_none_or(|held| !held.at.own()) {
+                if at.own()
+                    || positions
+                        .get(&e.authority)
+                        .is_none_or(|held| !held.at.own())
+                {
                     positions.insert(e.authority, held);
                 }
             }
@@ -413,8 +446,11 @@ impl StrategyState {
                 });
             }
             E::StrategyPublished(e) => {
-                self.version(e.version).published =
-                    Some(Publication { at, form: e.form, locator: e.locator.clone() });
+                self.version(e.version).published = Some(Publication {
+                    at,
+                    form: e.form,
+                    locator: e.locator.clone(),
+                });
             }
             E::ReviewCompleted(e) => self.reviews.push(Review {
                 review: e.review,
@@ -424,7 +460,11 @@ impl StrategyState {
                 at,
             }),
             E::RevisionStarted(e) => {
-                let from = self.versions.get(&e.from_version).cloned().unwrap_or_default();
+                let from = self
+                    .versions
+                    .get(&e.from_version)
+                    .cloned()
+                    .unwrap_or_default();
                 let version = self.version(e.version);
                 version.started = Some(at);
                 version.assessments.extend(from.assessments);
@@ -471,7 +511,11 @@ impl StrategyState {
                 }
             }
             E::ExceptionClaimed(e) => {
-                let exception = Exception { duty: e.duty, ground: e.ground, at };
+                let exception = Exception {
+                    duty: e.duty,
+                    ground: e.ground,
+                    at,
+                };
                 match e.action {
                     Some(action) => {
                         if let Some(touched) = self.touched(action, e.authority) {
@@ -490,7 +534,10 @@ impl StrategyState {
             }
             E::ActionProgressed(e) => {
                 if let Some(action) = self.actions.get_mut(&e.action) {
-                    action.progress.push(Progress { status: e.status, at });
+                    action.progress.push(Progress {
+                        status: e.status,
+                        at,
+                    });
                 }
             }
             _ => {}
