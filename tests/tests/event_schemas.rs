@@ -2,12 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
-#[path = "../record/samples.rs"]
-mod samples;
+#[path = "../record/released.rs"]
+mod released;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -20,56 +20,15 @@ use dutyledger_record::{
     Binding, Draft, ENTRY_BYTES_MAX, Record, canonical_json, leaf_hash, sha256_hex,
 };
 
-use samples::{SAMPLE_KEY, listed, samples, with_kind};
+use released::{
+    SAMPLE_KEY, hashes_file, hex, json_files, listed, nullable, read, released_file, root,
+    samples_folder, schemas_folder, to_release, with_kind,
+};
 
 const REGENERATE: &str = "Write the schemas anew with `cargo run -- schemas`. If the event was \
     released, do not: give it a further version instead.";
 const MAKE_MISSING: &str = "Make the samples that are missing and list what is new with `cargo \
-    test -p dutyledger-tests --test event_schemas -- --ignored make_what_is_missing`; nothing that \
-    is there already is changed by it.";
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-fn schemas_folder() -> PathBuf {
-    root().join("schemas/events")
-}
-
-fn samples_folder() -> PathBuf {
-    schemas_folder().join("samples")
-}
-
-fn hashes_file() -> PathBuf {
-    samples_folder().join("leaf-hashes.txt")
-}
-
-fn released_file() -> PathBuf {
-    root().join("schemas/released.sha256")
-}
-
-fn read(path: &Path) -> String {
-    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-/// The JSON files of a folder: name to text.
-fn json_files(folder: &Path) -> BTreeMap<String, String> {
-    let found = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
-    found
-        .map(|file| file.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-        .map(|path| {
-            (
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                read(&path),
-            )
-        })
-        .collect()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
+    run -p dutyledger-tests --example make-samples`; nothing that is there already is changed by it.";
 
 fn stem(schema: &EventSchema) -> String {
     format!(
@@ -158,7 +117,7 @@ fn an_event_with_members_that_may_be_null_has_a_sample_where_they_are() {
         };
         let may_be_null: Vec<_> = members
             .iter()
-            .filter(|(_, s)| samples::nullable(s))
+            .filter(|(_, s)| nullable(s))
             .map(|(name, _)| name)
             .collect();
         let payloads: Vec<_> = samples_of(&schema)
@@ -516,23 +475,6 @@ fn refers_to(schema: &Value, definition: &str) -> bool {
 }
 
 /// Every file that is released and never changes: its path from the top folder, and its text.
-fn to_release() -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    for folder in [
-        "schemas/events",
-        "schemas/events/samples",
-        "crates/domain/packs",
-    ] {
-        let files = json_files(&root().join(folder));
-        all.extend(
-            files
-                .into_iter()
-                .map(|(name, text)| (format!("{folder}/{name}"), text)),
-        );
-    }
-    all
-}
-
 #[test]
 fn what_is_released_is_as_it_was_and_everything_is_listed() {
     let listed = listed(&read(&released_file()));
@@ -550,45 +492,6 @@ fn what_is_released_is_as_it_was_and_everything_is_listed() {
     for path in listed.keys() {
         assert!(files.contains_key(path), "{path} is released and missing");
     }
-}
-
-#[test]
-#[ignore = "writes files: the samples and list entries that are missing"]
-fn make_what_is_missing() {
-    fs::create_dir_all(samples_folder()).unwrap();
-    for (schema, kinds) in event_schemas() {
-        for (name, leaf_data) in samples(&schema, &kinds) {
-            let path = samples_folder().join(name);
-            if !path.exists() {
-                fs::write(path, leaf_data).unwrap();
-            }
-        }
-    }
-    let hashes = json_files(&samples_folder());
-    add_lines(
-        &hashes_file(),
-        hashes
-            .iter()
-            .map(|(name, text)| (name, hex(&leaf_hash(text)))),
-    );
-    let released = to_release();
-    let digests = released
-        .iter()
-        .map(|(path, text)| (path, sha256_hex(text.as_bytes())));
-    add_lines(&released_file(), digests);
-}
-
-/// Adds lines for names that have none yet; a line that is there stays as it is.
-fn add_lines<'a>(file: &Path, lines: impl Iterator<Item = (&'a String, String)>) {
-    let mut all = listed(&fs::read_to_string(file).unwrap_or_default());
-    for (name, digest) in lines {
-        all.entry(name.clone()).or_insert(digest);
-    }
-    let text: String = all
-        .iter()
-        .map(|(name, digest)| format!("{digest}  {name}\n"))
-        .collect();
-    fs::write(file, text).unwrap();
 }
 
 /// Runs the independent reader.

@@ -3,40 +3,18 @@
 //! A sample is frozen once it is committed. This is how the samples of a new event are made, and
 //! never how an old one is made again.
 
-use std::collections::BTreeMap;
-
 use chrono::{NaiveDate, TimeZone, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use crate::released::{SAMPLE_KEY, nullable, with_kind};
 use dutyledger_domain::streams::area::area_id;
 use dutyledger_domain::{Actor, Actors, Country, EventSchema, Payload, StreamKind};
 use dutyledger_record::{
-    Basis, Binding, DataKey, Draft, EntryId, Envelope, Event, KeyId, LedgerId, ListDigest, Mark,
-    OccurredOn, PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef,
-    Sealed, SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
+    Basis, Binding, Draft, EntryId, Envelope, Event, KeyId, LedgerId, ListDigest, Mark, OccurredOn,
+    PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef, Sealed,
+    SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
 };
-
-/// Runs an expression with `K` standing for the kind of stream of a name.
-macro_rules! with_kind {
-    ($name:expr, $K:ident => $body:expr) => {
-        with_kind!(@ $name, $K => $body;
-            LedgerStream, Area, Authority, Partnership, NeedsAssessment, Strategy, Direction)
-    };
-    (@ $name:expr, $K:ident => $body:expr; $($kind:ident),+) => {
-        match $name {
-            $(<dutyledger_domain::streams::$kind as dutyledger_domain::StreamKind>::NAME => {
-                type $K = dutyledger_domain::streams::$kind;
-                $body
-            })+
-            other => panic!("no kind of stream is called {other}"),
-        }
-    };
-}
-pub(crate) use with_kind;
-
-/// The key every sealed text of a sample is under.
-pub(crate) const SAMPLE_KEY: DataKey = DataKey([0x11; 32]);
 
 /// Events that may open a stream: their samples are of version 1.
 const OPENINGS: &[&str] = &[
@@ -372,15 +350,6 @@ impl Maker<'_> {
     }
 }
 
-/// Whether a member may be null.
-pub(crate) fn nullable(schema: &Value) -> bool {
-    let one_is_null = |of: &Value| {
-        of.as_array()
-            .is_some_and(|all| all.iter().any(|s| s == "null" || s["type"] == "null"))
-    };
-    one_is_null(&schema["type"]) || one_is_null(&schema["anyOf"])
-}
-
 /// Values for members whose schema alone gives none that reads well: event (empty for any),
 /// member, value.
 fn plausible() -> Vec<(&'static str, &'static str, Value)> {
@@ -615,15 +584,4 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn text(words: &str) -> PublicText {
     PublicText::new(words).unwrap()
-}
-
-/// The lines of a list in the form of `sha256sum`: file name to digest.
-pub(crate) fn listed(text: &str) -> BTreeMap<String, String> {
-    let line = |line: &str| {
-        let (digest, name) = line
-            .split_once("  ")
-            .expect("a digest, two spaces and a name");
-        (name.to_owned(), digest.to_owned())
-    };
-    text.lines().map(line).collect()
 }
