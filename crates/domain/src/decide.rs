@@ -645,7 +645,6 @@ pub fn unmet_now<K: StreamKind>(
 ) -> Vec<Unmet> {
     let on = entry.standing.occurred_on.date;
     let world = rests_on.on(on);
-    let state = history.state_without(on, Some(entry.entry_id));
     let scene = Scene {
         stream: entry.stream.id,
         on,
@@ -655,7 +654,12 @@ pub fn unmet_now<K: StreamKind>(
         past_fact: entry.standing.basis == Basis::PastFact,
         ids: &NoIds,
     };
-    let mut unmet = K::unmet(&entry.payload, &state, &scene);
+    // What happened later on the same day does not unmake it, and what was recorded later of that
+    // day may still show that it was in order: only a row unmet either way is unmet.
+    let mut unmet = K::unmet(&entry.payload, &history.state_before(entry), &scene);
+    let all_day = history.state_without(on, Some(entry.entry_id));
+    let by_evening = K::unmet(&entry.payload, &all_day, &scene);
+    unmet.retain(|row| by_evening.iter().any(|other| other.rule == row.rule));
     unmet.retain(|row| strength(&rests_on.rules, row.rule.as_str(), on) == Strength::Refuses);
     unmet
 }

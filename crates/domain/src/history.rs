@@ -188,15 +188,23 @@ impl<K: StreamKind> History<K> {
     /// The same, as if one entry had not been recorded.
     #[must_use]
     pub fn state_without(&self, on: NaiveDate, except: Option<EntryId>) -> K::State {
+        self.state_of(|e| e.standing.occurred_on.date <= on && Some(e.entry_id) != except)
+    }
+
+    /// The state just before an entry: of its own day, only what was recorded before it counts.
+    #[must_use]
+    pub fn state_before(&self, entry: &Envelope<K::Event>) -> K::State {
+        let place = |e: &Envelope<K::Event>| (e.standing.occurred_on.date, e.version);
+        let end = place(entry);
+        self.state_of(|e| place(e) < end)
+    }
+
+    fn state_of(&self, counts: impl Fn(&Envelope<K::Event>) -> bool) -> K::State {
         let withdrawn = self.withdrawn();
         let mut counted: Vec<_> = self
             .entries
             .iter()
-            .filter(|e| {
-                e.standing.occurred_on.date <= on
-                    && !withdrawn.contains(&e.entry_id)
-                    && Some(e.entry_id) != except
-            })
+            .filter(|e| !withdrawn.contains(&e.entry_id) && counts(e))
             .collect();
         counted.sort_by_key(|e| (e.standing.occurred_on.date, e.version));
         let mut state = K::State::default();

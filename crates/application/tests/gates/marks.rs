@@ -1,7 +1,9 @@
 //! A decision is marked, never undone: its rows are looked at again with what is now known.
 
 use dutyledger_domain::streams::Strategy;
-use dutyledger_domain::streams::strategy::{ClaimException, ExceptionClaimed, StrategyEvent as E};
+use dutyledger_domain::streams::strategy::{
+    ClaimException, ExceptionClaimed, ObjectionRaised, StrategyEvent as E,
+};
 use dutyledger_domain::triggers::{EntryMark, marks};
 use dutyledger_domain::{ExceptedDuty, ExceptionGround, unmet_now};
 use dutyledger_record::Mark;
@@ -151,4 +153,19 @@ fn a_publication_and_a_claim_recorded_as_past_facts_are_marked_too() {
 
     let published = strategy().published(ADOPTED_ON, 1);
     assert_eq!(rows(&marks_in(&setting(), &published)[0]), ["L-1"]);
+}
+
+#[test]
+fn what_happens_later_on_the_same_day_does_not_mark_what_was_in_order_when_it_was_done() {
+    let objection = ObjectionRaised {
+        authority: SCHOOL.id(),
+        objection: id("objection").uuid(),
+        part: text("section 4"),
+        reason: None,
+        version: 1,
+    };
+    assert_eq!(
+        marks_in(&setting(), &adopted().and(ADOPTED_ON, objection)),
+        []
+    );
 }
