@@ -101,6 +101,12 @@ impl Town {
         }
         let formed = json!({ "occurred_on": "2023-02-03", "particulars": {} });
         let _ = police.post(&format!("{path}/formation"), &formed).ok();
+        let relevant = ["school", "college", "prison"];
+        let listed: Vec<_> = relevant.iter().map(|short| &ids[*short]).collect();
+        let list = json!({ "occurred_on": "2023-02-05", "particulars": { "authorities": listed } });
+        let _ = police
+            .post(&format!("{path}/consultation-lists"), &list)
+            .ok();
         let coordinator = server.client(&key(&operator, "coordinator", Some(&partnership)));
         Self {
             area,

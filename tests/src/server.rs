@@ -249,7 +249,7 @@ pub fn key(operator: &Client, kind: &str, principal_id: Option<&str>) -> String 
     let mut body = serde_json::json!({
         "kind": kind,
         "label": format!("a test's {kind}"),
-        "expires_at": "2099-01-01T00:00:00.000000Z",
+        "expires_at": "2029-01-01T00:00:00.000000Z",
     });
     if let Some(id) = principal_id {
         body["principal_id"] = id.into();

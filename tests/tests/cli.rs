@@ -103,7 +103,7 @@ fn projections_are_rebuilt_to_the_same_rows() {
     let town = Town::found(&server, "Rebuildton");
     let strategy = town.adopted("2023-06-01");
     let body = serde_json::json!({ "kind": "auditor", "label": "the last entry",
-        "expires_at": "2099-01-01T00:00:00.000000Z" });
+        "expires_at": "2029-01-01T00:00:00.000000Z" });
     let last = server.operator().post("/v1/keys", &body).ok();
     let head = last["recorded"]["position"].to_string();
     let path = format!("/v1/strategies/{strategy}?wait_for={head}");

@@ -55,7 +55,7 @@ fn things(server: &Server) -> Things {
         entry = recorded["entry_id"].as_str().unwrap().to_owned();
     }
     let body = json!({ "kind": "auditor", "label": "spare",
-        "expires_at": "2099-01-01T00:00:00.000000Z" });
+        "expires_at": "2029-01-01T00:00:00.000000Z" });
     let issued = town.operator.post("/v1/keys", &body).ok();
     let spare_key = issued["key_id"].as_str().unwrap().to_owned();
     Things {

@@ -174,7 +174,7 @@ fn keys_expire_and_are_revoked_at_once() {
     let server = Server::start();
     let operator = server.operator();
     let body = json!({ "kind": "auditor", "label": "for a day",
-        "expires_at": "2099-01-01T00:00:00.000000Z" });
+        "expires_at": "2029-01-01T00:00:00.000000Z" });
     let issued = operator.post("/v1/keys", &body).ok();
     let auditor = server.client(issued["secret"].as_str().unwrap());
     assert_eq!(auditor.get("/v1/me").ok()["kind"], "auditor");

@@ -175,7 +175,11 @@ impl Ask {
                 canonical.as_ref().map_or(body, |text| text.as_bytes()),
             ],
         );
-        Ok(Some(Under { key, digest }))
+        Ok(Some(Under {
+            key,
+            digest,
+            lasting: false,
+        }))
     }
 
     /// The body: JSON, no larger than usual.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
@@ -54,8 +54,10 @@ impl<T: JsonSchema> JsonSchema for Object<T> {
     }
 }
 
-/// Reads a body.
+/// Reads a body. That it is JSON at all comes first: of a body that is broken off, nothing is said to
+/// be missing or unknown.
 pub(crate) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice::<IgnoredAny>(body).map_err(|error| wrong(&error, String::new()))?;
     let mut reader = serde_json::Deserializer::from_slice(body);
     let Object(read) = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
@@ -185,7 +187,14 @@ mod tests {
         assert_eq!(wrong_at("{}"), invalid("/rows"));
         assert_eq!(wrong_at("[[]]"), invalid(""));
         assert_eq!(wrong_at("7"), invalid(""));
-        assert_eq!(wrong_at("{\"rows\""), (Code::MalformedJson, String::new()));
+        for broken in [
+            "{\"rows\"",
+            "{\"a\"",
+            "{\"a\":1",
+            "{\"rows\":[{\"count\":\"x\"",
+        ] {
+            assert_eq!(wrong_at(broken), (Code::MalformedJson, String::new()));
+        }
         assert_eq!(
             wrong_at("{\"rows\":[]} x"),
             (Code::MalformedJson, String::new())

@@ -32,6 +32,9 @@ const OPERATOR_ALONE: [&str; 3] = ["issueKey", "revokeKey", "importHistory"];
 /// What comes before there is a partnership, and so before it has a coordinator.
 const BEFORE_A_COORDINATOR: &str = "proposePartnership";
 
+/// How the addresses of corrections end. Who may give one hangs on the entry it withdraws.
+const CORRECTIONS: &str = "/corrections";
+
 /// What a read shows to whom.
 const READS: &[(&str, &str)] = &[
     ("/v1/me", "everyone with a key: itself"),
@@ -65,7 +68,8 @@ const READS: &[(&str, &str)] = &[
     ("/v1/triggers", RECORD),
     (
         "/v1/entries/{entry_id}",
-        "those who read the stream it stands in",
+        "those who read the stream it stands in; of the ledger itself, the operator, the Secretary \
+         of State, inspectorates, auditors",
     ),
     ("/v1/entries/{entry_id}/sealed-text", SEALED),
 ];
@@ -88,6 +92,7 @@ Commands. The columns are kinds of principal:
 and the letters say on what footing:
   o its own act   i only where it is the authority the command is about
   r as a report, with a source   p as a past fact, with a source   . not at all
+  * whoever may record the entry that is withdrawn; what was decided together, only together
 An auditor gives no command. An authority acts for partnerships of its own areas, a coordinator for
 its partnership. Whoever may record an entry may correct it; what an authority recorded with its own
 key, it alone withdraws.
@@ -110,7 +115,12 @@ pub fn permissions() -> String {
     let paths = document["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
         if let Some(operation) = methods.get("post") {
-            commands.push(format!("{}  POST {path}\n", cells(operation)));
+            let cells = if path.ends_with(CORRECTIONS) {
+                COLUMNS.map(|_| "* ").join("  ")
+            } else {
+                cells(operation)
+            };
+            commands.push(format!("{cells}  POST {path}\n"));
         }
         if methods.get("get").is_some() {
             let who = READS.iter().find(|(known, _)| known == path);

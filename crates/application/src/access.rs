@@ -8,7 +8,9 @@
 
 use chrono::NaiveDate;
 
-use dutyledger_domain::streams::strategy::{Consultation, StrategyState, Version};
+use dutyledger_domain::streams::strategy::{
+    Action, Adoption, Consultation, StrategyState, Version,
+};
 use dutyledger_domain::streams::{DirectionState, PartnershipState};
 use dutyledger_domain::{Class, Country, World};
 use dutyledger_record::{Principal, PrincipalKind, StreamId};
@@ -45,10 +47,7 @@ pub fn sight(
             _,
         ) => true,
         (PrincipalKind::Coordinator, Some(own)) => own == id,
-        (PrincipalKind::Authority, Some(own)) => {
-            partnership.has_member(own)
-                || partnership.specified_authorities(world, on).contains(&own)
-        }
+        (PrincipalKind::Authority, Some(own)) => partnership.takes_part(own, world, on),
         (PrincipalKind::LocalPolicingBody, Some(own)) => areas.any(|area| {
             area.authorities_of(Class::LocalPolicingBody, on)
                 .any(|(id, _)| id == own)
@@ -65,6 +64,30 @@ pub fn sight(
     if whole { Sight::Whole } else { Sight::Part }
 }
 
+/// The authority a principal is, where it is one.
+fn own(principal: Principal) -> Option<StreamId> {
+    match principal.kind {
+        PrincipalKind::Authority => principal.id,
+        _ => None,
+    }
+}
+
+/// Whether an action touches an authority, or is its own.
+fn touches(action: &Action, own: StreamId) -> bool {
+    action.owner == own || action.authorities.contains_key(&own)
+}
+
+/// Whether an authority is consulted on a version of a strategy or touched by an action of it.
+/// What is published makes nobody take part.
+#[must_use]
+pub fn takes_part(state: &StrategyState, principal: Principal) -> bool {
+    own(principal).is_some_and(|own| {
+        let mut versions = state.versions.values();
+        versions.any(|v| v.consultation.consulted.contains_key(&own))
+            || state.actions.values().any(|a| touches(a, own))
+    })
+}
+
 /// A strategy as a principal sees it; nothing where it sees none of it.
 #[must_use]
 pub fn strategy_seen(
@@ -75,17 +98,14 @@ pub fn strategy_seen(
     if sight == Sight::Whole {
         return Some(state.clone());
     }
-    let own = match principal.kind {
-        PrincipalKind::Authority => principal.id,
-        _ => None,
-    };
+    let own = own(principal);
     let mut seen = state.clone();
     let touched = |v: &Version| {
         own.is_some_and(|own| {
             v.actions
                 .iter()
                 .filter_map(|id| state.actions.get(id))
-                .any(|a| a.owner == own || a.authorities.contains_key(&own))
+                .any(|a| touches(a, own))
         })
     };
     let consulted =
@@ -104,11 +124,14 @@ pub fn strategy_seen(
         .values()
         .flat_map(|v| v.actions.iter().copied())
         .collect();
-    seen.actions.retain(|id, a| {
-        shown.contains(id)
-            || own.is_some_and(|own| a.owner == own || a.authorities.contains_key(&own))
-    });
+    seen.actions
+        .retain(|id, a| shown.contains(id) || own.is_some_and(|own| touches(a, own)));
     for action in seen.actions.values_mut() {
+        // What became of the actions of others, and what they cost, is not its business.
+        if !own.is_some_and(|own| touches(action, own)) {
+            action.progress.clear();
+            action.cost_assessed = false;
+        }
         action.authorities.retain(|id, _| Some(*id) == own);
     }
     seen.exceptions.retain(|id, _| Some(*id) == own);
@@ -121,14 +144,26 @@ pub fn strategy_seen(
 fn version_in_part(version: &Version, own: Option<StreamId>) -> Version {
     let mine = |id: &StreamId| Some(*id) == own;
     let consultation = &version.consultation;
-    Version {
-        consultation: Consultation {
+    let consultation = if consultation.consulted.keys().any(mine) {
+        Consultation {
             opened: consultation.opened,
             responses_by: consultation.responses_by,
             closed: consultation.closed,
             consulted: own_only(&consultation.consulted, mine),
             responses: own_only(&consultation.responses, mine),
-        },
+        }
+    } else {
+        // Whoever is not consulted is not told that or when others were.
+        Consultation::default()
+    };
+    // How the members voted is between them.
+    let adopted = version.adopted.clone().map(|adoption| Adoption {
+        tally: None,
+        ..adoption
+    });
+    Version {
+        consultation,
+        adopted,
         material: Default::default(),
         objections: version
             .objections

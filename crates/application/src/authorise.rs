@@ -71,8 +71,24 @@ impl Asked<'_> {
             }
     }
 
+    /// Whether it is the authority the command is about, and has to do with the partnership: naming
+    /// oneself makes nobody a party.
     fn is_subject(&self) -> bool {
-        self.subject.is_some() && self.subject == self.principal.id
+        let Some(own) = self.principal.id.filter(|id| self.subject == Some(*id)) else {
+            return false;
+        };
+        let party = |p: &PartnershipState| {
+            p.takes_part(own, self.world, self.on)
+                || p.areas
+                    .iter()
+                    .filter_map(|id| self.world.areas.get(id))
+                    .any(|area| {
+                        area.authorities
+                            .get(&own)
+                            .is_some_and(|a| a.exists_on(self.on))
+                    })
+        };
+        self.partnership.is_none_or(|(_, p)| party(p))
     }
 
     fn is_specified(&self) -> bool {
@@ -80,12 +96,9 @@ impl Asked<'_> {
             return false;
         };
         match self.partnership {
-            Some((_, partnership)) => {
-                partnership.has_specified(own)
-                    || partnership
-                        .specified_authorities(self.world, self.on)
-                        .contains(&own)
-            }
+            Some((_, partnership)) => partnership
+                .specified_authorities(self.world, self.on)
+                .contains(&own),
             // Before there is a partnership: a specified authority of one of the areas named.
             None => self.world.areas.values().any(|area| {
                 area.authorities_of(Class::Specified, self.on)

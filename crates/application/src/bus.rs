@@ -9,10 +9,12 @@ use uuid::Uuid;
 
 use dutyledger_domain::streams::area::stream as area_stream;
 use dutyledger_domain::streams::partnership::stream as partnership_stream;
-use dutyledger_domain::streams::{LedgerStream, PartnershipState};
+use dutyledger_domain::streams::{
+    AreaState, Direction, LedgerStream, Partnership, PartnershipState,
+};
 use dutyledger_domain::{
-    About, Acting, Actors, CommandSet, Given, Histories, History, Opens, ReasonGiven, Refusal,
-    SourceGiven, StreamKind, Surroundings, World,
+    About, Acting, Actor, Actors, CommandSet, Given, Histories, History, Opens, ReasonGiven,
+    Refusal, SourceGiven, StreamKind, Surroundings,
 };
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
 use dutyledger_record::{
@@ -50,6 +52,8 @@ pub struct Under {
     pub key: String,
     /// A keyed digest of the whole request.
     pub digest: [u8; 32],
+    /// Whether its repetition is recognised for good, and not only for 30 days.
+    pub lasting: bool,
 }
 
 /// A command on its way in.
@@ -225,6 +229,7 @@ impl Bus {
             scope: scope(request.principal),
             key: under.key.clone(),
             digest: under.digest,
+            lasting: under.lasting,
         });
         let mut boarded = None;
         if let Some(one) = &idempotency {
@@ -290,24 +295,28 @@ impl Bus {
             return Err(CommandError::Hidden);
         }
         let decided_at = loaded.decided_at;
-        let refused = |refusal: Refusal| CommandError::Refused {
-            refusal: Refusal {
-                decided_for: refusal.decided_for.or(Some(loaded.on)),
-                ..refusal
-            },
-            decided_at,
+        let (visible, on) = (self.visible::<K>(request, &loaded), loaded.on);
+        let refused = |refusal: Refusal| {
+            if !visible {
+                return CommandError::Hidden;
+            }
+            let decided_for = refusal.decided_for.or(Some(on));
+            CommandError::Refused {
+                refusal: Refusal {
+                    decided_for,
+                    ..refusal
+                },
+                decided_at,
+            }
         };
-        self.authorise::<K>(request, &loaded)
-            .map_err(|denied| match denied {
-                Denied::Hidden => CommandError::Hidden,
-                Denied::Refused(refusal) => refused(*refusal),
-            })?;
+        self.authorise::<K>(request, &loaded).map_err(&refused)?;
         if let Some(expected) = request.if_match
             && expected != loaded.history.version()
         {
-            return Err(CommandError::Stale {
-                expected,
-                actual: loaded.history.version(),
+            let actual = loaded.history.version();
+            return Err(match visible {
+                true => CommandError::Stale { expected, actual },
+                false => CommandError::Hidden,
             });
         }
 
@@ -398,7 +407,7 @@ impl Bus {
         &self,
         request: &Request<K::Command>,
         loaded: &Loaded<K>,
-    ) -> Result<(), Denied> {
+    ) -> Result<(), Refusal> {
         let world = loaded.rests_on.on(loaded.on);
         let now = loaded.rests_on.on(NaiveDate::MAX);
         let state = loaded.history.state(loaded.on);
@@ -419,37 +428,45 @@ impl Bus {
             world: &world,
             on: loaded.on,
         };
-        let authorised = asked
+        asked
             .authorise()
-            .and_then(|()| check_on_behalf_of(request, current));
-        authorised.map_err(|refusal| {
-            if self.visible(request.principal, current, &now, subject) {
-                Denied::Refused(Box::new(refusal))
-            } else {
-                Denied::Hidden
-            }
-        })
+            .and_then(|()| check_on_behalf_of(request, current))
     }
 
-    /// Whether a principal that may not give a command may know that the stream is there.
-    fn visible(
-        &self,
-        principal: Principal,
-        partnership: Option<(StreamId, &PartnershipState)>,
-        world: &World,
-        subject: Option<StreamId>,
-    ) -> bool {
-        if principal.kind == PrincipalKind::Authority
-            && subject.is_some()
-            && subject == principal.id
-        {
-            return true;
-        }
-        match partnership {
-            None => true,
-            Some((id, p)) => {
-                access::sight(principal, id, p, world, self.edge.today()) == Sight::Whole
+    /// Whether a principal may know that the stream is there: otherwise any refusal answers as if it
+    /// were absent.
+    fn visible<K: StreamKind>(&self, request: &Request<K::Command>, loaded: &Loaded<K>) -> bool {
+        let principal = request.principal;
+        let now = loaded.rests_on.on(NaiveDate::MAX);
+        let today = self.edge.today();
+        let latest = loaded.history.state(NaiveDate::MAX);
+        let of_area = |area: &AreaState| {
+            let here = principal.id.and_then(|id| area.authorities.get(&id));
+            here.is_some_and(|a| a.exists_on(today))
+        };
+        let partnership = K::partnership(loaded.id, &latest).or(request.command.partnership());
+        let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
+        let concerned = principal.kind == PrincipalKind::Authority
+            && principal.id.is_some_and(|own| K::concerns(&latest, own));
+        match (principal.kind, current) {
+            // It records what others did, wherever that was, and otherwise knows of none of it.
+            (PrincipalKind::Operator, Some(_)) => {
+                request.acting == Acting::PastFact
+                    || request.command.actors().own.contains(&Actor::Operator)
             }
+            (_, Some((id, p))) => {
+                let mut areas = p.areas.iter().filter_map(|id| now.areas.get(id));
+                concerned
+                    || access::sight(principal, id, p, &now, today) == Sight::Whole
+                    // A school may ask in at the partnership of its own area.
+                    || (K::NAME == Partnership::NAME && areas.any(of_area))
+            }
+            (PrincipalKind::Authority, None) if K::NAME == Direction::NAME => concerned,
+            (PrincipalKind::LocalPolicingBody, None) if K::NAME == Direction::NAME => {
+                now.areas.values().any(of_area)
+            }
+            (PrincipalKind::Coordinator, None) => K::NAME != Direction::NAME,
+            (_, None) => true,
         }
     }
 
@@ -498,11 +515,6 @@ impl Bus {
             replayed: receipt.replayed,
         })
     }
-}
-
-enum Denied {
-    Hidden,
-    Refused(Box<Refusal>),
 }
 
 /// The most authorities one command may be given for.

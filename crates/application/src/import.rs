@@ -3,7 +3,7 @@
 //!
 //! The whole file is checked before the first command. Each step then runs under an idempotency
 //! key made from the file and the step's number, so that an import interrupted anywhere is
-//! completed by running it again, without duplicates.
+//! completed by running it again, without duplicates, however much later.
 
 mod command;
 mod error;

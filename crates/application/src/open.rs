@@ -12,11 +12,12 @@ use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{Ledger, OpenError, Opening, Options, Vault, VaultError, request_digest};
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
-    Standing, Stream, StreamId,
+    RulePackRef, Standing, Stream, StreamId,
 };
 
 use crate::bus::Bus;
 use crate::edge::{Edge, london_date};
+use crate::load::{self, LoadError};
 
 /// Where a ledger on SQLite lives: the ledger is one file, the projections another, the wrapped
 /// keys of sealed texts a third, and the master key is in a file apart.
@@ -55,6 +56,16 @@ pub enum HomeError {
     /// The file of wrapped keys.
     #[error("the file of wrapped keys could not be opened: {0}")]
     Vault(#[from] VaultError),
+    /// The ledger's own stream.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The ledger adopted a rule pack this program does not hold.
+    #[error(
+        "the ledger adopted the rule pack {} revision {}, which this program does not hold: use a \
+         newer program",
+        .0.pack, .0.revision
+    )]
+    NewerRules(RulePackRef),
     /// The master key's file.
     #[error("the master key {path}: {reason}")]
     MasterKey {
@@ -202,6 +213,10 @@ impl Bus {
         .await?;
         let master = MasterKey::open(home, &edge)?;
         let vault = Vault::open(&home.keys, master.0.clone()).await?;
+        let adopted = load::rules(&ledger, None).await?;
+        if rules::pack(&adopted.pack, adopted.revision).is_none() {
+            return Err(HomeError::NewerRules(adopted));
+        }
         Ok((Self::new(ledger, vault, edge), master))
     }
 }

@@ -16,7 +16,7 @@ use dutyledger_record::{
 
 use crate::history::{History, StreamKind};
 use crate::refusal::{Refusal, RefusalCode, Unmet};
-use crate::rules::{RuleId, Strength, strength};
+use crate::rules::{RuleId, Strength, enacted, strength};
 use crate::scene::Scene;
 use crate::streams::EntryCorrected;
 use crate::values::{Establishes, ItemId, in_words};
@@ -347,6 +347,8 @@ macro_rules! commands {
 }
 pub(crate) use commands;
 
+/// The earliest year of a source.
+const EARLIEST_SOURCE_YEAR: i32 = 1900;
 /// The earliest date anything in the record can have happened: the consultation on the duty.
 const EARLIEST_YEAR: i32 = 1998;
 
@@ -380,6 +382,14 @@ fn decide_on<K: StreamKind>(
     let on = occurred_on.date;
     check_footing(&about, command.actors())?;
     check_date(on, surroundings.today)?;
+    if let Some(source) = &about.source
+        && (source.date > surroundings.today || source.date.year() < EARLIEST_SOURCE_YEAR)
+    {
+        return Err(Refusal::invalid(
+            "/source/date",
+            "The date of a source is no later than today.",
+        ));
+    }
     match history.opening() {
         Some(_) if command.opens() == Opens::Yes => {
             return Err(Refusal::already("This stream is already open."));
@@ -425,9 +435,26 @@ fn decide_on<K: StreamKind>(
     let mut unmet = Vec::new();
     let mut entries = Vec::with_capacity(events.len());
     let latest = history.state(NaiveDate::MAX);
+    if let Some(named) = corrects
+        && let Some(entry) = history.entries().iter().find(|e| e.entry_id == named)
+        && entry.standing.basis == Basis::Decision
+        && !entry.standing.reported
+    {
+        unmet.extend(K::unmet_to_withdraw(entry, &latest, &scene));
+    }
     for event in events {
-        if let Some(why) = K::already(&event, &latest) {
+        if let Some(why) = K::already(&event, &latest, scene.past_fact) {
             return Err(Refusal::already(why));
+        }
+        if !scene.past_fact && K::gated(&event) && on < enacted().0.in_force_from {
+            return Err(Refusal::invalid(
+                "/occurred_on",
+                format!(
+                    "The duty began on {}. Record what happened before as a past fact, with its \
+                     source.",
+                    in_words(enacted().0.in_force_from)
+                ),
+            ));
         }
         unmet.extend(K::unmet(&event, &state, &scene));
         let entry = Envelope {

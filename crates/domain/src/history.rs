@@ -98,13 +98,29 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
 
     /// Why an event cannot happen because it already has, on whatever date: a late command may be
     /// dated before the first one. In plain English.
-    fn already(_event: &Self::Event, _latest: &Self::State) -> Option<String> {
+    fn already(_event: &Self::Event, _latest: &Self::State, _past_fact: bool) -> Option<String> {
         None
+    }
+
+    /// The rows that withdrawing an entry does not meet: what was decided together is withdrawn
+    /// together.
+    fn unmet_to_withdraw(
+        _entry: &Envelope<Self::Event>,
+        _state: &Self::State,
+        _scene: &Scene<'_>,
+    ) -> Vec<Unmet> {
+        Vec::new()
     }
 
     /// Who may record an event as their own act, and the authority whose act it is: they may also
     /// correct it.
     fn recordable_by(event: &Self::Event) -> (Actors, Option<StreamId>);
+
+    /// Whether a stream concerns an authority that is no member: it was asked about it, or is
+    /// touched by it.
+    fn concerns(_state: &Self::State, _authority: StreamId) -> bool {
+        false
+    }
 
     /// The authority or needs assessment an entry is about, where a list names one in each entry: of
     /// those the list rested on, the entry then names that one alone, so that no entry grows with

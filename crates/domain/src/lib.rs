@@ -19,7 +19,7 @@ pub use decide::{
     SourceGiven, Surroundings, decide, unmet_now,
 };
 pub use history::{EventSchema, History, HistoryError, Payload, StreamKind};
-pub use refusal::{Refusal, RefusalCode, Unmet};
+pub use refusal::{PointedError, Refusal, RefusalCode, Unmet};
 pub use scene::Scene;
 pub use values::*;
 pub use world::{Histories, World};

@@ -113,6 +113,15 @@ pub struct RuleNotMet {
     pub guidance: Option<String>,
 }
 
+/// Something wrong with one member of a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PointedError {
+    /// The member, as a JSON pointer.
+    pub pointer: String,
+    /// What is wrong, in plain English.
+    pub detail: String,
+}
+
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
@@ -123,6 +132,8 @@ pub struct Refusal {
     pub detail: String,
     /// The member of the command it is about, as a JSON pointer.
     pub pointer: Option<String>,
+    /// Further members that are wrong, as in a list each row of which is.
+    pub also: Vec<PointedError>,
     /// The rows behind it.
     pub rules: Vec<RuleNotMet>,
     /// The date it was decided for; set by `decide`.
@@ -137,6 +148,7 @@ impl Refusal {
             code,
             detail: detail.into(),
             pointer: None,
+            also: Vec::new(),
             rules: Vec::new(),
             decided_for: None,
         }
@@ -182,6 +194,23 @@ impl Refusal {
     pub fn at(mut self, pointer: &str) -> Self {
         self.pointer = Some(pointer.to_owned());
         self
+    }
+
+    /// The first refusal of a list's rows, with the others behind it; nothing when none is refused.
+    #[must_use]
+    pub fn of_rows(mut rows: Vec<Self>) -> Option<Self> {
+        if rows.is_empty() {
+            return None;
+        }
+        let mut first = rows.remove(0);
+        first.also = rows
+            .into_iter()
+            .map(|row| PointedError {
+                pointer: row.pointer.unwrap_or_default(),
+                detail: row.detail,
+            })
+            .collect();
+        Some(first)
     }
 
     /// Names the rows behind it.

@@ -162,7 +162,7 @@ pub enum Strength {
 
 /// What a row of a pack does on a date. A pack is never applied to a time before it was in force; a
 /// row that is not in the pack does nothing, so every gate's row must be there (a test sees to it).
-/// A pack this program does not hold, because a newer one wrote it, is read as the newest it does.
+/// A ledger that adopted a pack this program does not hold is not opened in the first place.
 #[must_use]
 pub fn strength(rules: &RulePackRef, id: &str, on: NaiveDate) -> Strength {
     let (pack, _) = pack(&rules.pack, rules.revision).unwrap_or_else(enacted);

@@ -21,7 +21,7 @@ use crate::rules::enacted;
 use crate::streams::direction::DirectionState;
 use crate::streams::strategy::{Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
-use crate::values::{Class, Duty, HeldBy, ReviewDecision, in_words};
+use crate::values::{Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
 
 /// The duties of s.18(1) whose failure no stream can show yet: they are answered as not recorded
@@ -364,13 +364,50 @@ impl Found<'_> {
     }
 
     fn see_direction(&mut self, direction: &DirectionState) {
-        let (Some(authority), Some(duty), Some(area)) =
-            (direction.authority, direction.duty, direction.area)
-        else {
+        let (Some(opened), Some(authority), Some(duty), Some(area)) = (
+            direction.opened,
+            direction.authority,
+            direction.duty,
+            direction.area,
+        ) else {
             return;
         };
-        let Some(first) = direction.opened.filter(|at| in_force(at.on)) else {
+        // Never a trigger: a duty s.18(1) does not list for this kind of body.
+        if !class_of(self.world, authority).is_some_and(|class| duty.may_be_directed(class)) {
             return;
+        }
+        let steps = [
+            direction.satisfied,
+            direction.directed.as_ref().map(|d| d.at),
+            direction.compliance_reported,
+            direction.complied,
+            direction.not_complied,
+            direction.withdrawn,
+            direction.order_sought,
+            direction.order_made,
+        ];
+        let steps: Vec<_> = steps.into_iter().flatten().collect();
+        let findings = direction.findings.iter().map(|f| f.at);
+        // Counted from the first thing that is shown: nothing from an assumed date, and nothing of a
+        // time before the duty.
+        let shown = |at: &Shown| !at.assumed && in_force(at.on);
+        let evidence: Vec<_> = findings.chain(steps.clone()).filter(shown).collect();
+        let Some(since) = evidence.iter().map(|at| at.on).min() else {
+            return;
+        };
+        let decided = steps.iter().any(shown);
+        let established = direction
+            .findings
+            .iter()
+            .any(|f| f.established() && shown(&f.at));
+        let (state, shows) = match (decided, established) {
+            (true, _) => direction_state(direction),
+            (false, true) => (TriggerState::Open, "A failure was found.".to_owned()),
+            (false, false) if self.speaks_of(since) => (
+                TriggerState::Attention,
+                "A finding is told of; no source establishes it.".to_owned(),
+            ),
+            (false, false) => return,
         };
         // What came to light after a case was closed is a matter of its own.
         let closed = direction.complied.or(direction.withdrawn);
@@ -378,40 +415,27 @@ impl Found<'_> {
         if later.is_some_and(|trigger| closed.is_some_and(|at| trigger.since > at.on)) {
             return;
         }
-        let (state, what) = direction_state(direction);
-        let mut evidence = vec![first.entry_id];
-        evidence.extend(
-            [
-                direction.satisfied,
-                direction.directed.as_ref().map(|d| d.at),
-                direction.compliance_reported,
-                direction.complied,
-                direction.not_complied,
-                direction.withdrawn,
-                direction.order_sought,
-                direction.order_made,
-            ]
-            .into_iter()
-            .flatten()
-            .map(|at| at.entry_id)
-            .filter(|id| *id != first.entry_id),
-        );
-        let in_law = in_law(self.world, authority, duty, direction.welsh_consent);
-        self.all.insert(
-            (authority, duty, area),
-            Trigger {
-                id: trigger_id(authority, duty, area, first.entry_id),
-                authority,
-                duty,
-                area,
-                partnership: self.partnership,
-                state,
-                since: first.on,
-                shows: what,
-                evidence,
-                in_law,
-            },
-        );
+        let consent = direction.welsh_consent.as_ref().is_some_and(|c| c.given);
+        let trigger = Trigger {
+            id: trigger_id(authority, duty, area, opened.entry_id),
+            authority,
+            duty,
+            area,
+            partnership: self.partnership,
+            state,
+            since,
+            shows,
+            evidence: evidence.into_iter().map(|at| at.entry_id).collect(),
+            in_law: in_law(self.world, authority, duty, consent),
+        };
+        self.all.insert((authority, duty, area), trigger);
+    }
+
+    /// Whether a notice may be shown from a date on: of a real body nothing is derived from absence
+    /// after the date its sources reach, and nothing adverse is shown that no source says.
+    fn speaks_of(&self, since: NaiveDate) -> bool {
+        let told = self.state.coverage.as_ref();
+        told.is_none_or(|c| c.fictional && since <= c.covers_until)
     }
 
     fn about_every_specified_authority(&mut self, shows: &Shows) {
@@ -435,11 +459,7 @@ impl Found<'_> {
     }
 
     fn add(&mut self, authority: StreamId, area: StreamId, shows: &Shows) {
-        // Of a real body, nothing is derived from absence after the date its sources reach, nor
-        // from an assumed date, and nothing adverse is shown that no source says.
-        let told = self.state.coverage.as_ref();
-        let silent = shows.state == TriggerState::Attention
-            && told.is_some_and(|c| !c.fictional || shows.since > c.covers_until);
+        let silent = shows.state == TriggerState::Attention && !self.speaks_of(shows.since);
         if shows.assumed || silent || !in_force(shows.since) {
             return;
         }
@@ -463,7 +483,7 @@ impl Found<'_> {
                 since: shows.since,
                 shows: shows.what.clone(),
                 evidence: vec![shows.entry],
-                in_law: in_law(self.world, authority, shows.duty, None),
+                in_law: in_law(self.world, authority, shows.duty, false),
             },
         );
     }
@@ -475,7 +495,7 @@ fn in_force(on: NaiveDate) -> bool {
 }
 
 fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
-    let on = |at: &crate::Shown| in_words(at.on);
+    let on = |at: &Shown| in_words(at.on);
     if let Some(at) = &direction.complied {
         (
             TriggerState::Complied,
@@ -526,28 +546,29 @@ fn trigger_id(authority: StreamId, duty: Duty, area: StreamId, entry: EntryId) -
         .uuid()
 }
 
+/// The class of an authority, as the register or an area has it.
+fn class_of(world: &World, authority: StreamId) -> Option<Class> {
+    let known = world.authorities.get(&authority).and_then(|a| a.capacity);
+    let mut areas = world.areas.values();
+    let in_area = || areas.find_map(|a| a.authorities.get(&authority).map(|r| r.capacity));
+    known.or_else(in_area).map(crate::Capacity::class)
+}
+
 /// Whether the Secretary of State may direct an authority for a duty (s.18(1), (4), (5)).
-fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<bool>) -> InLaw {
+fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: bool) -> InLaw {
     let closed = |section: &str, note: &str| InLaw {
         open: false,
         note: Some(note.to_owned()),
         section: section.to_owned(),
     };
-    let known = world.authorities.get(&authority);
-    let class = known
-        .and_then(|a| a.capacity)
-        .map(crate::Capacity::class)
-        .or_else(|| {
-            let mut areas = world.areas.values();
-            areas.find_map(|a| a.authorities.get(&authority).map(|r| r.capacity.class()))
-        });
-    if class.is_some_and(|class| !duty.may_be_directed(class)) {
+    if class_of(world, authority).is_some_and(|class| !duty.may_be_directed(class)) {
         return closed(
             "18(1)",
             "s.18(1) does not list this duty for this kind of authority; the department's other \
              means remain.",
         );
     }
+    let known = world.authorities.get(&authority);
     if known
         .and_then(|a| a.held_by)
         .is_some_and(HeldBy::beyond_direction)
@@ -559,7 +580,7 @@ fn in_law(world: &World, authority: StreamId, duty: Duty, welsh_consent: Option<
         );
     }
     let devolved = known.is_some_and(|a| a.devolved_welsh_authority.is_some());
-    if devolved && welsh_consent != Some(true) {
+    if devolved && !welsh_consent {
         return closed("18(4)", "The Welsh Ministers must consent first.");
     }
     InLaw {

@@ -271,6 +271,11 @@ pub enum Matter {
     },
     /// Dissolving it.
     Dissolution,
+    /// Withdrawing an entry that was decided together, of the partnership or of a strategy of its.
+    Correction {
+        /// The entry.
+        entry_id: EntryId,
+    },
 }
 
 vocabulary! {

@@ -107,8 +107,8 @@ async fn keys(bus: &Bus, reports: &[ImportReport]) -> Result<Map<String, Value>,
         (
             "SCHOOL_KEY",
             PrincipalKind::Authority,
-            Some("hillside"),
-            "Hillside School (fictional), a relevant authority",
+            Some("riverside"),
+            "Riverside (fictional), a relevant authority that is no member",
         ),
         (
             "COORDINATOR_KEY",

@@ -66,9 +66,7 @@ impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
         match &error {
             HomeError::Ledger(OpenError::Owned { .. }) => Self::in_use(&error),
-            HomeError::Ledger(_) | HomeError::Vault(_) | HomeError::MasterKey { .. } => {
-                Self::cannot_open(&error)
-            }
+            _ => Self::cannot_open(&error),
         }
     }
 }

@@ -46,6 +46,8 @@ pub struct Idempotency {
     pub key: String,
     /// What was asked; see [`request_digest`](crate::request_digest).
     pub digest: [u8; 32],
+    /// Whether it is never forgotten. Any other name is forgotten after 30 days.
+    pub lasting: bool,
 }
 
 /// The ledger's memory of a named request.

@@ -18,7 +18,7 @@ pub enum OpenError {
         address.as_ref().map_or_else(String::new, |address| format!(", which serves at {address}"))
     )]
     Owned {
-        /// Its process id, unless it was only just starting.
+        /// Its process id, unless it was only just starting or has the file open by another name.
         pid: Option<u32>,
         /// Where it serves, if it has announced it.
         address: Option<String>,

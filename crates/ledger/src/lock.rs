@@ -1,4 +1,5 @@
-//! One process owns a ledger file: a lock beside it, held for as long as the ledger is open.
+//! One process owns a ledger file: a lock beside it, which says who, and a lock on the file itself,
+//! which holds whatever the file is called. Both are held for as long as the ledger is open.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -6,6 +7,25 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+#[cfg(target_os = "linux")]
+mod file;
+#[cfg(not(target_os = "linux"))]
+mod file {
+    //! Elsewhere an flock would shut out SQLite's own locks.
+
+    /// Nothing.
+    #[derive(Debug)]
+    pub(super) struct FileLock;
+
+    impl FileLock {
+        pub(super) fn take(_: &std::path::Path) -> Result<Self, super::LockError> {
+            Ok(Self)
+        }
+    }
+}
+
+use file::FileLock;
 
 /// How often and how far apart an opener tries: whoever asks for the owner holds the lock for an
 /// instant, and that must not look like ownership.
@@ -54,12 +74,20 @@ pub(crate) enum LockError {
 
 /// The lock. It is released when dropped, and by the kernel when the process ends, however it ends.
 #[derive(Debug)]
-pub(crate) struct OwnerLock(Mutex<Option<File>>);
+pub(crate) struct OwnerLock(Mutex<Option<Held>>);
+
+#[derive(Debug)]
+struct Held {
+    /// The lock on the file itself; dropped first.
+    _file: FileLock,
+    /// The lock beside it.
+    beside: File,
+}
 
 impl OwnerLock {
-    /// Takes the lock of the ledger at `path`.
-    pub(crate) async fn take(path: &Path) -> Result<Self, LockError> {
-        let path = lock_path(path).map_err(LockError::Io)?;
+    /// Takes the lock of the ledger at a path.
+    pub(crate) async fn take(ledger: &Path) -> Result<Self, LockError> {
+        let path = lock_path(ledger).map_err(LockError::Io)?;
         // Not truncated: until the lock is ours, the text is another's.
         let opened = OpenOptions::new()
             .read(true)
@@ -70,20 +98,24 @@ impl OwnerLock {
         let file = opened.map_err(LockError::Io)?;
         for _ in 1..ATTEMPTS {
             match file.try_lock() {
-                Ok(()) => return Self::named(file),
+                Ok(()) => return Self::named(ledger, file),
                 Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
                 Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
             }
         }
         match file.try_lock() {
-            Ok(()) => Self::named(file),
+            Ok(()) => Self::named(ledger, file),
             Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
             Err(TryLockError::WouldBlock) => Err(LockError::Owned(Owner::read(&path))),
         }
     }
 
-    fn named(file: File) -> Result<Self, LockError> {
-        let lock = Self(Mutex::new(Some(file)));
+    fn named(ledger: &Path, beside: File) -> Result<Self, LockError> {
+        let held = Held {
+            _file: FileLock::take(ledger)?,
+            beside,
+        };
+        let lock = Self(Mutex::new(Some(held)));
         lock.write(&format!("{}\n", process::id()))
             .map_err(LockError::Io)?;
         Ok(lock)
@@ -99,10 +131,11 @@ impl OwnerLock {
     }
 
     fn write(&self, text: &str) -> io::Result<()> {
-        let guard = self.file();
-        let Some(mut file) = guard.as_ref() else {
+        let guard = self.held();
+        let Some(held) = guard.as_ref() else {
             return Err(io::Error::other("the ledger is closed"));
         };
+        let mut file = &held.beside;
         // Written over what is there and cut afterwards, so that a reader always finds a pid.
         file.seek(SeekFrom::Start(0))?;
         file.write_all(text.as_bytes())?;
@@ -112,13 +145,13 @@ impl OwnerLock {
 
     /// Releases the lock.
     pub(crate) fn release(&self) {
-        if let Some(file) = self.file().take() {
+        if let Some(held) = self.held().take() {
             // A name left behind does no harm: it counts only while the lock is held.
-            let _ = file.set_len(0);
+            let _ = held.beside.set_len(0);
         }
     }
 
-    fn file(&self) -> MutexGuard<'_, Option<File>> {
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
         // Nothing panics while it holds this, and a file handle cannot be half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

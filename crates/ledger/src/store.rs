@@ -63,7 +63,7 @@ pub(crate) struct Batch {
     pub(crate) entries: Vec<NewEntry>,
     pub(crate) names: Vec<NewName>,
     pub(crate) keys: Vec<KeyChange>,
-    /// Idempotency rows older than this are forgotten.
+    /// Idempotency rows older than this are forgotten, except lasting ones.
     pub(crate) forget_before: Option<DateTime<Utc>>,
 }
 

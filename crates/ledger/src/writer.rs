@@ -14,7 +14,7 @@ use crate::queue::{Inbox, Queued};
 use crate::status::Status;
 use crate::store::{Batch, Head, Store, StoreError};
 
-/// For how long a repeated request is recognised.
+/// For how long a repeated request is recognised, unless its name is lasting.
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How often old names are forgotten.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);

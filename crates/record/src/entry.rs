@@ -327,6 +327,9 @@ impl Draft {
             "version": entry.version,
             "warnings": to_json(&s.warnings)?,
         });
+        for part in [&first, &second, &third] {
+            check_years(part)?;
+        }
         let (first, second, third) = (
             canonical_json(&first)?,
             canonical_json(&second)?,
@@ -370,6 +373,30 @@ impl Draft {
             format_instant(recorded_at),
             self.after_instant
         )
+    }
+}
+
+/// Dates and instants have years of four digits: anything else would not be read back alike by
+/// every reader.
+fn check_years(value: &Value) -> Result<(), EntryError> {
+    match value {
+        Value::String(text) => {
+            let signed = text.strip_prefix(['+', '-']);
+            let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
+            let dated = signed.is_some_and(|t| {
+                let year = digits(t);
+                year >= 4 && t[year..].starts_with('-') && digits(&t[year + 1..]) == 2
+            });
+            if dated {
+                return Err(EntryError::Malformed(format!(
+                    "{text} has no year of four digits"
+                )));
+            }
+            Ok(())
+        }
+        Value::Array(items) => items.iter().try_for_each(check_years),
+        Value::Object(members) => members.values().try_for_each(check_years),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
 }
 
@@ -619,6 +646,21 @@ mod tests {
         ] {
             assert!(Record::verify(&altered).is_err(), "{altered}");
         }
+    }
+
+    #[test]
+    fn a_date_has_a_year_of_four_digits() {
+        let ledger = LedgerId::new(Uuid::from_u128(1));
+        for bad in [
+            "+12024-01-01",
+            "-0044-03-15",
+            "+20000-01-01T00:00:00.000000Z",
+        ] {
+            let entry = sample(json!({ "on": bad }));
+            assert!(Draft::new(ledger, event(), &entry).is_err(), "{bad}");
+        }
+        let telephone = sample(json!({ "title": "+44 20-7946 and -1000-foot" }));
+        assert!(Draft::new(ledger, event(), &telephone).is_ok());
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod directions;
 mod imports;
 mod keys;
 mod partnerships;
+mod refusal;
 mod strategies;
 mod table;
 mod words;
@@ -19,20 +20,20 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use dutyledger_application::{Request, Target};
-use dutyledger_domain::{Acting, Particulars, ReasonGiven, SourceGiven, StreamKind};
+use dutyledger_domain::{Acting, CommandSet, Particulars, ReasonGiven, SourceGiven, StreamKind};
 use dutyledger_record::{EntryId, OccurredOn, Stream, StreamId};
 
 use crate::app::App;
 use crate::ask::Ask;
 use crate::json::Object;
-use crate::problem::{Code, MemberProblem, Problem, command_problem, internal};
-use crate::reads::seen;
+use crate::problem::{Code, Problem, command_problem, internal};
 use crate::{endpoint, json};
 
 pub(crate) use answer::{POSITION, StreamShown};
 pub(crate) use imports::IMPORTS;
 
 use answer::{Recorded, recorded};
+use refusal::About;
 
 /// Every command.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
@@ -117,6 +118,17 @@ where
     let body = ask.json_body().await?;
     let idempotency = ask.under(&app, &body)?;
     let given: Body<P> = json::read(&body)?;
+    // What is wrong with the request alone is said before anything is looked up.
+    let occurred_on = match (given.occurred_on, given.occurred_on_assumed) {
+        (None, true) => {
+            return Err(Problem::member(
+                Code::Invalid,
+                "/occurred_on_assumed",
+                "There is no date in occurred_on that could be assumed.",
+            ));
+        }
+        (date, assumed) => date.map(|date| OccurredOn { assumed, date }),
+    };
     let Object(particulars) = given.particulars;
     let (target, opens) = match on {
         On::New => (Target::New, true),
@@ -127,15 +139,11 @@ where
             false,
         ),
     };
-    let occurred_on = match (given.occurred_on, given.occurred_on_assumed) {
-        (None, true) => {
-            return Err(Problem::member(
-                Code::Invalid,
-                "/occurred_on_assumed",
-                "There is no date in occurred_on that could be assumed.",
-            ));
-        }
-        (date, assumed) => date.map(|date| OccurredOn { assumed, date }),
+    let command: K::Command = particulars.into();
+    let about = match on {
+        On::New => About::New(command.partnership()),
+        On::Path => About::There(ask.path("id")?),
+        On::Named(_) | On::Ledger => About::Open,
     };
     let request = Request {
         principal: ask.principal,
@@ -149,14 +157,16 @@ where
         causation_id: given.causation_id,
         if_match,
         idempotency,
-        command: particulars.into(),
+        command,
     };
     let bus = app.bus.clone();
     // A caller that goes away does not break off what is being recorded.
     let carried_out = tokio::spawn(async move { bus.execute::<K>(request).await });
     match carried_out.await.map_err(internal)? {
         Ok(answer) => Ok(recorded(answer.into(), opens.then_some(collection))),
-        Err(error) => Err(failed::<K>(&app, &ask, on, command_problem(error)).await?),
+        Err(error) => {
+            Err(refusal::shown::<K>(&app, ask.principal, about, command_problem(error)).await?)
+        }
     }
 }
 
@@ -178,59 +188,5 @@ async fn existing<K: StreamKind>(app: &App, ask: &Ask) -> Result<StreamId, Probl
     {
         0 => Err(Problem::absent()),
         _ => Ok(id),
-    }
-}
-
-/// The problem as its caller may see it.
-async fn failed<K: StreamKind>(
-    app: &App,
-    ask: &Ask,
-    on: impl Into<Given>,
-    problem: Problem,
-) -> Result<Problem, Problem> {
-    let not_permitted = Code::NotPermitted;
-    Ok(match on.into() {
-        // What one may not read, one is not told of by a refusal either.
-        Given::Path
-            if problem.code == not_permitted && problem.status == not_permitted.status() =>
-        {
-            let id = ask.path("id")?;
-            if seen::stream(app, ask.principal, K::NAME, id).await? {
-                problem
-            } else {
-                Problem::absent()
-            }
-        }
-        // A new thing is not missing itself: the partnership it names is.
-        Given::New if problem == Problem::absent() => {
-            let detail = "There is no such partnership.".to_owned();
-            let error = MemberProblem {
-                pointer: "/particulars/partnership".to_owned(),
-                detail: detail.clone(),
-            };
-            Problem {
-                status: Code::Invalid.status(),
-                errors: vec![error],
-                ..Problem::new(Code::NotFound, detail)
-            }
-        }
-        _ => problem,
-    })
-}
-
-/// How a route names its stream, whatever its command.
-enum Given {
-    New,
-    Path,
-    Other,
-}
-
-impl<P> From<On<P>> for Given {
-    fn from(on: On<P>) -> Self {
-        match on {
-            On::New => Self::New,
-            On::Path => Self::Path,
-            On::Named(_) | On::Ledger => Self::Other,
-        }
     }
 }

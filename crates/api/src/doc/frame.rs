@@ -93,7 +93,8 @@ const DESCRIPTION: &str = "Partnerships record here what they do under Chapter 1
     earlier entry and both can be read. \n\n\
     Send an API key with every request under `/v1`. Send `Idempotency-Key` with every POST that \
     you may have to repeat, and `If-Match` with the version you read where nobody may have changed \
-    it since. What you may not see is answered as if it were not there. Dates are civil dates in \
+    it since. What you see only in part has no version for you, and its `ETag` is a hash of what \
+    is shown. What you may not see is answered as if it were not there. Dates are civil dates in \
     Europe/London; instants are in UTC.";
 
 const TAGS: &[(&str, &str)] = &[

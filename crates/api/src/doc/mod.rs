@@ -82,7 +82,8 @@ pub(crate) fn command_headers(operation: &mut Operation) {
         ),
         (
             "If-Match",
-            "The version it must be at, in double quotes.",
+            "The version it must be at, in double quotes. For those who see the thing whole: seen in \
+             part it has no version, and the ETag of such a read cannot be sent here.",
             json_schema!({ "type": "string", "pattern": "^\"[0-9]+\"$" }),
         ),
     ];

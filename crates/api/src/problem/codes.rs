@@ -113,7 +113,7 @@ codes! {
     /// The idempotency key was used for another request.
     IdempotencyMismatch = "idempotency-mismatch", 422,
         "The idempotency key was used for another request",
-        "An idempotency key names one request for ever. This one was used for a request that differs. Nothing was recorded.",
+        "An idempotency key names one request for 30 days. This one was used for a request that differs. Nothing was recorded.",
         "Use a new idempotency key for a new request. To repeat the old one, send exactly the same.";
     /// A request with the same idempotency key is still being carried out.
     InFlight = "in-flight", 409,

@@ -74,6 +74,11 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
             detail: problem.detail.clone(),
         });
     }
+    let also = refusal.also.into_iter().map(|also| MemberProblem {
+        pointer: also.pointer,
+        detail: also.detail,
+    });
+    problem.errors.extend(also);
     problem.rules = refusal
         .rules
         .into_iter()
@@ -93,6 +98,8 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use dutyledger_domain::PointedError;
+
     use super::*;
 
     #[test]
@@ -114,6 +121,32 @@ mod tests {
         assert_eq!(absent, command_problem(CommandError::Hidden));
         let named = refused(Refusal::not_found("There is no such area.").at("/particulars/area"));
         assert_eq!((named.status, named.code), (422, Code::NotFound));
+    }
+
+    #[test]
+    fn every_row_that_is_wrong_is_told_after_the_first() {
+        let row = |n: u8| PointedError {
+            pointer: format!("/particulars/rows/{n}"),
+            detail: format!("Row {n} is wrong."),
+        };
+        let refusal = Refusal {
+            also: vec![row(1), row(2)],
+            ..Refusal::invalid("/particulars/rows/0", "Row 0 is wrong.")
+        };
+        let problem = command_problem(CommandError::Refused {
+            refusal,
+            decided_at: 7,
+        });
+        let pointers: Vec<_> = problem.errors.iter().map(|e| e.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/particulars/rows/0",
+                "/particulars/rows/1",
+                "/particulars/rows/2"
+            ]
+        );
+        assert_eq!(problem.errors[2].detail, "Row 2 is wrong.");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use aide::axum::ApiRouter;
 use dutyledger_domain::streams::{NeedsAssessment, NeedsAssessmentState};
 
 use super::seen::Seer;
-use super::state::{StateQuery, Stated, find};
+use super::state::{StateQuery, Stated, as_asked, current};
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -25,10 +25,14 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 }
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
-    let found = find::<NeedsAssessment>(&app, ask.path("id")?, &query).await?;
+    let current = current::<NeedsAssessment>(&app, ask.path("id")?, query.wait_for).await?;
     let mut seer = Seer::new(&app, ask.principal);
     // What was once published and is so no longer is not shown as it was.
-    if seer.assessment(&found.now).await? && seer.assessment(&found.state).await? {
+    if !seer.assessment(&current.state).await? {
+        return Err(Problem::absent());
+    }
+    let found = as_asked::<NeedsAssessment>(&app, current, &query).await?;
+    if seer.assessment(&found.state).await? {
         Ok(found.answer())
     } else {
         Err(Problem::absent())

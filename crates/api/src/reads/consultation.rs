@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use aide::axum::ApiRouter;
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_application::access::Sight;
 use dutyledger_domain::Capacity;
 use dutyledger_domain::streams::Strategy;
-use dutyledger_domain::streams::strategy::Consultation;
+use dutyledger_domain::streams::strategy::{Consultation, Version};
 use dutyledger_record::StreamId;
 
+use super::past;
 use super::seen::Seer;
-use super::state::{StateQuery, answer, find};
+use super::state::{AsOf, StateQuery, answer, answer_in_part, as_asked, current};
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -38,8 +40,9 @@ struct ConsultationStated {
     version: u32,
     /// Who was consulted, and who responded. What they said is sealed.
     consultation: Consultation,
-    /// The relevant authorities to be consulted that are not, on the date of adoption or today;
-    /// only for those who read the partnership's record.
+    /// The authorities to be consulted that were not, by the consultation list and the areas as true
+    /// on the date of adoption, or today where it is not adopted; only for those who read the
+    /// partnership's record.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<BTreeMap<StreamId, Capacity>>,
 }
@@ -58,40 +61,48 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
 
 async fn read(app: App, ask: Ask, query: ConsultationQuery) -> Outcome {
     let number: u32 = ask.path("n")?;
-    let query = StateQuery {
-        wait_for: query.wait_for,
-        ..StateQuery::default()
-    };
-    let found = find::<Strategy>(&app, ask.path("id")?, &query).await?;
+    let current = current::<Strategy>(&app, ask.path("id")?, query.wait_for).await?;
     let mut seer = Seer::new(&app, ask.principal);
     let (state, sight) = seer
-        .strategy(&found.state)
+        .strategy(&current.state)
         .await?
         .ok_or_else(Problem::absent)?;
     let version = state.versions.get(&number).ok_or_else(Problem::absent)?;
-    let missing = match (sight, state.partnership) {
-        (Sight::Whole, Some(partnership)) => {
-            let on = version
-                .adopted
-                .as_ref()
-                .map_or(seer.today, |adoption| adoption.at.on);
-            let world = seer.world_of(partnership).await?;
-            let to_be = world
-                .partnerships
-                .get(&partnership)
-                .map(|p| p.to_be_consulted(&world, on));
-            let mut missing = to_be.unwrap_or_default();
-            missing.retain(|id, _| !version.consultation.consulted.contains_key(id));
-            Some(missing)
-        }
-        _ => None,
-    };
-    let consultation = version.consultation.clone();
-    let stated = ConsultationStated {
+    let found = as_asked::<Strategy>(&app, current, &StateQuery::default()).await?;
+    let stated = |missing| ConsultationStated {
         strategy: found.id,
         version: number,
-        consultation,
+        consultation: version.consultation.clone(),
         missing,
     };
-    Ok(answer(found.version, found.position, stated))
+    if sight == Sight::Part {
+        return answer_in_part(found.position, &stated(None));
+    }
+    let missing = match state.partnership {
+        Some(partnership) => Some(missing(&app, partnership, version, seer.today).await?),
+        None => None,
+    };
+    Ok(answer(found.version, found.position, stated(missing)))
+}
+
+/// Who was to be consulted on a version and was not: by the partnership's list and its areas as true
+/// on the date it was adopted, or today where it is not adopted, as known now.
+async fn missing(
+    app: &App,
+    partnership: StreamId,
+    version: &Version,
+    today: NaiveDate,
+) -> Result<BTreeMap<StreamId, Capacity>, Problem> {
+    let adopted = version.adopted.as_ref();
+    let as_of = AsOf {
+        on: adopted.map_or(today, |adoption| adoption.at.on),
+        known_at: app.bus.ledger().head(),
+    };
+    let world = past::world(app, partnership, as_of).await?;
+    let state = world.partnerships.get(&partnership);
+    let mut missing = state
+        .map(|p| p.to_be_consulted(&world, as_of.on))
+        .unwrap_or_default();
+    missing.retain(|id, _| !version.consultation.consulted.contains_key(id));
+    Ok(missing)
 }

@@ -14,7 +14,7 @@ use dutyledger_record::Stream;
 use super::marks::{Marked, marks};
 use super::page::{Filling, ListQuery, Listed, key};
 use super::seen::Seer;
-use super::state::{StateQuery, Stated, find};
+use super::state::{StateQuery, Stated, as_asked, current};
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -77,22 +77,23 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
 }
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
-    let found = find::<Direction>(&app, ask.path("id")?, &query).await?;
+    let current = current::<Direction>(&app, ask.path("id")?, query.wait_for).await?;
     let mut seer = Seer::new(&app, ask.principal);
-    if !seer.direction(&found.now).await? {
+    if !seer.direction(&current.state).await? {
         return Err(Problem::absent());
     }
-    let whole = match found.now.partnership {
-        Some(_) => seer.whole(found.now.partnership).await?,
+    let whole = match current.state.partnership {
+        Some(_) => seer.whole(current.state.partnership).await?,
         // About no partnership: for those who see every partnership's record.
         None => {
-            seer.sight_of(found.id, &PartnershipState::default())
+            seer.sight_of(current.id, &PartnershipState::default())
                 .await?
                 == Sight::Whole
         }
     };
+    let found = as_asked::<Direction>(&app, current, &query).await?;
     let marks = if whole {
-        Some(marks(&app, found.id, rests_on).await?)
+        Some(marks(&app, found.id, found.as_of, rests_on).await?)
     } else {
         None
     };

@@ -125,15 +125,19 @@ async fn sees(app: &App, principal: Principal, record: &Record) -> Result<bool, 
     }
     match stream.stream_type.as_str() {
         Area::NAME | Authority::NAME => Ok(true),
-        Direction::NAME => seen::stream(app, principal, Direction::NAME, stream.id).await,
+        Direction::NAME => seen::direction(app, principal, stream.id).await,
         Partnership::NAME | Strategy::NAME | NeedsAssessment::NAME => {
             let partnership = partnership_of(app, record).await?;
             Seer::new(app, principal).whole(partnership).await
         }
-        // The ledger's own entries tell of keys and of whom they are bound to.
+        // The ledger's own entries tell of keys and of whom they are bound to: for the operator
+        // and those who read everything.
         _ => Ok(matches!(
             principal.kind,
-            PrincipalKind::Operator | PrincipalKind::Auditor
+            PrincipalKind::Operator
+                | PrincipalKind::Auditor
+                | PrincipalKind::Inspectorate
+                | PrincipalKind::SecretaryOfState
         )),
     }
 }

@@ -11,6 +11,7 @@ mod marks;
 mod me;
 mod page;
 mod partnerships;
+mod past;
 mod reviews;
 mod rules;
 pub(crate) mod seen;

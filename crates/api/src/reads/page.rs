@@ -110,6 +110,11 @@ impl<T> Filling<T> {
         ))
     }
 
+    /// The position the page holds up to.
+    pub(crate) const fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Adds a row with the key it is found by again. Says whether the page is full.
     pub(crate) fn add(&mut self, key: &impl ToString, row: T) -> bool {
         self.rows.push((key.to_string(), row));

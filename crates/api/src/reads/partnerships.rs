@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use super::marks::{Marked, marks};
 use super::page::{Filling, ListQuery, Listed, key};
 use super::seen::Seer;
-use super::state::{StateQuery, Stated, find};
+use super::state::{StateQuery, Stated, as_asked, current};
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -160,16 +160,20 @@ async fn list(app: App, ask: Ask, query: ListQuery) -> Outcome {
 }
 
 async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
-    let found = find::<Partnership>(&app, ask.path("id")?, &query).await?;
-    if !Seer::new(&app, ask.principal).whole(Some(found.id)).await? {
+    let current = current::<Partnership>(&app, ask.path("id")?, query.wait_for).await?;
+    if !Seer::new(&app, ask.principal)
+        .whole(Some(current.id))
+        .await?
+    {
         return Err(Problem::absent());
     }
-    let marks = marks(&app, found.id, areas).await?;
+    let found = as_asked::<Partnership>(&app, current, &query).await?;
+    let marks = marks(&app, found.id, found.as_of, areas).await?;
     Ok(found.marked(Some(marks)))
 }
 
 /// Every area an entry ever named.
-fn areas(history: &History<Partnership>) -> Vec<Stream> {
+pub(super) fn areas(history: &History<Partnership>) -> Vec<Stream> {
     let named = history.entries().iter();
     named
         .filter_map(|entry| match &entry.payload {

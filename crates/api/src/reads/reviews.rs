@@ -1,21 +1,30 @@
 //! Reviews that are due.
 
+use std::collections::BTreeMap;
+
 use aide::axum::ApiRouter;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use dutyledger_domain::reviews::ReviewStatus;
+use dutyledger_application::load;
+use dutyledger_domain::reviews::{ReviewStatus, due, status};
+use dutyledger_domain::streams::{PartnershipState, Strategy};
 use dutyledger_projections::{PAGE_ROWS_MAX, ReviewRow};
 use dutyledger_record::{EntryId, StreamId};
 
 use super::page::{Filling, ListQuery, Listed, bad_cursor};
+use super::past;
 use super::seen::Seer;
+use super::state::AsOf;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::endpoint::Outcome;
-use crate::problem::{Problem, internal};
+use crate::problem::{Code, Problem, internal};
+
+/// The most strategies that are looked at as of an earlier day.
+const FOLDED_MAX: u32 = 2_000;
 
 /// How the reviews asked for stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -33,7 +42,8 @@ enum Status {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ReviewsQuery {
-    /// As of this date; today where left out.
+    /// As of this date; today where left out. As of an earlier day, every strategy whose record you
+    /// read is looked at as it was, with what is now known, and that of 2,000 at the most.
     #[serde(default)]
     on: Option<NaiveDate>,
     /// Only those that stand like this.
@@ -92,7 +102,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         summary: "List reviews that are due or overdue",
         about: "For the partnerships whose record you read. The Act sets no period: a year is what \
                 the guidance says, counted from the adoption or the last review of the whole \
-                strategy. Those overdue are apart from those of which it is not known.\n\nRests on \
+                strategy. As of an earlier day, each \
+                strategy and partnership is as it was then. Those overdue are apart from those of which it is not known.\n\nRests on \
                 s.8(7)(b), R-42.1.",
     };
     add::<ReviewsQuery, Listed<Reviews>, _, _>(router, reviews, list)
@@ -115,6 +126,25 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
     let mut after = after.as_deref().map(read_key).transpose()?;
     let mut seer = Seer::new(&app, ask.principal);
     let on = on.unwrap_or(seer.today);
+    if on < seer.today {
+        let as_of = AsOf {
+            on,
+            known_at: page.position(),
+        };
+        let past = past_reviews(&app, &mut seer, as_of).await?;
+        for (key, (stands, row)) in past {
+            if after.is_some_and(|after| key <= after)
+                || status.is_some_and(|wanted| wanted != stands)
+            {
+                continue;
+            }
+            if page.add(&key_text(key), (stands, row)) {
+                break;
+            }
+        }
+        return Ok(page.answer_as(&ask, arranged));
+    }
+    // Nothing recorded happens after today: what the rows say of today holds for the days to come.
     let before = on.succ_opt().unwrap_or(on);
     'rows: loop {
         let found = app
@@ -123,18 +153,15 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
             .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
-            let stands = match row.status(on) {
-                ReviewStatus::Overdue => Status::Overdue,
-                ReviewStatus::Due => Status::Due,
-                ReviewStatus::NotKnown => Status::NotKnown,
-                ReviewStatus::NotApplicable | ReviewStatus::NotYetDue => continue,
+            let Some(stands) = listed(row.status(on)) else {
+                continue;
             };
             if status.is_some_and(|wanted| wanted != stands)
                 || !seer.whole(Some(row.partnership)).await?
             {
                 continue;
             }
-            let key = format!("{}.{}", row.due_on, row.strategy);
+            let key = key_text((row.due_on, row.strategy));
             if page.add(&key, (stands, shown(&row))) {
                 break 'rows;
             }
@@ -147,7 +174,103 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
     Ok(page.answer_as(&ask, arranged))
 }
 
-fn read_key(text: &str) -> Result<(NaiveDate, StreamId), Problem> {
+/// Where a review stands in the list: by the date it is due and its strategy.
+type Key = (NaiveDate, StreamId);
+
+/// The reviews of the strategies the principal sees, each as true on an earlier date, the longest
+/// due first. There are no rows of earlier days, so each strategy is folded anew.
+async fn past_reviews(
+    app: &App,
+    seer: &mut Seer<'_>,
+    as_of: AsOf,
+) -> Result<BTreeMap<Key, (Status, ReviewShown)>, Problem> {
+    let mut all = BTreeMap::new();
+    let mut partnerships: BTreeMap<StreamId, Option<PartnershipState>> = BTreeMap::new();
+    let mut folded = 0;
+    let mut after = None;
+    loop {
+        let found = app.projections.streams::<Strategy>(after, PAGE_ROWS_MAX);
+        let found = found.await.map_err(internal)?;
+        for row in found.rows {
+            // What was adopted by then and is not withdrawn is adopted now.
+            let Some(id) = row.state.partnership.filter(|_| due(&row.state).is_some()) else {
+                continue;
+            };
+            if !seer.whole(Some(id)).await? {
+                continue;
+            }
+            folded += 1;
+            if folded > FOLDED_MAX {
+                return Err(Problem::member(
+                    Code::MalformedRequest,
+                    "on",
+                    format!(
+                        "You see more than {FOLDED_MAX} strategies, which is too many to look at \
+                         as they were on an earlier day. Ask as of today or later."
+                    ),
+                ));
+            }
+            if !partnerships.contains_key(&id) {
+                partnerships.insert(id, past::partnership(app, Some(id), as_of).await?);
+            }
+            let partnership = partnerships.get(&id).and_then(Option::as_ref);
+            if let Some((key, review)) = past_review(app, row.id, id, partnership, as_of).await? {
+                all.insert(key, review);
+            }
+        }
+        after = found.next;
+        if after.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// The review of one strategy as true on an earlier date, where it is listed.
+async fn past_review(
+    app: &App,
+    strategy: StreamId,
+    partnership: StreamId,
+    state: Option<&PartnershipState>,
+    as_of: AsOf,
+) -> Result<Option<(Key, (Status, ReviewShown))>, Problem> {
+    let history = load::history::<Strategy>(app.bus.ledger(), strategy, Some(as_of.known_at));
+    let then = history.await.map_err(internal)?.state(as_of.on);
+    let Some((due, stands)) = due(&then).zip(listed(status(&then, state, as_of.on))) else {
+        return Ok(None);
+    };
+    // What is not known is listed from the day it would be due, as it is as of today.
+    if due.on > as_of.on {
+        return Ok(None);
+    }
+    let coverage = state.and_then(|p| p.coverage.as_ref());
+    let row = ReviewShown {
+        strategy,
+        partnership,
+        due_on: due.on,
+        counted_from: due.counted_from,
+        assumed: due.assumed,
+        entry_id: due.entry_id,
+        covers_until: coverage.map(|c| c.covers_until),
+        fictional: coverage.is_some_and(|c| c.fictional),
+    };
+    Ok(Some(((due.on, strategy), (stands, row))))
+}
+
+/// How a review stands in the list; nothing where it is not listed.
+const fn listed(status: ReviewStatus) -> Option<Status> {
+    match status {
+        ReviewStatus::Overdue => Some(Status::Overdue),
+        ReviewStatus::Due => Some(Status::Due),
+        ReviewStatus::NotKnown => Some(Status::NotKnown),
+        ReviewStatus::NotApplicable | ReviewStatus::NotYetDue => None,
+    }
+}
+
+fn key_text((due, strategy): Key) -> String {
+    format!("{due}.{strategy}")
+}
+
+fn read_key(text: &str) -> Result<Key, Problem> {
     let parts = text
         .split_once('.')
         .and_then(|(due, id)| Some((due.parse().ok()?, id.parse().ok()?)));

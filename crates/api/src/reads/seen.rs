@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use dutyledger_application::access::{self, Sight};
+use dutyledger_application::load;
 use dutyledger_domain::streams::{
     Area, AreaState, Direction, DirectionState, NeedsAssessment, NeedsAssessmentState, Partnership,
     PartnershipState, Strategy, StrategyState,
 };
 use dutyledger_domain::{AssessmentPublication, StreamKind, World};
 use dutyledger_record::{Principal, PrincipalKind, StreamId};
+use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::problem::{Problem, internal};
@@ -20,6 +22,8 @@ pub(crate) struct Seer<'a> {
     app: &'a App,
     principal: Principal,
     pub(crate) today: NaiveDate,
+    /// Whether it looks in the ledger itself, which is never behind, rather than in the rows.
+    in_ledger: bool,
     areas: BTreeMap<StreamId, AreaState>,
     partnerships: BTreeMap<StreamId, Option<(PartnershipState, Sight)>>,
 }
@@ -30,25 +34,42 @@ impl<'a> Seer<'a> {
             app,
             principal,
             today: app.bus.edge().today(),
+            in_ledger: false,
             areas: BTreeMap::new(),
             partnerships: BTreeMap::new(),
         }
     }
 
+    /// The same, but looking in the ledger itself: what was recorded a moment ago is in it.
+    pub(crate) fn in_ledger(app: &'a App, principal: Principal) -> Self {
+        Self {
+            in_ledger: true,
+            ..Self::new(app, principal)
+        }
+    }
+
+    /// A stream as it stands; nothing where it has no entry.
+    async fn state<K>(&self, id: StreamId) -> Result<Option<K::State>, Problem>
+    where
+        K: StreamKind<State: DeserializeOwned>,
+    {
+        if self.in_ledger {
+            let history = load::history::<K>(self.app.bus.ledger(), id, None).await;
+            let history = history.map_err(internal)?;
+            return Ok((history.version() > 0).then(|| history.state(NaiveDate::MAX)));
+        }
+        let row = self.app.projections.stream::<K>(id).await;
+        Ok(row.map_err(internal)?.map(|row| row.state))
+    }
+
     /// How much of a partnership's record the principal sees, and the partnership.
     async fn look(&mut self, id: StreamId) -> Result<Option<&(PartnershipState, Sight)>, Problem> {
         if !self.partnerships.contains_key(&id) {
-            let row = self
-                .app
-                .projections
-                .stream::<Partnership>(id)
-                .await
-                .map_err(internal)?;
-            let looked = match row {
+            let looked = match self.state::<Partnership>(id).await? {
                 None => None,
-                Some(row) => {
-                    let sight = self.sight_of(id, &row.state).await?;
-                    Some((row.state, sight))
+                Some(state) => {
+                    let sight = self.sight_of(id, &state).await?;
+                    Some((state, sight))
                 }
             };
             self.partnerships.insert(id, looked);
@@ -100,14 +121,9 @@ impl<'a> Seer<'a> {
 
     async fn area(&mut self, id: StreamId) -> Result<Option<&AreaState>, Problem> {
         if !self.areas.contains_key(&id) {
-            let row = self
-                .app
-                .projections
-                .stream::<Area>(id)
-                .await
-                .map_err(internal)?;
-            if let Some(row) = row {
-                self.areas.insert(id, row.state);
+            let state = self.state::<Area>(id).await?;
+            if let Some(state) = state {
+                self.areas.insert(id, state);
             }
         }
         Ok(self.areas.get(&id))
@@ -144,6 +160,33 @@ impl<'a> Seer<'a> {
         let mut world = self.with_areas(state.areas.iter().copied()).await?;
         world.partnerships.insert(partnership, state);
         Ok(world)
+    }
+
+    /// How the principal stands to the record of a partnership.
+    async fn stands(&mut self, partnership: Option<StreamId>) -> Result<Stands, Problem> {
+        if self.whole(partnership).await? {
+            return Ok(Stands::Whole);
+        }
+        let (Some(id), kind, own) = (partnership, self.principal.kind, self.principal.id) else {
+            return Ok(Stands::Outside);
+        };
+        if kind == PrincipalKind::Operator {
+            return Ok(Stands::LetIn);
+        }
+        let Some(own) = own.filter(|_| kind == PrincipalKind::Authority) else {
+            return Ok(Stands::Outside);
+        };
+        let (world, today) = (self.world_of(id).await?, self.today);
+        let mut areas = world.areas.values();
+        let of_an_area = areas.any(|area| {
+            let recorded = area.authorities.get(&own);
+            recorded.is_some_and(|authority| authority.exists_on(today))
+        });
+        Ok(if of_an_area {
+            Stands::LetIn
+        } else {
+            Stands::Outside
+        })
     }
 
     /// A strategy as the principal sees it.
@@ -189,31 +232,66 @@ impl<'a> Seer<'a> {
     }
 }
 
-/// Whether a principal may read a stream of a kind.
-pub(crate) async fn stream(
+/// How a principal stands to a stream it gives a command on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It sees the stream whole.
+    Whole,
+    /// It takes part: it is consulted, or an action touches it.
+    TakesPart,
+    /// It may give some commands without seeing the stream: an authority of one of the partnership's
+    /// areas for itself, the operator what happened elsewhere.
+    LetIn,
+    /// It may not know that the stream is there. What is merely published is read, and not given
+    /// commands on, so that a refusal tells no more than the publication does.
+    Outside,
+}
+
+/// How a principal stands to a stream of a kind, by the ledger itself.
+pub(crate) async fn stands(
     app: &App,
     principal: Principal,
     kind: &str,
     id: StreamId,
-) -> Result<bool, Problem> {
-    let mut seer = Seer::new(app, principal);
-    let rows = &app.projections;
+) -> Result<Stands, Problem> {
+    let mut seer = Seer::in_ledger(app, principal);
     match kind {
-        Partnership::NAME => seer.whole(Some(id)).await,
-        Strategy::NAME => match rows.stream::<Strategy>(id).await.map_err(internal)? {
-            Some(row) => Ok(seer.strategy(&row.state).await?.is_some()),
-            None => Ok(false),
-        },
-        NeedsAssessment::NAME => {
-            match rows.stream::<NeedsAssessment>(id).await.map_err(internal)? {
-                Some(row) => seer.assessment(&row.state).await,
-                None => Ok(false),
+        Partnership::NAME => seer.stands(Some(id)).await,
+        Strategy::NAME => {
+            let state = seer.state::<Strategy>(id).await?.unwrap_or_default();
+            match seer.stands(state.partnership).await? {
+                Stands::Whole => Ok(Stands::Whole),
+                _ if access::takes_part(&state, principal) => Ok(Stands::TakesPart),
+                other => Ok(other),
             }
         }
-        Direction::NAME => match rows.stream::<Direction>(id).await.map_err(internal)? {
-            Some(row) => seer.direction(&row.state).await,
-            None => Ok(false),
-        },
-        _ => Ok(true),
+        NeedsAssessment::NAME => {
+            let state = seer.state::<NeedsAssessment>(id).await?.unwrap_or_default();
+            seer.stands(state.partnership).await
+        }
+        Direction::NAME => {
+            let state = seer.state::<Direction>(id).await?.unwrap_or_default();
+            if seer.direction(&state).await? {
+                Ok(Stands::Whole)
+            } else if principal.kind == PrincipalKind::Operator {
+                Ok(Stands::LetIn)
+            } else {
+                Ok(Stands::Outside)
+            }
+        }
+        _ => Ok(Stands::Whole),
+    }
+}
+
+/// Whether a principal may read a case.
+pub(crate) async fn direction(
+    app: &App,
+    principal: Principal,
+    id: StreamId,
+) -> Result<bool, Problem> {
+    let mut seer = Seer::new(app, principal);
+    match seer.state::<Direction>(id).await? {
+        Some(state) => seer.direction(&state).await,
+        None => Ok(false),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_application::load;
 use dutyledger_domain::StreamKind;
-use dutyledger_record::StreamId;
+use dutyledger_record::{StreamId, sha256_hex};
 
 use super::page::{at_position, fresh};
 use crate::app::App;
@@ -43,36 +43,76 @@ pub(crate) struct Stated<S> {
     pub(crate) state: S,
 }
 
+/// The date and the position an answer is as of. Everything in one answer is as of the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AsOf {
+    /// As true on this date.
+    pub(crate) on: NaiveDate,
+    /// As known when the ledger ended here.
+    pub(crate) known_at: u64,
+}
+
+/// A stream as it stands now, by which it is decided who sees it, before anything else.
+pub(crate) struct Current<S> {
+    pub(crate) id: StreamId,
+    pub(crate) state: S,
+    version: u64,
+    position: u64,
+}
+
 /// What was found.
 pub(crate) struct Found<S> {
     pub(crate) id: StreamId,
     pub(crate) version: u64,
     pub(crate) position: u64,
     pub(crate) state: S,
-    /// The state as it is today, by which it is decided who sees it.
-    pub(crate) now: S,
+    /// As of when, where that was asked for.
+    pub(crate) as_of: Option<AsOf>,
 }
 
-/// Finds a stream as it stands or stood; absent where it has no entry by then.
-pub(crate) async fn find<K>(
+/// Finds a stream as it stands now; absent where it has no entry.
+pub(crate) async fn current<K>(
     app: &App,
     id: StreamId,
-    query: &StateQuery,
-) -> Result<Found<K::State>, Problem>
+    wait_for: Option<u64>,
+) -> Result<Current<K::State>, Problem>
 where
     K: StreamKind<State: DeserializeOwned>,
 {
-    let position = fresh(app, query.wait_for).await?;
+    let position = fresh(app, wait_for).await?;
     let row = app.projections.stream::<K>(id).await.map_err(internal)?;
     let row = row.ok_or_else(Problem::absent)?;
+    Ok(Current {
+        id,
+        state: row.state,
+        version: row.version,
+        position,
+    })
+}
+
+/// The stream as it was asked for; absent where it has no entry by then. Only for those who see it
+/// as it stands: where the ledger ends is told to nobody else.
+pub(crate) async fn as_asked<K>(
+    app: &App,
+    current: Current<K::State>,
+    query: &StateQuery,
+) -> Result<Found<K::State>, Problem>
+where
+    K: StreamKind,
+{
+    let Current {
+        id,
+        state,
+        version,
+        position,
+    } = current;
     if query.on.is_none() && query.known_at.is_none() {
-        let (version, now) = (row.version, row.state.clone());
         return Ok(Found {
             id,
             version,
             position,
-            state: row.state,
-            now,
+            state,
+            as_of: None,
         });
     }
     let head = app.bus.ledger().head();
@@ -95,20 +135,45 @@ where
     {
         return Err(Problem::absent());
     }
-    let (version, state) = (history.version(), history.state(on));
     Ok(Found {
         id,
-        version,
+        version: history.version(),
         position: known_at,
-        state,
-        now: row.state,
+        state: history.state(on),
+        as_of: Some(AsOf { on, known_at }),
     })
+}
+
+/// Finds what everyone with a key sees, as it was asked for.
+pub(crate) async fn find<K>(
+    app: &App,
+    id: StreamId,
+    query: &StateQuery,
+) -> Result<Found<K::State>, Problem>
+where
+    K: StreamKind<State: DeserializeOwned>,
+{
+    let current = current::<K>(app, id, query.wait_for).await?;
+    as_asked::<K>(app, current, query).await
 }
 
 /// The answer, with its version and how fresh it is.
 pub(crate) fn answer<T: Serialize>(version: u64, position: u64, body: T) -> Response {
-    let mut response = (at_position(position), Json(body)).into_response();
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{version}\"")) {
+    tagged(&version.to_string(), position, Json(body).into_response())
+}
+
+/// The answer for one that sees a part. Its tag is a hash of what is shown, for the version counts
+/// entries that are not.
+pub(crate) fn answer_in_part<T: Serialize>(position: u64, body: &T) -> Result<Response, Problem> {
+    let text = serde_json::to_string(body).map_err(internal)?;
+    let tag = sha256_hex(text.as_bytes());
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok(tagged(&tag, position, (json, text).into_response()))
+}
+
+fn tagged(tag: &str, position: u64, response: Response) -> Response {
+    let mut response = (at_position(position), response).into_response();
+    if let Ok(etag) = HeaderValue::from_str(&format!("\"{tag}\"")) {
         response.headers_mut().insert(header::ETAG, etag);
     }
     response

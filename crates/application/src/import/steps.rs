@@ -10,7 +10,7 @@ use dutyledger_domain::streams::area::{AreaCommand, AreaEvent};
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::partnership::{PartnershipCommand, StateCoverage};
 use dutyledger_domain::streams::{Area, LedgerStream};
-use dutyledger_domain::{History, Refusal};
+use dutyledger_domain::{Acting, History, Refusal};
 use dutyledger_record::{NaturalKey, OccurredOn, Principal, StreamId};
 
 use super::command::{Command, Kind, execute};
@@ -217,7 +217,7 @@ impl Run<'_> {
     }
 
     /// The key a command of this file is given under. The file's digest is in the key, so that the
-    /// same key is the same command.
+    /// same key is the same command, and it is never forgotten.
     fn under(&self, index: usize, part: &str) -> Under {
         let key = format!("import:{}:{}{part}", self.report.sha256, index + 1);
         let digest = Sha256::new()
@@ -225,7 +225,11 @@ impl Run<'_> {
             .chain_update(&key)
             .finalize()
             .into();
-        Under { key, digest }
+        Under {
+            key,
+            digest,
+            lasting: true,
+        }
     }
 
     fn count(&mut self, answer: &Answer) {
@@ -251,7 +255,8 @@ impl Run<'_> {
     }
 
     /// States how far the sources reach as soon as a partnership is there, so that nothing is ever
-    /// derived from their silence after that.
+    /// derived from their silence after that. It is the operator's own act, whatever the footing of
+    /// the step that opened the partnership.
     async fn state_coverage(
         &mut self,
         index: usize,
@@ -264,6 +269,7 @@ impl Run<'_> {
             fictional: head.fictional,
         };
         let about = Request {
+            acting: Acting::Own,
             occurred_on: Some(OccurredOn {
                 assumed: step.assumed,
                 date: step.on,

@@ -479,13 +479,15 @@ fn everything_missing_is_told_at_once_and_each_warning_wants_its_own_reason() {
 fn a_rule_does_nothing_before_the_pack_was_in_force() {
     // Our own rows always hold; those of the Act and the guidance from 31 January 2023.
     let bare = drafted(SECTION_8).agreed(1, &SPECIFIED);
-    adopting(bare.clone()).on("2023-01-30").met();
+    adopting(bare.clone())
+        .on("2023-01-30")
+        .refused(RefusalCode::Invalid, &[]);
+    let told = adopting(bare.clone()).on("2023-01-30").past_fact(None);
+    let told = told.accepted().remove(0).standing.past_fact.unwrap();
+    assert_eq!(told.unmet, Vec::<String>::new());
     adopting(bare)
         .on("2023-01-31")
         .refused(RefusalCode::RuleNotMet, &["R-10.2", "R-10.3", "R-10.6"]);
-    adopting(drafted(SECTION_8))
-        .on("2023-01-30")
-        .refused(RefusalCode::RuleNotMet, &["L-3"]);
     let facts = adopting(drafted(SECTION_8))
         .on("2023-01-30")
         .past_fact(None)

@@ -264,7 +264,12 @@ fn a_direction_before_the_duty_was_in_force_meets_no_rule() {
     let mut past = found_that(COUNCIL, Duty::SectionNine);
     past.entries[0].standing.occurred_on.date = day("2023-01-01");
     let when = directing(setting(), past);
-    when.clone().on("2023-01-30").met();
+    when.clone()
+        .on("2023-01-30")
+        .refused(RefusalCode::Invalid, &[]);
+    let told = when.clone().on("2023-01-30").past_fact(None).accepted();
+    let told = told[0].standing.past_fact.as_ref().unwrap();
+    assert_eq!(told.unmet, Vec::<String>::new());
     when.on("2023-01-31")
         .refused(RefusalCode::RuleNotMet, &["R-129.1"]);
 }

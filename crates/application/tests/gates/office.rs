@@ -269,7 +269,7 @@ async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
                 (council, Own, Permitted),
                 (police, Own, Refused),
                 (policing_body, Own, Refused),
-                (school, Own, Hidden),
+                (school, Own, Refused),
                 (coordinator(), Own, Refused),
                 (coordinator(), Reported, Permitted),
                 (coordinator(), PastFact, Permitted),
@@ -285,7 +285,7 @@ async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
             "a consultation is held by the specified authorities, or reported",
             consult,
             vec![
-                (school, Own, Hidden),
+                (school, Own, Refused),
                 (policing_body, Own, Refused),
                 (coordinator(), Own, Refused),
                 (SECRETARY_OF_STATE, Own, Refused),
@@ -299,7 +299,7 @@ async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
             vec![
                 (school, Own, Permitted),
                 (police, Own, Refused),
-                (PRISON.key(), Own, Hidden),
+                (PRISON.key(), Own, Refused),
                 (coordinator(), Reported, Permitted),
             ],
         ),
@@ -319,7 +319,7 @@ async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
             vec![
                 (police, Own, Permitted),
                 (council, Own, Permitted),
-                (school, Own, Hidden),
+                (school, Own, Refused),
                 (NEXT_COUNCIL.key(), Own, Hidden),
                 (policing_body, Own, Refused),
                 (NEXT_POLICING_BODY.key(), Own, Hidden),

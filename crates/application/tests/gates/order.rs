@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use dutyledger_domain::streams::area::{AreaAmended, AreaSucceeded};
 use dutyledger_domain::streams::authority::{AuthorityAmended, AuthoritySucceeded};
 use dutyledger_domain::streams::direction::{
-    ComplianceAccepted, ComplianceReported, DirectionVaried, DirectionWithdrawn, FindingRecorded,
-    MandatoryOrderMade, MandatoryOrderSought, NonComplianceRecorded, WelshConsentAnswered,
+    ComplianceAccepted, ComplianceReported, DirectionCaseOpened, DirectionVaried,
+    DirectionWithdrawn, FindingRecorded, MandatoryOrderMade, MandatoryOrderSought,
+    NonComplianceRecorded, WelshConsentAnswered,
 };
 use dutyledger_domain::streams::ledger::{
     KeyIssued, KeyRevoked, LedgerMode, LedgerOpened, RulePackAdopted,
@@ -302,6 +303,15 @@ fn strategies() -> Past<Strategy> {
 fn directions() -> Past<Direction> {
     let (requires, reference) = (text("Do more"), text("High Court, 1/2024"));
     directed(COUNCIL, Duty::Consult)
+        .and(
+            ON,
+            DirectionCaseOpened {
+                area: town_id(),
+                authority: COUNCIL.id(),
+                duty: Duty::Consult,
+                partnership: Some(partnership_id()),
+            },
+        )
         .and(
             ON,
             FindingRecorded {

@@ -46,7 +46,10 @@ fn r_26_1_a_partnership_without_an_area_is_not_formed() {
         let past = past.and("2024-02-01", agrees(POLICE));
         given(past, setting()).when(POLICE.key(), FormPartnership {})
     };
-    forming(proposed(&[], &[POLICE])).must("R-26.1", Some("8(1), 11"));
+    // Without an area nobody is a specified authority of it either.
+    let refusal =
+        forming(proposed(&[], &[POLICE])).refused(RefusalCode::RuleNotMet, &["L-3", "R-26.1"]);
+    assert_eq!(refusal.rules[1].section.as_deref(), Some("8(1), 11"));
 
     let of_the_town = proposed(&[town_id()], &[POLICE])
         .and("2024-02-01", agrees(COUNCIL))

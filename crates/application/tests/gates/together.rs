@@ -144,12 +144,8 @@ fn l_3_an_adoption_records_the_rule_and_how_each_authority_stood() {
         panic!("{entries:?}")
     };
     assert_eq!(adopted.decide_by, DecisionRule::AtLeast { count: 1 });
-    let counts = (
-        adopted.agreed,
-        adopted.objected,
-        adopted.abstained,
-        adopted.silent,
-    );
+    let tally = adopted.tally.as_ref().unwrap();
+    let counts = (tally.agreed, tally.objected, tally.abstained, tally.silent);
     assert_eq!(counts, (1, 1, 0, 1));
 }
 

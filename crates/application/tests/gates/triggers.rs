@@ -633,14 +633,10 @@ fn whether_a_direction_is_open_in_law_is_said_with_its_section_and_what_comes_fi
     let consult = case(COUNCIL, Duty::Consult);
     let actions = case(PRISON, Duty::CarryOutActions);
     assert_eq!(in_law(setting(), &consult), section(true, "18(1)"));
-    assert_eq!(
-        in_law(setting(), &case(COUNCIL, Duty::SectionNine)),
-        section(false, "18(1)")
-    );
-    assert_eq!(
-        in_law(setting(), &case(PRISON, Duty::Consult)),
-        section(false, "18(1)")
-    );
+    let never = setting().with(&case(COUNCIL, Duty::SectionNine));
+    assert_eq!(all_of(&never, TODAY), [], "s.9 duties are never a trigger");
+    let unlisted = setting().with(&case(PRISON, Duty::Consult));
+    assert_eq!(all_of(&unlisted, TODAY), [], "nor is a duty of others");
     assert_eq!(in_law(governor, &actions), section(false, "18(5)"));
     assert_eq!(in_law(director, &actions), section(true, "18(1)"));
     assert_eq!(in_law(devolved.clone(), &consult), section(false, "18(4)"));

@@ -323,35 +323,32 @@ impl Particulars<Area> for RecordAuthorities {
             self.authorities.iter().map(|row| row.authority),
         )?;
         let mut events: Vec<AreaEvent> = Vec::with_capacity(self.authorities.len() + 1);
+        let mut refused = Vec::new();
         for (row, one) in self.authorities.iter().enumerate() {
-            let pointer = format!("/particulars/authorities/{row}/authority");
-            let known = scene
-                .world
-                .authorities
-                .get(&one.authority)
-                .and_then(|a| a.capacity);
-            let Some(capacity) = known else {
-                return Err(Refusal::not_found("There is no such authority.").at(&pointer));
-            };
-            if state
-                .authorities
-                .get(&one.authority)
-                .is_some_and(|a| a.until.is_none())
-            {
-                return Err(
+            let known = scene.world.authorities.get(&one.authority);
+            let open = state.authorities.get(&one.authority);
+            let refusal = match known.and_then(|a| a.capacity) {
+                None => Refusal::not_found("There is no such authority."),
+                Some(_) if open.is_some_and(|a| a.until.is_none()) => {
                     Refusal::already("This authority is already recorded for the area.")
-                        .at(&pointer),
-                );
-            }
-            events.push(
-                AuthorityRecorded {
-                    authority: one.authority,
-                    capacity,
-                    from: one.from,
-                    from_assumed: one.from_assumed,
                 }
-                .into(),
-            );
+                Some(capacity) => {
+                    events.push(
+                        AuthorityRecorded {
+                            authority: one.authority,
+                            capacity,
+                            from: one.from,
+                            from_assumed: one.from_assumed,
+                        }
+                        .into(),
+                    );
+                    continue;
+                }
+            };
+            refused.push(refusal.at(&format!("/particulars/authorities/{row}/authority")));
+        }
+        if let Some(refusal) = Refusal::of_rows(refused) {
+            return Err(refusal);
         }
         if self.authorities.len() > 1 {
             let ids: Vec<_> = self.authorities.iter().map(|row| row.authority).collect();

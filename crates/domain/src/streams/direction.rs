@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{
-    Envelope, PlainText, PrincipalKind, PublicText, Sealed, Stream, StreamId, StreamType,
+    Envelope, Mark, PlainText, PrincipalKind, PublicText, Sealed, Stream, StreamId, StreamType,
 };
 
 use super::{area, authority, shown};
@@ -25,8 +25,21 @@ use crate::world::World;
 pub struct Direction;
 
 event! {
-    /// A local policing body or an inspectorate found a failure (s.14(2)–(3), R-128.1). May open
-    /// the stream.
+    /// A case about one authority, one duty and one area was opened. Opens the stream; what is found
+    /// follows, so that a mistaken finding can be withdrawn.
+    DirectionCaseOpened {
+        /// The area.
+        area: StreamId,
+        /// The authority.
+        authority: StreamId,
+        /// The duty.
+        duty: Duty,
+        /// The partnership it concerns.
+        partnership: Option<StreamId>,
+    }
+}
+event! {
+    /// A local policing body or an inspectorate found a failure (s.14(2)–(3), R-128.1).
     FindingRecorded {
         /// The area.
         area: StreamId,
@@ -42,7 +55,7 @@ event! {
 }
 event! {
     /// The Secretary of State is satisfied that the authority has failed to discharge the duty
-    /// (s.18(1)). May open the stream.
+    /// (s.18(1)).
     SecretaryOfStateSatisfied {
         /// The area.
         area: StreamId,
@@ -124,6 +137,7 @@ event! {
 events! {
     /// The events of a direction.
     DirectionEvent {
+        DirectionCaseOpened,
         FindingRecorded seals "/summary" => summary,
         SecretaryOfStateSatisfied seals "/reasons" => reasons,
         WelshConsentAnswered, DirectionIssued, DirectionVaried,
@@ -134,6 +148,15 @@ events! {
     }
 }
 
+/// An answer about consent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Consent {
+    /// Whether they consent.
+    pub given: bool,
+    /// When.
+    pub at: Shown,
+}
+
 /// A finding, and whose.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
@@ -141,6 +164,16 @@ pub struct Finding {
     pub by: PrincipalKind,
     /// When.
     pub at: Shown,
+    /// How a failure told as a past fact is known.
+    pub mark: Option<Mark>,
+}
+
+impl Finding {
+    /// Whether it shows a failure: the body's own finding, or one that its source establishes.
+    #[must_use]
+    pub fn established(&self) -> bool {
+        self.at.own() || matches!(self.mark, Some(Mark::Admitted | Mark::Found))
+    }
 }
 
 /// The direction as it stands.
@@ -171,8 +204,8 @@ pub struct DirectionState {
     pub findings: Vec<Finding>,
     /// When the Secretary of State was satisfied.
     pub satisfied: Option<Shown>,
-    /// Whether the Welsh Ministers consent to the next direction.
-    pub welsh_consent: Option<bool>,
+    /// What the Welsh Ministers answered about the next direction.
+    pub welsh_consent: Option<Consent>,
     /// The direction as it stands.
     pub directed: Option<Directed>,
     /// When compliance was reported, if nothing since then says otherwise.
@@ -233,6 +266,21 @@ fn check_case(
         .at("/particulars/area"));
     }
     Ok(())
+}
+
+/// The entry that opens a case, where it is not open yet.
+fn opening(
+    state: &DirectionState,
+    (authority, duty, area): (StreamId, Duty, StreamId),
+    partnership: Option<StreamId>,
+) -> Option<DirectionEvent> {
+    let opened = DirectionCaseOpened {
+        area,
+        authority,
+        duty,
+        partnership,
+    };
+    state.authority.is_none().then(|| opened.into())
 }
 
 /// A partnership named must be one for the area.
@@ -312,16 +360,16 @@ impl Particulars<Direction> for RecordFinding {
             ));
         }
         check_covers(self.partnership, self.area, scene)?;
-        Ok(vec![
-            FindingRecorded {
-                area: self.area,
-                authority: self.authority,
-                duty: self.duty,
-                partnership: self.partnership,
-                summary: self.summary.map(Sealed::from),
-            }
-            .into(),
-        ])
+        let case = (self.authority, self.duty, self.area);
+        let recorded = FindingRecorded {
+            area: self.area,
+            authority: self.authority,
+            duty: self.duty,
+            partnership: self.partnership,
+            summary: self.summary.map(Sealed::from),
+        };
+        let opening = opening(state, case, self.partnership);
+        Ok(opening.into_iter().chain([recorded.into()]).collect())
     }
 }
 
@@ -361,16 +409,16 @@ impl Particulars<Direction> for RecordSatisfaction {
     ) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
         check_covers(self.partnership, self.area, scene)?;
-        Ok(vec![
-            SecretaryOfStateSatisfied {
-                area: self.area,
-                authority: self.authority,
-                duty: self.duty,
-                partnership: self.partnership,
-                reasons: self.reasons.map(Sealed::from),
-            }
-            .into(),
-        ])
+        let case = (self.authority, self.duty, self.area);
+        let recorded = SecretaryOfStateSatisfied {
+            area: self.area,
+            authority: self.authority,
+            duty: self.duty,
+            partnership: self.partnership,
+            reasons: self.reasons.map(Sealed::from),
+        };
+        let opening = opening(state, case, self.partnership);
+        Ok(opening.into_iter().chain([recorded.into()]).collect())
     }
 }
 
@@ -603,9 +651,6 @@ on_case!(
     "record-mandatory-order",
     SECRETARY_OF_STATE,
     |given, state| {
-        if state.order_sought.is_none() {
-            return Err(Refusal::state("No order has been applied for."));
-        }
         if state.order_made.is_some() {
             return Err(Refusal::already("The order is already made."));
         }
@@ -636,7 +681,10 @@ pub fn stream(id: StreamId) -> Stream {
 /// The rows a direction, or its variation, does not meet (s.18).
 fn directing(before: &DirectionState, scene: &Scene<'_>) -> Vec<Unmet> {
     let mut unmet = Vec::new();
-    if before.satisfied.is_none() {
+    // A decision rests on what the Secretary of State and the Welsh Ministers recorded themselves; a
+    // past fact on what is told of them.
+    let counts = |at: &Shown| at.own() || scene.past_fact;
+    if !before.satisfied.as_ref().is_some_and(counts) {
         unmet.push(Unmet::new(
             "R-129.1",
             "The Secretary of State has not recorded being satisfied that this authority failed \
@@ -670,7 +718,9 @@ fn directing(before: &DirectionState, scene: &Scene<'_>) -> Vec<Unmet> {
             "The Secretary of State uses existing means instead.",
         ));
     }
-    if authority.devolved_welsh_authority.is_some() && before.welsh_consent != Some(true) {
+    let consent = before.welsh_consent.as_ref();
+    let consented = consent.is_some_and(|c| c.given && counts(&c.at));
+    if authority.devolved_welsh_authority.is_some() && !consented {
         unmet.push(Unmet::new(
             "A-18.4",
             "The Welsh Ministers have not consented to a direction to this devolved Welsh \
@@ -691,18 +741,24 @@ impl StreamKind for Direction {
     fn evolve(state: &mut DirectionState, entry: &Envelope<DirectionEvent>) {
         let at = shown(entry);
         match &entry.payload {
+            DirectionEvent::DirectionCaseOpened(e) => {
+                state.open((e.authority, e.duty, e.area), e.partnership, at);
+            }
             DirectionEvent::FindingRecorded(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
                 state.findings.push(Finding {
                     by: entry.standing.principal.kind,
                     at,
+                    mark: entry.standing.past_fact.as_ref().map(|p| p.mark),
                 });
             }
             DirectionEvent::SecretaryOfStateSatisfied(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
                 state.satisfied = Some(at);
             }
-            DirectionEvent::WelshConsentAnswered(e) => state.welsh_consent = Some(e.given),
+            DirectionEvent::WelshConsentAnswered(e) => {
+                state.welsh_consent = Some(Consent { given: e.given, at });
+            }
             DirectionEvent::DirectionIssued(DirectionIssued {
                 comply_by,
                 requires,
@@ -719,6 +775,7 @@ impl StreamKind for Direction {
                 state.compliance_reported = None;
                 state.not_complied = None;
                 state.withdrawn = None;
+                state.complied = None;
                 // A variation is a further direction, and consent was given to this one.
                 state.welsh_consent = None;
             }
@@ -731,7 +788,13 @@ impl StreamKind for Direction {
                 state.not_complied = Some(at);
                 state.compliance_reported = None;
             }
-            DirectionEvent::DirectionWithdrawn(_) => state.withdrawn = Some(at),
+            DirectionEvent::DirectionWithdrawn(_) => {
+                state.withdrawn = Some(at);
+                // Another direction begins anew: with satisfaction, and any order for its own breach.
+                state.satisfied = None;
+                state.order_sought = None;
+                state.order_made = None;
+            }
             DirectionEvent::MandatoryOrderSought(_) => state.order_sought = Some(at),
             DirectionEvent::MandatoryOrderMade(_) => state.order_made = Some(at),
             DirectionEvent::EntryCorrected(_) | DirectionEvent::ListClosed(_) => {}
@@ -760,6 +823,17 @@ impl StreamKind for Direction {
             DirectionEvent::DirectionIssued(_) | DirectionEvent::DirectionVaried(_) => {
                 directing(before, scene)
             }
+            DirectionEvent::MandatoryOrderMade(_) => {
+                if before.order_sought.is_some() {
+                    Vec::new()
+                } else {
+                    vec![Unmet::new(
+                        "R-130.1",
+                        "No application for an order is recorded.",
+                        "Record first that the order was applied for.",
+                    )]
+                }
+            }
             DirectionEvent::MandatoryOrderSought(_) => {
                 if before.stands() && before.not_complied.is_some() {
                     Vec::new()
@@ -772,16 +846,20 @@ impl StreamKind for Direction {
                     )]
                 }
             }
-            DirectionEvent::SecretaryOfStateSatisfied(_)
+            DirectionEvent::DirectionCaseOpened(_)
+            | DirectionEvent::SecretaryOfStateSatisfied(_)
             | DirectionEvent::WelshConsentAnswered(_)
             | DirectionEvent::ComplianceReported(_)
             | DirectionEvent::ComplianceAccepted(_)
             | DirectionEvent::NonComplianceRecorded(_)
             | DirectionEvent::DirectionWithdrawn(_)
-            | DirectionEvent::MandatoryOrderMade(_)
             | DirectionEvent::EntryCorrected(_)
             | DirectionEvent::ListClosed(_) => Vec::new(),
         }
+    }
+
+    fn concerns(state: &DirectionState, authority: StreamId) -> bool {
+        state.authority == Some(authority)
     }
 
     fn gated(event: &DirectionEvent) -> bool {
@@ -791,6 +869,7 @@ impl StreamKind for Direction {
                 | DirectionEvent::DirectionIssued(_)
                 | DirectionEvent::DirectionVaried(_)
                 | DirectionEvent::MandatoryOrderSought(_)
+                | DirectionEvent::MandatoryOrderMade(_)
         )
     }
 
@@ -809,6 +888,7 @@ impl StreamKind for Direction {
 }
 
 impl DirectionState {
+    /// What the case is about, which every entry that may be its first says alike.
     fn open(
         &mut self,
         (who, duty, area): (StreamId, Duty, StreamId),

@@ -1,6 +1,6 @@
 //! The ledger's own stream: its opening, rule packs adopted, keys issued and revoked.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +12,9 @@ use crate::decide::{Actors, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
+
+/// The longest a key may live, in months.
+const KEY_MONTHS_MAX: u32 = 60;
 
 /// The kind of stream. Its id is the ledger's id.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -172,6 +175,16 @@ impl Particulars<LedgerStream> for IssueKey {
 
     fn decide(self, _: &LedgerState, scene: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
         use crate::values::Class;
+        let latest = scene.on + Months::new(KEY_MONTHS_MAX);
+        if self.expires_at.date_naive() > latest {
+            return Err(Refusal::invalid(
+                "/particulars/expires_at",
+                format!(
+                    "A key expires by {} at the latest.",
+                    crate::in_words(latest)
+                ),
+            ));
+        }
         let pointer = "/particulars/principal_id";
         let class = |id| {
             scene

@@ -132,7 +132,7 @@ impl Store for SqliteStore {
             change_keys(&mut tx, batch).await?;
         }
         if let Some(before) = batch.forget_before {
-            sqlx::query("DELETE FROM idempotency WHERE created_at < ?1")
+            sqlx::query("DELETE FROM idempotency WHERE lasting = 0 AND created_at < ?1")
                 .bind(format_instant(before))
                 .execute(&mut *tx)
                 .await?;
@@ -206,11 +206,14 @@ async fn insert_names(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), 
             hex(&name.digest),
             new.first_position,
             new.last_position,
+            name.lasting,
         )
     });
     let written = sqlx::query(
-        "INSERT INTO idempotency (scope, key, digest, first_position, last_position, created_at) \
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, ?2 \
+        "INSERT INTO idempotency (scope, key, digest, first_position, last_position, lasting, \
+                                  created_at) \
+         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, \
+                value ->> 5, ?2 \
          FROM json_each(?1)",
     )
     .bind(json(rows)?)

@@ -21,7 +21,14 @@ fn named(mut append: Append, key: &str, digest: u8) -> Append {
         scope: "tests".into(),
         key: key.into(),
         digest: [digest; 32],
+        lasting: false,
     });
+    append
+}
+
+fn lasting(append: Append, key: &str, digest: u8) -> Append {
+    let mut append = named(append, key, digest);
+    append.idempotency.as_mut().unwrap().lasting = true;
     append
 }
 
@@ -316,9 +323,11 @@ async fn a_repetition_gets_the_first_receipt_and_another_request_under_its_key_i
 }
 
 #[tokio::test]
-async fn a_request_is_forgotten_after_30_days() {
+async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting() {
     let place = Place::new();
     let ledger = place.open().await;
+    let kept = lasting(append(vec![part(9, 0, 1, 90)]), "kept", 1);
+    let first = ledger.append(kept.clone()).await.unwrap();
     ledger
         .append(named(append(vec![part(1, 0, 1, 10)]), "old", 1))
         .await
@@ -336,6 +345,17 @@ async fn a_request_is_forgotten_after_30_days() {
         .unwrap();
     assert!(ledger.idempotent("tests", "old").await.unwrap().is_none());
     assert!(ledger.idempotent("tests", "new").await.unwrap().is_some());
+    place.clock.set(at(12) + TimeDelta::days(10_000));
+    ledger
+        .append(append(vec![part(4, 0, 1, 40)]))
+        .await
+        .unwrap();
+    assert!(ledger.idempotent("tests", "new").await.unwrap().is_none());
+    let again = Receipt {
+        replayed: true,
+        ..first
+    };
+    assert_eq!(ledger.append(kept).await.unwrap(), again);
     ledger.close().await;
 }
 
@@ -456,6 +476,76 @@ async fn a_second_opener_is_refused_and_told_who_owns_the_file() {
     ledger.close().await;
     assert_eq!(Ledger::owner(&place.path()), None);
     place.open().await.close().await;
+}
+
+/// How many fcntl locks this process holds on a file: SQLite's own.
+#[cfg(target_os = "linux")]
+fn locks_of_sqlite(path: &std::path::Path) -> usize {
+    use std::os::unix::fs::MetadataExt;
+
+    let file = format!(":{}", std::fs::metadata(path).unwrap().ino());
+    let pid = std::process::id().to_string();
+    let locks = std::fs::read_to_string("/proc/locks").unwrap();
+    let ours = locks.lines().map(|line| line.split_whitespace().collect());
+    ours.filter(|line: &Vec<&str>| {
+        line.contains(&"POSIX") && line.contains(&&*pid) && line.iter().any(|w| w.ends_with(&file))
+    })
+    .count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_file_with_two_names_has_one_owner() {
+    let place = Place::new();
+    let ledger = place.open().await;
+    let link = place.folder.path().join("link.db");
+    std::fs::hard_link(place.path(), &link).unwrap();
+    let open_link = async || {
+        let clock = std::sync::Arc::new(place.clock.clone());
+        Ledger::open(Options::at(&link), clock, |_| opening(1)).await
+    };
+
+    let held = locks_of_sqlite(&place.path());
+    assert_ne!(held, 0);
+    for _ in 0..2 {
+        assert!(matches!(open_link().await, Err(OpenError::Owned { .. })));
+        // A handle opened and closed would have taken these with it.
+        assert_eq!(locks_of_sqlite(&place.path()), held);
+    }
+    let receipt = ledger.append(append(vec![part(1, 0, 1, 10)])).await;
+    assert_eq!(receipt.unwrap().last_position, 2);
+    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    assert_eq!(reader.last_position().await.unwrap(), 2);
+
+    // To the kernel, a handle of its own is another process; it is refused until the ledger closes.
+    let other = std::fs::File::open(&link).unwrap();
+    assert!(matches!(
+        other.try_lock(),
+        Err(std::fs::TryLockError::WouldBlock)
+    ));
+    let held = locks_of_sqlite(&place.path());
+    ledger.close().await;
+    assert_ne!(held, 0);
+    assert_ne!(
+        locks_of_sqlite(&place.path()),
+        0,
+        "the reader lost its locks when the owner let go"
+    );
+    other.try_lock().unwrap();
+    for path in [&place.path(), &link] {
+        let clock = std::sync::Arc::new(place.clock.clone());
+        let refused = Ledger::open(Options::at(path), clock, |_| opening(1)).await;
+        assert!(matches!(refused, Err(OpenError::Owned { pid: None, .. })));
+    }
+    assert_eq!(reader.last_position().await.unwrap(), 2);
+    other.unlock().unwrap();
+    reader.close().await;
+    let ledger = open_link().await.unwrap();
+    assert_eq!(
+        (ledger.head(), ledger.id().uuid()),
+        (2, Uuid::from_u128(LEDGER))
+    );
+    drop(ledger);
 }
 
 #[tokio::test]

@@ -100,6 +100,7 @@ async fn compare(rounds: Vec<Vec<Step>>) {
                 scope: "model".into(),
                 key: key.to_string(),
                 digest: [digest; 32],
+                lasting: false,
             });
             let expected = model.append(&step);
             let ledger = ledger.clone();

@@ -467,11 +467,8 @@ impl Writer {
 
 fn adoption(version: u32) -> StrategyAdopted {
     StrategyAdopted {
-        abstained: 0,
-        agreed: 0,
         decide_by: DecisionRule::Unanimous,
-        objected: 0,
-        silent: 0,
+        tally: None,
         version,
     }
 }

@@ -55,7 +55,7 @@ CREATE TABLE head (
     recorded_at TEXT    NOT NULL
 ) STRICT;
 
--- What a repeated request is answered with. Kept for 30 days.
+-- What a repeated request is answered with. Kept for 30 days, or for good where it is lasting.
 CREATE TABLE idempotency (
     scope          TEXT    NOT NULL,
     key            TEXT    NOT NULL,
@@ -63,10 +63,11 @@ CREATE TABLE idempotency (
     first_position INTEGER NOT NULL,
     last_position  INTEGER NOT NULL,
     created_at     TEXT    NOT NULL,
+    lasting        INTEGER NOT NULL CHECK (lasting IN (0, 1)),
     PRIMARY KEY (scope, key)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX idempotency_by_age ON idempotency (created_at);
+CREATE INDEX idempotency_by_age ON idempotency (created_at) WHERE lasting = 0;
 
 -- The API keys as they stand. Only hashes: a key itself is shown once, to whom it is issued.
 CREATE TABLE api_key (

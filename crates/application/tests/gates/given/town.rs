@@ -278,9 +278,14 @@ pub(crate) fn closed(list: List, ids: &[StreamId], on: &str) -> ListClosed {
     }
 }
 
-/// A partnership formed for these areas, with a representative of education.
+/// A partnership formed for these areas, with a representative of education, and with its list of
+/// those to consult: the register names them all, so it adds nobody.
 pub(crate) fn partnership_for(areas: &[StreamId], members: &[Body]) -> Past<Partnership> {
     let name = text("The partnership");
+    let list = ListClosed {
+        item: Some(item("the list")),
+        ..closed(List::RelevantAuthoritiesToConsult, &[], "2022-02-04")
+    };
     proposed(areas, members)
         .and(
             "2022-02-02",
@@ -303,6 +308,7 @@ pub(crate) fn partnership_for(areas: &[StreamId], members: &[Body]) -> Past<Part
                 strategic_education: true,
             },
         )
+        .and("2022-02-04", list)
 }
 
 /// The partnership of the town.
@@ -523,11 +529,8 @@ impl Past<Strategy> {
 
 pub(crate) fn adoption(version: u32) -> StrategyAdopted {
     StrategyAdopted {
-        abstained: 0,
-        agreed: 3,
         decide_by: DecisionRule::Unanimous,
-        objected: 0,
-        silent: 0,
+        tally: None,
         version,
     }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use dutyledger_record::{ListDigest, PlainText, PublicText, Sealed, Stream, StreamId};
+use dutyledger_record::{EntryId, ListDigest, PlainText, PublicText, Sealed, Stream, StreamId};
 
 use super::{
     CoverageStated, DecisionRuleRecorded, LeadNamed, MemberLeft, MemberRecognised, MemberSucceeded,
@@ -364,6 +364,11 @@ pub enum MatterGiven {
     },
     /// Dissolving it.
     Dissolution,
+    /// Withdrawing an entry that was decided together, of the partnership or of a strategy of its.
+    Correction {
+        /// The entry.
+        entry_id: EntryId,
+    },
 }
 
 impl From<MatterGiven> for Matter {
@@ -381,6 +386,7 @@ impl From<MatterGiven> for Matter {
             }
             MatterGiven::DecisionRule { decide_by } => Self::DecisionRule { decide_by },
             MatterGiven::Dissolution => Self::Dissolution,
+            MatterGiven::Correction { entry_id } => Self::Correction { entry_id },
         }
     }
 }
@@ -681,8 +687,8 @@ impl Particulars<Partnership> for EndRepresentative {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DrawUpConsultationList {
-    /// The relevant authorities.
-    #[schemars(length(min = 1, max = 2000))]
+    /// The relevant authorities; none says that there are none.
+    #[schemars(length(max = 2000))]
     pub authorities: Vec<StreamId>,
 }
 
@@ -697,30 +703,37 @@ impl Particulars<Partnership> for DrawUpConsultationList {
         scene: &Scene<'_>,
     ) -> Result<Vec<PartnershipEvent>, Refusal> {
         still_open(state)?;
-        check_list("/particulars/authorities", self.authorities.iter())?;
+        if !self.authorities.is_empty() {
+            check_list("/particulars/authorities", self.authorities.iter())?;
+        }
         let list = scene.ids.next();
         let mut events: Vec<PartnershipEvent> = Vec::with_capacity(self.authorities.len() + 1);
+        let mut refused = Vec::new();
         for (row, id) in self.authorities.iter().enumerate() {
             let recorded = state
                 .areas
                 .iter()
                 .filter_map(|area| scene.world.areas.get(area)?.authorities.get(id))
                 .find(|a| a.capacity.class() == Class::Relevant);
-            let Some(recorded) = recorded else {
-                return Err(Refusal::not_found(
-                    "This is not a relevant authority recorded for any of the areas.",
-                )
-                .at(&format!("/particulars/authorities/{row}")));
-            };
-            let capacity = recorded.capacity;
-            events.push(
-                RelevantAuthorityListed {
-                    authority: *id,
-                    capacity,
-                    list,
-                }
-                .into(),
-            );
+            match recorded.map(|a| a.capacity) {
+                Some(capacity) => events.push(
+                    RelevantAuthorityListed {
+                        authority: *id,
+                        capacity,
+                        list,
+                    }
+                    .into(),
+                ),
+                None => refused.push(
+                    Refusal::not_found(
+                        "This is not a relevant authority recorded for any of the areas.",
+                    )
+                    .at(&format!("/particulars/authorities/{row}")),
+                ),
+            }
+        }
+        if let Some(refusal) = Refusal::of_rows(refused) {
+            return Err(refusal);
         }
         let closed = ListClosed::new(
             List::RelevantAuthoritiesToConsult,
@@ -745,11 +758,7 @@ pub struct StateCoverage {
 
 impl Particulars<Partnership> for StateCoverage {
     const NAME: &'static str = "state-coverage";
-    const ACTORS: Actors = Actors {
-        own: &[Actor::Operator],
-        reportable: false,
-        past_fact: true,
-    };
+    const ACTORS: Actors = Actors::OPERATOR;
 
     fn decide(self, _: &PartnershipState, _: &Scene<'_>) -> Result<Vec<PartnershipEvent>, Refusal> {
         Ok(vec![

@@ -301,7 +301,31 @@ impl StreamKind for Partnership {
         }
     }
 
-    fn already(event: &PartnershipEvent, latest: &PartnershipState) -> Option<String> {
+    fn unmet_to_withdraw(
+        entry: &Envelope<PartnershipEvent>,
+        state: &PartnershipState,
+        scene: &Scene<'_>,
+    ) -> Vec<Unmet> {
+        let decided_together = match &entry.payload {
+            PartnershipEvent::PartnershipFormed(_)
+            | PartnershipEvent::LeadNamed(_)
+            | PartnershipEvent::RouteChosen(_)
+            | PartnershipEvent::DecisionRuleRecorded(_)
+            | PartnershipEvent::PartnershipDissolved(_) => true,
+            PartnershipEvent::PartnershipAreaSet(_) | PartnershipEvent::PartnershipAreaNamed(_) => {
+                state.formed.is_some()
+            }
+            _ => false,
+        };
+        let entry_id = entry.entry_id;
+        if decided_together {
+            state.together(&Matter::Correction { entry_id }, scene)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn already(event: &PartnershipEvent, latest: &PartnershipState, _: bool) -> Option<String> {
         let (what, at) = match event {
             PartnershipEvent::PartnershipFormed(_) => ("formed", latest.formed?),
             PartnershipEvent::PartnershipDissolved(_) => ("dissolved", latest.dissolved?),

@@ -31,6 +31,8 @@ pub struct Member {
     pub until: Option<NaiveDate>,
     /// The authority that took its place.
     pub successor: Option<StreamId>,
+    /// Whether it took the place of a member before it.
+    pub by_succession: bool,
 }
 
 /// A representative's post.
@@ -138,32 +140,34 @@ impl PartnershipState {
             })
     }
 
-    /// The specified authorities whose decision counts on a date: the specified members, and those
-    /// recorded for the areas, for the law makes them members whether recognised or not (s.11).
+    /// The specified authorities whose decision counts on a date: those the register has for the
+    /// areas, whom the law makes members whether recognised or not (s.11), and those that took such
+    /// a member's place. Nobody becomes one by being told of.
     #[must_use]
     pub fn specified_authorities(&self, world: &World, on: NaiveDate) -> BTreeSet<StreamId> {
-        let members = self
-            .members
-            .iter()
-            .filter(|(_, m)| m.standing == MemberStanding::Specified);
-        let mut all: BTreeSet<StreamId> = BTreeSet::new();
         // Nobody leaves what the law makes it a member of; only a successor takes its place.
-        let mut succeeded: BTreeSet<StreamId> = BTreeSet::new();
-        for (id, member) in members {
-            if member.successor.is_some() {
-                succeeded.insert(*id);
-            } else if member.until.is_none() {
-                all.insert(*id);
-            }
-        }
+        let succeeded = |id: &StreamId| self.members.get(id).is_some_and(|m| m.successor.is_some());
+        let successors = self.members.iter().filter(|(_, m)| {
+            m.standing == MemberStanding::Specified && m.by_succession && m.until.is_none()
+        });
+        let mut all: BTreeSet<StreamId> = successors.map(|(id, _)| *id).collect();
         for area in self.areas.iter().filter_map(|id| world.areas.get(id)) {
-            all.extend(
-                area.authorities_of(Class::Specified, on)
-                    .map(|(id, _)| id)
-                    .filter(|id| !succeeded.contains(id)),
-            );
+            let by_law = area.authorities_of(Class::Specified, on).map(|(id, _)| id);
+            all.extend(by_law.filter(|id| !succeeded(id)));
         }
+        all.retain(|id| !succeeded(id));
         all
+    }
+
+    /// Whether an authority takes part on a date: a specified authority by law or succession, or
+    /// another body that was recognised as a member.
+    #[must_use]
+    pub fn takes_part(&self, authority: StreamId, world: &World, on: NaiveDate) -> bool {
+        let recognised = self
+            .members
+            .get(&authority)
+            .is_some_and(|m| m.until.is_none() && m.standing != MemberStanding::Specified);
+        recognised || self.specified_authorities(world, on).contains(&authority)
     }
 
     /// The relevant authorities to be consulted by a date: those on the list last closed, and those
@@ -189,6 +193,12 @@ impl PartnershipState {
             all.extend(area.authorities_of(Class::Relevant, on));
         }
         all
+    }
+
+    /// Whether a list of relevant authorities to consult has been drawn up.
+    #[must_use]
+    pub fn has_list(&self) -> bool {
+        self.lists.iter().any(|list| list.drawn_up_on.is_some())
     }
 
     /// The strategic education representative, if there is one.
@@ -220,7 +230,7 @@ impl PartnershipState {
 
     /// L-3: whether the positions recorded on a matter meet the decision rule. A reported position
     /// never counts as the authority's own.
-    pub(super) fn together(&self, matter: &Matter, scene: &Scene<'_>) -> Vec<Unmet> {
+    pub(in crate::streams) fn together(&self, matter: &Matter, scene: &Scene<'_>) -> Vec<Unmet> {
         // A coordinator reports what the authorities decided elsewhere; their positions are then
         // not in the record, and the entry says that it is a report.
         if scene.reported {
@@ -258,7 +268,7 @@ impl PartnershipState {
             }
             PartnershipEvent::MemberRecognised(e) => {
                 self.members
-                    .insert(e.authority, member(e.capacity, e.standing, at));
+                    .insert(e.authority, member(e.capacity, e.standing, at, false));
             }
             PartnershipEvent::MemberSucceeded(e) => {
                 let standing = match self.members.get_mut(&e.authority) {
@@ -270,7 +280,7 @@ impl PartnershipState {
                     None => MemberStanding::Specified,
                 };
                 self.members
-                    .insert(e.successor, member(e.capacity, standing, at));
+                    .insert(e.successor, member(e.capacity, standing, at, true));
                 if self.lead == Some(e.authority) {
                     self.lead = Some(e.successor);
                 }
@@ -306,7 +316,12 @@ impl PartnershipState {
                     at,
                 });
             }
-            PartnershipEvent::DecisionRuleRecorded(e) => self.decide_by = Some(e.decide_by),
+            // Told by others it is shown in the timeline; only they themselves change how they decide.
+            PartnershipEvent::DecisionRuleRecorded(e) => {
+                if at.own() {
+                    self.decide_by = Some(e.decide_by);
+                }
+            }
             PartnershipEvent::RelevantAuthorityListed(e) => {
                 self.list(e.list)
                     .authorities
@@ -344,13 +359,19 @@ impl PartnershipState {
     }
 }
 
-fn member(capacity: Capacity, standing: MemberStanding, since: Shown) -> Member {
+fn member(
+    capacity: Capacity,
+    standing: MemberStanding,
+    since: Shown,
+    by_succession: bool,
+) -> Member {
     Member {
         capacity,
         standing,
         since,
         until: None,
         successor: None,
+        by_succession,
     }
 }
 

@@ -12,12 +12,12 @@ use super::events::{
     EqualityImpactMonitored, StrategyAmended, StrategyDrafted, StrategyEvent,
     ViolenceCauseIdentified, ViolenceKindIdentified,
 };
-use super::state::StrategyState;
+use super::state::{StrategyState, Version};
 use crate::decide::{Actors, Opens, Particulars};
-use crate::refusal::{Refusal, Unmet};
+use crate::refusal::{Refusal, RefusalCode, Unmet};
 use crate::scene::Scene;
 use crate::streams::{List, ListClosed, check_list, check_partnership, needs_assessment};
-use crate::values::{Bases, Class, EngagedGroup, ViolenceCategory};
+use crate::values::{Bases, Capacity, Class, EngagedGroup, ViolenceCategory};
 use crate::world::World;
 
 command! {
@@ -380,6 +380,31 @@ command! {
     }
 }
 
+/// The capacity in which an authority may be consulted on a version.
+fn consultable(
+    id: StreamId,
+    capacity: Option<Capacity>,
+    version: &Version,
+) -> Result<Capacity, Refusal> {
+    let Some(capacity) = capacity else {
+        return Err(Refusal::not_found(
+            "This authority is not recorded for any of the partnership's areas.",
+        ));
+    };
+    if !matches!(capacity.class(), Class::Relevant | Class::Specified) {
+        return Err(Refusal::new(
+            RefusalCode::Invalid,
+            "Only relevant authorities, and under s.9 specified ones, are consulted.",
+        ));
+    }
+    if version.consultation.consulted.contains_key(&id) {
+        return Err(Refusal::already(
+            "This authority is already consulted on this version.",
+        ));
+    }
+    Ok(capacity)
+}
+
 impl Particulars<Strategy> for ConsultAuthorities {
     const NAME: &'static str = "consult-authorities";
     const ACTORS: Actors = Actors::SPECIFIED;
@@ -396,33 +421,23 @@ impl Particulars<Strategy> for ConsultAuthorities {
             .partnership
             .and_then(|id| scene.world.partnerships.get(&id));
         let mut events: Vec<StrategyEvent> = Vec::with_capacity(self.authorities.len() + 1);
+        let mut refused = Vec::new();
         for (row, id) in self.authorities.iter().enumerate() {
-            let pointer = format!("/particulars/authorities/{row}");
             let capacity = partnership.and_then(|p| p.capacity_of(*id, scene.world));
-            let Some(capacity) = capacity else {
-                return Err(Refusal::not_found(
-                    "This authority is not recorded for any of the partnership's areas.",
-                )
-                .at(&pointer));
-            };
-            if !matches!(capacity.class(), Class::Relevant | Class::Specified) {
-                return Err(Refusal::invalid(
-                    &pointer,
-                    "Only relevant authorities, and under s.9 specified ones, are consulted.",
-                ));
+            match consultable(*id, capacity, version) {
+                Ok(capacity) => events.push(
+                    AuthorityConsulted {
+                        authority: *id,
+                        capacity,
+                        version: self.version,
+                    }
+                    .into(),
+                ),
+                Err(why) => refused.push(why.at(&format!("/particulars/authorities/{row}"))),
             }
-            if version.consultation.consulted.contains_key(id) {
-                return Err(Refusal::already(
-                    "This authority is already consulted on this version.",
-                )
-                .at(&pointer));
-            }
-            let consulted = AuthorityConsulted {
-                authority: *id,
-                capacity,
-                version: self.version,
-            };
-            events.push(consulted.into());
+        }
+        if let Some(refusal) = Refusal::of_rows(refused) {
+            return Err(refusal);
         }
         if self.authorities.len() > 1 {
             let closed = ListClosed::new(List::AuthoritiesConsulted, scene.on, &self.authorities);

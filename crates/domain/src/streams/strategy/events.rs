@@ -287,18 +287,25 @@ event! {
     }
 }
 event! {
-    /// The specified authorities adopted a version together (s.8(3)(c), 9(3)(c); L-3).
-    StrategyAdopted {
+    /// How the specified authorities stood, by the positions recorded with their own keys.
+    Tally {
         /// How many abstained.
         abstained: u32,
-        /// How many agreed with their own key.
+        /// How many agreed.
         agreed: u32,
-        /// The rule they decided by.
-        decide_by: DecisionRule,
         /// How many objected.
         objected: u32,
         /// How many recorded no position.
         silent: u32,
+    }
+}
+event! {
+    /// The specified authorities adopted a version together (s.8(3)(c), 9(3)(c); L-3).
+    StrategyAdopted {
+        /// The rule they decided by.
+        decide_by: DecisionRule,
+        /// How they stood; none for a past fact, which was decided elsewhere.
+        tally: Option<Tally>,
         /// The version of the strategy.
         version: u32,
     }

@@ -138,12 +138,19 @@ fn consulted(
         .into_keys()
         .filter(|id| !consulted.contains_key(id))
         .count();
+    let rule = match (state.bases.section_8, number) {
+        (_, 2..) => "A-8.11",
+        (true, _) => "R-10.6",
+        (false, _) => "A-9.4b",
+    };
+    if !partnership.has_list() {
+        unmet.push(Unmet::new(
+            rule,
+            "No list of the relevant authorities to consult has been drawn up.",
+            "Draw up the list, empty if there are none, so that it is known who was to be asked.",
+        ));
+    }
     if missing > 0 {
-        let rule = match (state.bases.section_8, number) {
-            (_, 2..) => "A-8.11",
-            (true, _) => "R-10.6",
-            (false, _) => "A-9.4b",
-        };
         let who = count(missing, "relevant authority", "relevant authorities");
         unmet.push(Unmet::new(
             rule,

@@ -5,7 +5,7 @@ use dutyledger_record::{PlainText, PublicText, Sealed, Stream, StreamId};
 use super::commands::{not_superseded, version, version_in_preparation};
 use super::events::{
     ReviewCompleted, RevisionStarted, StrategyAdopted, StrategyEvent, StrategyPositionRecorded,
-    StrategyPublished, StrategySuperseded,
+    StrategyPublished, StrategySuperseded, Tally,
 };
 use super::state::StrategyState;
 use super::{Strategy, gates};
@@ -120,13 +120,16 @@ impl Particulars<Strategy> for AdoptVersion {
                 .count();
             u32::try_from(n).unwrap_or(u32::MAX)
         };
+        let tally = Tally {
+            abstained: held(Some(Position::Abstain)),
+            agreed: held(Some(Position::Agree)),
+            objected: held(Some(Position::Object)),
+            silent: held(None),
+        };
         Ok(vec![
             StrategyAdopted {
-                abstained: held(Some(Position::Abstain)),
-                agreed: held(Some(Position::Agree)),
                 decide_by: partnership.decision_rule(),
-                objected: held(Some(Position::Object)),
-                silent: held(None),
+                tally: (!scene.past_fact).then_some(tally),
                 version: self.version,
             }
             .into(),

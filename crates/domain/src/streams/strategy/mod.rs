@@ -51,7 +51,24 @@ impl StreamKind for Strategy {
         gates::unmet(event, before, scene)
     }
 
-    fn already(event: &StrategyEvent, latest: &StrategyState) -> Option<String> {
+    fn unmet_to_withdraw(
+        entry: &Envelope<StrategyEvent>,
+        state: &StrategyState,
+        scene: &Scene<'_>,
+    ) -> Vec<Unmet> {
+        let partnership = state
+            .partnership
+            .and_then(|id| scene.world.partnerships.get(&id));
+        let entry_id = entry.entry_id;
+        match (&entry.payload, partnership) {
+            (StrategyEvent::StrategyAdopted(_), Some(p)) => {
+                p.together(&crate::Matter::Correction { entry_id }, scene)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn already(event: &StrategyEvent, latest: &StrategyState, past_fact: bool) -> Option<String> {
         let version = |n: &u32| latest.versions.get(n);
         let (what, at) = match event {
             StrategyEvent::StrategyAdopted(e) => {
@@ -61,6 +78,24 @@ impl StreamKind for Strategy {
                 ("published", version(&e.version)?.published.as_ref()?.at)
             }
             StrategyEvent::RevisionStarted(e) => ("started", version(&e.version)?.started?),
+            // What a version says, and who was asked, is settled once it is adopted: what is
+            // remembered later is told as a past fact, with its source.
+            StrategyEvent::AssessmentLinked(AssessmentLinked { version: n, .. })
+            | StrategyEvent::ViolenceKindIdentified(ViolenceKindIdentified {
+                version: n, ..
+            })
+            | StrategyEvent::ViolenceCauseIdentified(ViolenceCauseIdentified {
+                version: n, ..
+            })
+            | StrategyEvent::CauseRecordedAsUnknown(CauseRecordedAsUnknown {
+                version: n, ..
+            })
+            | StrategyEvent::AuthorityConsulted(AuthorityConsulted { version: n, .. })
+            | StrategyEvent::ActionProposed(ActionProposed { version: n, .. })
+            | StrategyEvent::StrategyPositionRecorded(StrategyPositionRecorded {
+                version: n,
+                ..
+            }) if !past_fact => ("adopted", version(n)?.adopted.as_ref()?.at),
             _ => return None,
         };
         Some(format!(
@@ -100,6 +135,15 @@ impl StreamKind for Strategy {
             ),
             _ => (Actors::SPECIFIED, None),
         }
+    }
+
+    fn concerns(state: &StrategyState, authority: StreamId) -> bool {
+        let mut versions = state.versions.values();
+        versions.any(|v| v.consultation.consulted.contains_key(&authority))
+            || state
+                .actions
+                .values()
+                .any(|a| a.owner == authority || a.authorities.contains_key(&authority))
     }
 
     fn about(event: &StrategyEvent) -> Option<StreamId> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{Envelope, PublicText, StreamId};
 
-use super::events::StrategyEvent;
+use super::events::{StrategyEvent, Tally};
 use crate::streams::shown;
 use crate::values::{
     ActionStatus, Bases, Capacity, DecisionRule, EngagedGroup, ExceptedDuty, ExceptionGround, Harm,
@@ -97,14 +97,8 @@ pub struct Adoption {
     pub at: Shown,
     /// The rule it was decided by.
     pub decide_by: DecisionRule,
-    /// How many agreed with their own key.
-    pub agreed: u32,
-    /// How many objected.
-    pub objected: u32,
-    /// How many abstained.
-    pub abstained: u32,
-    /// How many recorded no position.
-    pub silent: u32,
+    /// How they stood; none for a past fact.
+    pub tally: Option<Tally>,
 }
 
 /// A publication.
@@ -439,10 +433,7 @@ impl StrategyState {
                 self.version(e.version).adopted = Some(Adoption {
                     at,
                     decide_by: e.decide_by,
-                    agreed: e.agreed,
-                    objected: e.objected,
-                    abstained: e.abstained,
-                    silent: e.silent,
+                    tally: e.tally.clone(),
                 });
             }
             E::StrategyPublished(e) => {

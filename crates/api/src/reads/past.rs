@@ -1,0 +1,44 @@
+//! Partnerships and areas as true on a date and as known at a position, folded from the ledger. They
+//! are to decide with: who may see them is decided elsewhere, by how things stand now.
+
+use dutyledger_application::load;
+use dutyledger_domain::World;
+use dutyledger_domain::streams::{Area, Partnership, PartnershipState};
+use dutyledger_record::StreamId;
+
+use super::state::AsOf;
+use crate::app::App;
+use crate::problem::{Problem, internal};
+
+/// A partnership as of then; nothing where nothing was known of it by then.
+pub(super) async fn partnership(
+    app: &App,
+    id: Option<StreamId>,
+    as_of: AsOf,
+) -> Result<Option<PartnershipState>, Problem> {
+    let Some(id) = id else {
+        return Ok(None);
+    };
+    let history = load::history::<Partnership>(app.bus.ledger(), id, Some(as_of.known_at))
+        .await
+        .map_err(internal)?;
+    Ok((history.version() > 0).then(|| history.state(as_of.on)))
+}
+
+/// A partnership with the areas it then had, all as of then.
+pub(super) async fn world(app: &App, id: StreamId, as_of: AsOf) -> Result<World, Problem> {
+    let mut world = World::default();
+    let Some(state) = partnership(app, Some(id), as_of).await? else {
+        return Ok(world);
+    };
+    for area in &state.areas {
+        let history = load::history::<Area>(app.bus.ledger(), *area, Some(as_of.known_at))
+            .await
+            .map_err(internal)?;
+        if history.version() > 0 {
+            world.areas.insert(*area, history.state(as_of.on));
+        }
+    }
+    world.partnerships.insert(id, state);
+    Ok(world)
+}
