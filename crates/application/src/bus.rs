@@ -387,8 +387,11 @@ impl Bus {
             let world = rests_on.on(on);
             let mut wanted = command.needs(&state, &world);
             if command.rests_on_areas() || sees_through_areas(request.principal) {
-                let areas = world.partnerships.values().flat_map(|p| p.areas.iter());
-                wanted.extend(areas.map(|id| area_stream(*id)));
+                // Those of the date decide; those of today say who may know of it.
+                for world in [&world, &rests_on.on(NaiveDate::MAX)] {
+                    let areas = world.partnerships.values().flat_map(|p| p.areas.iter());
+                    wanted.extend(areas.map(|id| area_stream(*id)));
+                }
             }
             if !load::add(&self.ledger, &mut rests_on, wanted, None).await? {
                 break;

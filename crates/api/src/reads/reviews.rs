@@ -1,6 +1,7 @@
 //! Reviews that are due.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use aide::axum::ApiRouter;
 use chrono::NaiveDate;
@@ -210,10 +211,11 @@ async fn past_reviews(
                     ),
                 ));
             }
-            if !partnerships.contains_key(&id) {
-                partnerships.insert(id, past::partnership(app, Some(id), as_of).await?);
-            }
-            let partnership = partnerships.get(&id).and_then(Option::as_ref);
+            let partnership = match partnerships.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => free.insert(past::partnership(app, Some(id), as_of).await?),
+            };
+            let partnership = partnership.as_ref();
             if let Some((key, review)) = past_review(app, row.id, id, partnership, as_of).await? {
                 all.insert(key, review);
             }

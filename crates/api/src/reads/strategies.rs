@@ -83,9 +83,10 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         summary: "Read a strategy",
         about: "Its versions and actions as you may see them. Those who read the partnership's \
                 record also see when it is to be reviewed and which adoptions and publications are \
-                marked. In part it has no `version`, and its `ETag` is a hash of what is shown: \
-                `If-Match` takes the version, and so is for those who see the strategy \
-                whole.\n\nRests on ss.8 and 9, R-42.1.",
+                marked. Seen in part, it has no `version`, and its `ETag` is a hash of what is \
+                shown: `If-Match` takes the version, and so is for those who see the strategy \
+                whole. How the adoption was voted, and the progress and the cost of actions that \
+                do not touch you, are then left blank: that says nothing of them.\n\nRests on ss.8 and 9, R-42.1.",
     };
     let router = add::<ListQuery, Listed<Vec<StrategyListed>>, _, _>(router, list_read, list);
     add::<StateQuery, StrategyStated, _, _>(router, one_read, one)

@@ -119,6 +119,8 @@ async fn a_body_that_cannot_be_read_is_refused_with_the_place() {
     let is = |status: u16, code: &str, pointer: &str| (status, code.to_owned(), pointer.to_owned());
     assert_eq!(refused("{").await, is(400, "malformed-json", ""));
     assert_eq!(refused("").await, is(400, "malformed-json", ""));
+    assert_eq!(refused("{\"a\"").await, is(400, "malformed-json", ""));
+    assert_eq!(refused("{\"a\": 1").await, is(400, "malformed-json", ""));
     assert_eq!(refused("[]").await, is(422, "invalid", ""));
     assert_eq!(refused("{}").await, is(422, "invalid", "/particulars"));
     let mut body = json!({ "particulars": area("Body") });

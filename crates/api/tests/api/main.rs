@@ -11,8 +11,14 @@ mod marks;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod part;
+#[cfg(test)]
+mod past;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod reads;
 #[cfg(test)]
 mod serving;
+#[cfg(test)]
+mod sight;

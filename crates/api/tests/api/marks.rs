@@ -121,11 +121,17 @@ async fn a_formation_told_without_positions_is_marked_and_stands() {
         assert!(seen.json["state"]["formed"].is_object());
         assert_eq!(marks(&seen.json), marked);
     }
-    // The marks are as of now, whatever state is asked for.
+    // The marks are as of the time asked for, as the state is.
     let earlier = format!("{path}?known_at={}", partnership.position);
     let earlier = server.get(&partnership.key, &earlier).await.is(200);
     assert_eq!(earlier.json["state"]["formed"], Value::Null);
-    assert_eq!(marks(&earlier.json), marked);
+    assert_eq!(marks(&earlier.json), json!([]));
+    let before = format!("{path}?on=2024-02-02");
+    let before = server.get(&partnership.key, &before).await.is(200);
+    assert_eq!(marks(&before.json), json!([]));
+    let then = format!("{path}?on=2024-02-03");
+    let then = server.get(&partnership.key, &then).await.is(200);
+    assert_eq!(marks(&then.json), marked);
     // A position told late takes the mark away.
     partnership.agree(&server).await;
     let seen = server.get(&partnership.key, &path).await.is(200);

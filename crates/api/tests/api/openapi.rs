@@ -229,3 +229,18 @@ async fn every_code_has_a_page() {
         .unwrap();
     assert_eq!(server.send(request).await.is(404).code(), "not-found");
 }
+
+#[test]
+fn who_may_correct_hangs_on_the_entry_and_the_table_says_so() {
+    let table = dutyledger_api::permissions();
+    assert!(table.contains("\n  * whoever may record the entry that is withdrawn; "));
+    let corrections: Vec<_> = table
+        .lines()
+        .filter(|line| line.contains(" POST ") && line.ends_with("/corrections"))
+        .collect();
+    assert!(corrections.len() > 4, "{corrections:?}");
+    for line in corrections {
+        let cells: Vec<_> = line.split_whitespace().take(8).collect();
+        assert_eq!(cells, ["*"; 8], "{line}");
+    }
+}
