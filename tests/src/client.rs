@@ -75,6 +75,9 @@ impl Client {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(60)))
             .http_status_as_error(false)
+            // A connection of its own for each request: a server may close one that has been idle,
+            // or whose request it did not read to the end, just as another is sent over it.
+            .max_idle_connections(0)
             .build();
         Self {
             agent: ureq::Agent::new_with_config(config),
