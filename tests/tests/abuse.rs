@@ -214,3 +214,88 @@ fn years_have_four_digits_and_a_key_does_not_live_for_ever() {
     let path = format!("/v1/partnerships/{}/members", town.partnership);
     assert_eq!(operator.post(&path, &source).status, 422);
 }
+
+#[test]
+fn the_welsh_ministers_consent_where_an_area_is_in_wales_and_know_of_no_other_case() {
+    let server = Server::start();
+    let operator = server.operator();
+    let minister = server.client(&key(&operator, "secretary_of_state", None));
+    let welsh = server.client(&key(&operator, "welsh_ministers", None));
+    for (country, kind, expected) in [("wales", "welsh_county", 200), ("england", "district", 404)]
+    {
+        let area = json!({ "country": country, "kind": kind, "name": "Borderton" });
+        let area = operator
+            .post("/v1/areas", &command("2023-01-31", &area))
+            .stream();
+        let body = json!({ "body": format!("A council in {country}"),
+            "capacity": "local_authority",
+            "devolved_welsh_authority": "Government of Wales Act 2006, Schedule 9A" });
+        let council = operator
+            .post("/v1/authorities", &command("2023-01-31", &body))
+            .stream();
+        let rows = json!({ "authorities": [{ "authority": council, "from": "2023-01-31" }] });
+        let path = format!("/v1/areas/{area}/authorities");
+        let _ = operator.post(&path, &command("2023-01-31", &rows)).ok();
+        let case = json!({ "authority": council, "duty": "8(7)(a)", "area": area });
+        let direction = minister
+            .post("/v1/satisfactions", &command("2024-03-01", &case))
+            .stream();
+        let path = format!("/v1/directions/{direction}");
+        let consent = command("2024-03-02", &json!({ "given": true }));
+        let answered = welsh.post(&format!("{path}/consents"), &consent);
+        assert_eq!(answered.status, expected, "{country}: {}", answered.text);
+        assert_eq!(welsh.get_now(&path).status, expected, "{country}");
+    }
+}
+
+#[test]
+fn what_others_tell_displaces_nothing_that_was_done_by_those_whose_it_is() {
+    let server = Server::start();
+    let (town, other) = (
+        Town::found(&server, "Wordton"),
+        Town::found(&server, "Elseton"),
+    );
+    let auditor = server.client(&key(&town.operator, "auditor", None));
+    let minister = server.client(&key(&town.operator, "secretary_of_state", None));
+    // Areas that are only told of do not move the partnership.
+    let areas = told("2023-03-01", &json!({ "areas": [other.area] }));
+    let path = format!("/v1/partnerships/{}", town.partnership);
+    let _ = town
+        .client("fire")
+        .post(&format!("{path}/areas"), &areas)
+        .ok();
+    assert_eq!(town.client("police").get_now(&path).status, 200);
+    assert_eq!(other.client("police").get_now(&path).status, 404);
+    // Nor does a satisfaction or a withdrawal that is told of undo the minister's own steps.
+    let case = json!({ "authority": town.ids["council"], "duty": "8(7)(a)", "area": town.area,
+        "partnership": town.partnership });
+    let direction = minister
+        .post("/v1/satisfactions", &command("2024-03-01", &case))
+        .stream();
+    let on = |end: &str| format!("/v1/directions/{direction}/{end}");
+    let _ = town
+        .operator
+        .post(&on("satisfactions"), &told("2024-03-02", &case))
+        .ok();
+    let issue = command("2024-03-03", &json!({ "requires": "Publish it" }));
+    let _ = minister.post(&on("issues"), &issue).ok();
+    let _ = town
+        .operator
+        .post(&on("withdrawal"), &told("2024-03-04", &json!({})))
+        .ok();
+    let lapsed = command("2024-03-05", &json!({}));
+    let _ = minister.post(&on("non-compliances"), &lapsed).ok();
+    assert_eq!(
+        triggers(&auditor, &town.ids["council"], "8(7)(a)"),
+        ["directed"]
+    );
+    // A finding of another does not hide how far the case has come.
+    let commissioner = town.client("commissioner");
+    let _ = commissioner
+        .post("/v1/findings", &command("2024-03-06", &case))
+        .ok();
+    assert_eq!(
+        triggers(&auditor, &town.ids["council"], "8(7)(a)"),
+        ["directed"]
+    );
+}

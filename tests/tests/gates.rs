@@ -70,7 +70,7 @@ fn bare_draft(town: &Town, section_8: bool, section_9: bool) -> String {
         .stream()
 }
 
-/// Adds a second area to the partnership, as a past fact, with its own school and fire authority.
+/// Adds a second area to the partnership, with its own school and fire authority.
 fn widen(town: &Town) {
     let operator = &town.operator;
     let body = json!({ "country": "england", "kind": "district", "name": "Elsewhere" });
@@ -95,9 +95,23 @@ fn widen(town: &Town) {
             &command("2023-01-31", json!({ "authorities": rows })),
         )
         .ok();
-    let body = command("2023-03-01", json!({ "areas": [town.area, area] }));
-    let path = format!("/v1/partnerships/{}/areas", town.partnership);
-    let _ = town.coordinator.post(&path, &past_fact(body)).ok();
+    // Their own areas are changed by themselves alone, together.
+    let partnership = format!("/v1/partnerships/{}", town.partnership);
+    let areas = json!([town.area, area]);
+    for short in ["police", "probation", "youth", "fire", "health", "council"] {
+        let body = json!({ "authority": town.ids[short], "position": "agree",
+            "on_matter": { "matter": "areas", "areas": areas } });
+        let positions = format!("{partnership}/positions");
+        let _ = town
+            .client(short)
+            .post(&positions, &command("2023-03-01", body))
+            .ok();
+    }
+    let body = command("2023-03-01", json!({ "areas": areas }));
+    let _ = town
+        .client("police")
+        .post(&format!("{partnership}/areas"), &body)
+        .ok();
 }
 
 #[test]

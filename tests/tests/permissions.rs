@@ -186,6 +186,10 @@ fn every_command_is_open_to_exactly_those_the_table_says() {
         let example = &content["application/json"]["example"];
         assert!(example.is_object(), "{path} has no example");
         for (caller, cell) in callers.iter().zip(&cells) {
+            // Of an English case they know nothing; `abuse.rs` has a Welsh one.
+            if caller.column == "WM" && path.ends_with("/consents") {
+                continue;
+            }
             let mut footings = vec![("own", cell.contains(['o', 'i']))];
             if example.get("particulars").is_some() {
                 footings.push(("reported", cell.contains('r')));

@@ -48,12 +48,9 @@ const READS: &[(&str, &str)] = &[
     ("/v1/partnerships", RECORD),
     ("/v1/partnerships/{id}", RECORD),
     ("/v1/partnerships/{id}/timeline", RECORD),
-    (
-        "/v1/partnerships/{id}/needs-assessments",
-        RECORD_OR_PUBLISHED,
-    ),
-    ("/v1/partnerships/{id}/strategies", RECORD_OR_PART),
-    ("/v1/partnerships/{id}/directions", DIRECTIONS),
+    ("/v1/partnerships/{id}/needs-assessments", RECORD),
+    ("/v1/partnerships/{id}/strategies", RECORD),
+    ("/v1/partnerships/{id}/directions", RECORD),
     ("/v1/partnerships/{id}/triggers", RECORD),
     ("/v1/needs-assessments/{id}", RECORD_OR_PUBLISHED),
     ("/v1/strategies", RECORD_OR_PART),
@@ -94,8 +91,8 @@ and the letters say on what footing:
   r as a report, with a source   p as a past fact, with a source   . not at all
   * whoever may record the entry that is withdrawn; what was decided together, only together
 An auditor gives no command. An authority acts for partnerships of its own areas, a coordinator for
-its partnership. Whoever may record an entry may correct it; what an authority recorded with its own
-key, it alone withdraws.
+its partnership. Whoever may record an entry may correct it; what was recorded with somebody's own key is
+withdrawn by no report and no past fact.
 
 ";
 

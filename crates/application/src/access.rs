@@ -112,7 +112,7 @@ pub fn strategy_seen(
         |v: &Version| own.is_some_and(|own| v.consultation.consulted.contains_key(&own));
     let touched_any = state.versions.values().any(touched);
     seen.versions
-        .retain(|_, v| consulted(v) || v.published.is_some());
+        .retain(|_, v| consulted(v) || (v.published.is_some() && v.adopted.is_some()));
     if seen.versions.is_empty() && !touched_any {
         return None;
     }

@@ -13,8 +13,8 @@ use dutyledger_domain::streams::{
     AreaState, Direction, LedgerStream, Partnership, PartnershipState,
 };
 use dutyledger_domain::{
-    About, Acting, Actor, Actors, CommandSet, Given, Histories, History, Opens, ReasonGiven,
-    Refusal, SourceGiven, StreamKind, Surroundings,
+    About, Acting, Actor, Actors, CommandSet, Country, Given, Histories, History, Opens,
+    ReasonGiven, Refusal, SourceGiven, StreamKind, Surroundings,
 };
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
 use dutyledger_record::{
@@ -297,9 +297,6 @@ impl Bus {
         let decided_at = loaded.decided_at;
         let (visible, on) = (self.visible::<K>(request, &loaded), loaded.on);
         let refused = |refusal: Refusal| {
-            if !visible {
-                return CommandError::Hidden;
-            }
             let decided_for = refusal.decided_for.or(Some(on));
             CommandError::Refused {
                 refusal: Refusal {
@@ -309,15 +306,16 @@ impl Bus {
                 decided_at,
             }
         };
+        // What one may not see, one does not change either, whatever date it is changed for.
+        if !visible {
+            return Err(CommandError::Hidden);
+        }
         self.authorise::<K>(request, &loaded).map_err(&refused)?;
         if let Some(expected) = request.if_match
             && expected != loaded.history.version()
         {
             let actual = loaded.history.version();
-            return Err(match visible {
-                true => CommandError::Stale { expected, actual },
-                false => CommandError::Hidden,
-            });
+            return Err(CommandError::Stale { expected, actual });
         }
 
         let slot = Slot::default();
@@ -420,7 +418,7 @@ impl Bus {
             .or_else(|| command.partnership());
         let known = partnership.and_then(|id| Some((id, world.partnerships.get(&id)?)));
         let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
-        let (actors, subject) = corrected::<K>(command, &loaded.history)
+        let (actors, subject) = corrected::<K>(command, &loaded.history, request.principal)
             .unwrap_or_else(|| (command.actors(), command.subject(&state)));
         let asked = Asked {
             principal: request.principal,
@@ -467,6 +465,10 @@ impl Bus {
             (PrincipalKind::Authority, None) if K::NAME == Direction::NAME => concerned,
             (PrincipalKind::LocalPolicingBody, None) if K::NAME == Direction::NAME => {
                 now.areas.values().any(of_area)
+            }
+            (PrincipalKind::WelshMinisters, None) if K::NAME == Direction::NAME => {
+                let mut areas = now.areas.values();
+                areas.any(|area| area.country == Some(Country::Wales))
             }
             (PrincipalKind::Coordinator, None) => K::NAME != Direction::NAME,
             (_, None) => true,
@@ -549,6 +551,7 @@ fn check_on_behalf_of<C>(
 fn corrected<K: StreamKind>(
     command: &K::Command,
     history: &History<K>,
+    principal: Principal,
 ) -> Option<(Actors, Option<StreamId>)> {
     let named = command.corrects()?;
     let entry = history.entries().iter().find(|e| e.entry_id == named)?;
@@ -556,6 +559,19 @@ fn corrected<K: StreamKind>(
     // What an authority recorded with its own key, nobody else withdraws by a report or by telling
     // what happened elsewhere.
     let own = entry.standing.basis == Basis::Decision && !entry.standing.reported;
+    // A case is told of by many; a finding or a step of one is withdrawn by whoever took it.
+    let by = entry.standing.principal;
+    let same = (by.kind, by.id) == (principal.kind, principal.id);
+    if own && K::NAME == Direction::NAME && !same {
+        return Some((
+            Actors {
+                own: &[],
+                reportable: false,
+                past_fact: false,
+            },
+            None,
+        ));
+    }
     let actors = if own {
         Actors {
             reportable: false,

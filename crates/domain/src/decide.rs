@@ -412,6 +412,16 @@ fn decide_on<K: StreamKind>(
     }
     let corrects = command.corrects();
     if let Some(entry_id) = corrects {
+        let named = history.entries().iter().find(|e| e.entry_id == entry_id);
+        if let Some(entry) = named.filter(|e| on < e.standing.occurred_on.date) {
+            return Err(Refusal::invalid(
+                "/occurred_on",
+                format!(
+                    "A correction is not dated before the entry it withdraws, {}.",
+                    in_words(entry.standing.occurred_on.date)
+                ),
+            ));
+        }
         history
             .correctable(entry_id)
             .map_err(|why| Refusal::invalid("/particulars/entry_id", why))?;

@@ -338,12 +338,14 @@ impl Found<'_> {
                 let Stance::Declined { at } = touched.stance else {
                     continue;
                 };
-                if !relevant || touched.exception.is_some() {
+                let claimed = touched.exception.as_ref();
+                if !relevant || claimed.is_some_and(|exception| exception.at.own()) {
                     continue;
                 }
+                let open = at.own() && claimed.is_none();
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
-                    state: if at.own() {
+                    state: if open {
                         TriggerState::Open
                     } else {
                         TriggerState::Attention
@@ -413,6 +415,12 @@ impl Found<'_> {
         let closed = direction.complied.or(direction.withdrawn);
         let later = self.all.get(&(authority, duty, area));
         if later.is_some_and(|trigger| closed.is_some_and(|at| trigger.since > at.on)) {
+            return;
+        }
+        // A case that has come further stands, until it is closed.
+        let ended =
+            |t: &Trigger| matches!(t.state, TriggerState::Complied | TriggerState::Withdrawn);
+        if later.is_some_and(|t| !ended(t) && t.state > state) {
             return;
         }
         let consent = direction.welsh_consent.as_ref().is_some_and(|c| c.given);

@@ -22,6 +22,13 @@ async fn what_is_published_is_for_everyone_until_it_is_withdrawn_and_not_as_it_w
     let path = format!("/v1/strategies/{strategy}");
     server.get(&operator, &path).await.is(404);
 
+    let adoption = past_fact(&json!({ "version": 1 }));
+    let adoptions = format!("{path}/adoptions");
+    server
+        .post(&place.council_key, &adoptions, adoption)
+        .await
+        .is(200);
+    server.get(&operator, &path).await.is(404);
     let publication = past_fact(&json!({ "version": 1, "form": "stand_alone", "locator": "L/1" }));
     let publications = format!("{path}/publications");
     let published = server

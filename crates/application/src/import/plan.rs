@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use uuid::Uuid;
 
+use dutyledger_domain::in_words;
 use dutyledger_domain::rules::row;
 use dutyledger_domain::{Acting, Actor, Capacity, Class, Opens};
 use dutyledger_record::PrincipalKind;
@@ -183,13 +184,21 @@ impl Check<'_> {
     fn check_date(&self, opened: Option<NaiveDate>) -> Result<(), ImportError> {
         let (on, until) = (self.step.on, self.history.covers_until);
         let reason = if on > self.today {
-            format!("{on} is after today, {}.", self.today)
+            format!("{} is after today, {}.", in_words(on), in_words(self.today))
         } else if on > until {
-            format!("{on} is after the date the history covers, {until}.")
+            format!(
+                "{} is after the date the history covers, {}.",
+                in_words(on),
+                in_words(until)
+            )
         } else if on.year() < EARLIEST_YEAR {
             format!("the record begins in {EARLIEST_YEAR}.")
         } else if let Some(opened) = opened.filter(|opened| on < *opened) {
-            format!("{on} is before the stream was opened, on {opened}.")
+            format!(
+                "{} is before the stream was opened, on {}.",
+                in_words(on),
+                in_words(opened)
+            )
         } else {
             return Ok(());
         };

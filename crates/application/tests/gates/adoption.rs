@@ -88,7 +88,10 @@ fn r_10_3_adoption_is_refused_without_causes_or_why_they_are_unknown() {
         version: 1,
         why: text("Too little data"),
     };
-    adopting(past.and("2024-02-01", why)).met();
+    // What was agreed was agreed on a version that said nothing of it.
+    let changed = past.and("2024-02-01", why);
+    adopting(changed.clone()).refused(RefusalCode::RuleNotMet, &["L-3"]);
+    adopting(changed.agreed_on("2024-02-02", 1, &SPECIFIED)).met();
 }
 
 #[test]

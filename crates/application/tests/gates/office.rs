@@ -377,7 +377,8 @@ async fn l_2_directions_are_the_secretary_of_states_and_consent_the_welsh_minist
             &[POLICING_BODY.key(), INSPECTORATE],
         ),
         (satisfied.into(), &[SECRETARY_OF_STATE]),
-        (consent.into(), &[WELSH_MINISTERS]),
+        // The town is in England: no consent is theirs to give, and no case theirs to see.
+        (consent.into(), &[]),
         (issue.into(), &[SECRETARY_OF_STATE]),
     ];
     let everyone = [

@@ -37,7 +37,8 @@ fn name_on(past: &Past<Partnership>, on: &str) -> String {
 fn a_command_dated_in_the_past_is_decided_on_the_state_then() {
     let past = strategy()
         .without(|e| matches!(e, E::ViolenceKindIdentified(_)))
-        .and("2024-02-10", a_kind());
+        .and("2024-02-10", a_kind())
+        .agreed_on("2024-02-10", 1, &SPECIFIED);
     adopting(past.clone())
         .on("2024-02-09")
         .refused(RefusalCode::RuleNotMet, &["R-10.2"]);
@@ -131,7 +132,8 @@ fn a_decision_does_not_rest_on_what_was_withdrawn() {
     let past = strategy()
         .without(|e| matches!(e, E::AuthorityConsulted(e) if e.authority == PRISON.id()))
         .consulting("2024-02-01", 1, PRISON)
-        .corrected("2024-02-02");
+        .corrected("2024-02-02")
+        .agreed_on("2024-02-02", 1, &SPECIFIED);
     adopting(past).refused(RefusalCode::RuleNotMet, &["R-10.6"]);
 }
 

@@ -190,6 +190,9 @@ pub struct Directed {
 /// What is known of a direction.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DirectionState {
+    /// Whether a step of the case was recorded by whoever took it: what others tell of steps then
+    /// changes nothing.
+    pub own_steps: bool,
     /// When the case was opened, and by which entry.
     pub opened: Option<Shown>,
     /// The authority.
@@ -740,6 +743,17 @@ impl StreamKind for Direction {
 
     fn evolve(state: &mut DirectionState, entry: &Envelope<DirectionEvent>) {
         let at = shown(entry);
+        let is_step = !matches!(
+            entry.payload,
+            DirectionEvent::DirectionCaseOpened(_)
+                | DirectionEvent::FindingRecorded(_)
+                | DirectionEvent::EntryCorrected(_)
+                | DirectionEvent::ListClosed(_)
+        );
+        if is_step && state.own_steps && !at.own() {
+            return;
+        }
+        state.own_steps |= is_step && at.own();
         match &entry.payload {
             DirectionEvent::DirectionCaseOpened(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
@@ -802,6 +816,7 @@ impl StreamKind for Direction {
     }
 
     fn unmet(event: &DirectionEvent, before: &DirectionState, scene: &Scene<'_>) -> Vec<Unmet> {
+        let counts = |at: &Shown| at.own() || scene.past_fact;
         match event {
             DirectionEvent::FindingRecorded(e) => {
                 let capacity = scene
@@ -824,7 +839,7 @@ impl StreamKind for Direction {
                 directing(before, scene)
             }
             DirectionEvent::MandatoryOrderMade(_) => {
-                if before.order_sought.is_some() {
+                if before.order_sought.as_ref().is_some_and(counts) {
                     Vec::new()
                 } else {
                     vec![Unmet::new(
@@ -835,7 +850,8 @@ impl StreamKind for Direction {
                 }
             }
             DirectionEvent::MandatoryOrderSought(_) => {
-                if before.stands() && before.not_complied.is_some() {
+                let directed = before.directed.as_ref().is_some_and(|d| counts(&d.at));
+                if before.stands() && directed && before.not_complied.as_ref().is_some_and(counts) {
                     Vec::new()
                 } else {
                     vec![Unmet::new(

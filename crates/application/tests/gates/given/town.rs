@@ -489,8 +489,13 @@ impl Past<Strategy> {
 
     /// Each of these agrees to adopt a version.
     pub(crate) fn agreed(self, version: u32, makers: &[Body]) -> Self {
+        self.agreed_on("2022-05-03", version, makers)
+    }
+
+    /// These agree on a day: anew, where the version has changed since.
+    pub(crate) fn agreed_on(self, on: &str, version: u32, makers: &[Body]) -> Self {
         makers.iter().fold(self, |past, body| {
-            past.position("2022-05-03", version, *body, Position::Agree)
+            past.position(on, version, *body, Position::Agree)
         })
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{Envelope, PublicText, Sealed, Stream, StreamId, StreamType};
 
-use crate::decide::{Actor, Actors};
+use crate::decide::{Actor, Actors, Particulars};
 use crate::history::{StreamKind, events};
 use crate::refusal::Unmet;
 use crate::scene::Scene;
@@ -365,6 +365,9 @@ impl StreamKind for Partnership {
                 Some(e.authority),
             ),
             PartnershipEvent::MemberLeft(e) => (Actors::SUBJECT, Some(e.authority)),
+            PartnershipEvent::RepresentativeNamed(e) => {
+                (NameRepresentative::ACTORS, Some(e.authority))
+            }
             PartnershipEvent::CoverageStated(_) => (Actors::OPERATOR, None),
             _ => (Actors::SPECIFIED, None),
         }

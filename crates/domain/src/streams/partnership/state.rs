@@ -87,6 +87,11 @@ pub struct PartnershipState {
     pub formed: Option<Shown>,
     /// Its areas.
     pub areas: BTreeSet<StreamId>,
+    /// Whether the areas were set by the authorities' own act: what is told of others then changes
+    /// nothing.
+    pub areas_are_own: bool,
+    /// Whether the list of areas being read is only told of.
+    pub areas_told: bool,
     /// Its members, those that have ceased included.
     pub members: BTreeMap<StreamId, Member>,
     /// The authority that leads.
@@ -256,13 +261,27 @@ impl PartnershipState {
                 self.route = Some(e.route);
                 self.route_detail = e.route_detail.clone();
             }
-            PartnershipEvent::PartnershipAreaSet(_) => self.areas.clear(),
+            PartnershipEvent::PartnershipAreaSet(_) => {
+                self.areas_told = self.areas_are_own && !at.own();
+                if !self.areas_told {
+                    self.areas.clear();
+                    self.areas_are_own = at.own();
+                    // What was agreed was agreed for the areas before.
+                    self.decided(&Matter::Formation);
+                    self.decided(&Matter::Areas {
+                        digest: String::new(),
+                    });
+                }
+            }
             PartnershipEvent::PartnershipAreaNamed(e) => {
-                self.areas.insert(e.area);
+                if !self.areas_told {
+                    self.areas.insert(e.area);
+                }
             }
             PartnershipEvent::PartnershipFormed(_) => self.formed = Some(at),
             PartnershipEvent::PartnershipAmended(e) => self.name = Some(e.name.clone()),
             PartnershipEvent::RouteChosen(e) => {
+                self.decided(&Matter::Route { route: e.route });
                 self.route = Some(e.route);
                 self.route_detail = e.detail.clone();
             }
@@ -290,7 +309,11 @@ impl PartnershipState {
                     member.until = Some(at.on);
                 }
             }
-            PartnershipEvent::LeadNamed(e) => self.lead = Some(e.authority),
+            PartnershipEvent::LeadNamed(e) => {
+                let authority = e.authority;
+                self.decided(&Matter::Lead { authority });
+                self.lead = Some(authority);
+            }
             PartnershipEvent::RepresentativeNamed(e) => {
                 self.representatives.insert(
                     e.representative,
@@ -319,7 +342,9 @@ impl PartnershipState {
             // Told by others it is shown in the timeline; only they themselves change how they decide.
             PartnershipEvent::DecisionRuleRecorded(e) => {
                 if at.own() {
-                    self.decide_by = Some(e.decide_by);
+                    let decide_by = e.decide_by;
+                    self.decided(&Matter::DecisionRule { decide_by });
+                    self.decide_by = Some(decide_by);
                 }
             }
             PartnershipEvent::RelevantAuthorityListed(e) => {
@@ -341,6 +366,13 @@ impl PartnershipState {
             PartnershipEvent::PartnershipDissolved(_) => self.dissolved = Some(at),
             PartnershipEvent::EntryCorrected(_) => {}
         }
+    }
+
+    /// A matter of this kind is decided: positions on it are spent, and the next is decided anew.
+    fn decided(&mut self, matter: &Matter) {
+        let kind = std::mem::discriminant(matter);
+        self.positions
+            .retain(|p| std::mem::discriminant(&p.matter) != kind);
     }
 
     fn list(&mut self, id: ItemId) -> &mut ConsultationList {

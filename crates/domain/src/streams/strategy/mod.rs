@@ -13,7 +13,7 @@ mod state;
 
 use dutyledger_record::{Envelope, Stream, StreamId, StreamType};
 
-use crate::decide::{Actor, Actors};
+use crate::decide::{Actor, Actors, Particulars};
 use crate::history::StreamKind;
 use crate::refusal::Unmet;
 use crate::scene::Scene;
@@ -122,6 +122,7 @@ impl StreamKind for Strategy {
             StrategyEvent::ObjectionRaised(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::ExceptionClaimed(e) => (Actors::SUBJECT_ONLY, Some(e.authority)),
             StrategyEvent::ActionProgressed(e) => (Actors::SUBJECT, Some(e.owner)),
+            StrategyEvent::ActionProposed(e) => (ProposeAction::ACTORS, Some(e.owner)),
             StrategyEvent::StrategyAdopted(_)
             | StrategyEvent::MaterialConsidered(_)
             | StrategyEvent::MaterialRemoved(_)

@@ -304,6 +304,16 @@ impl StrategyState {
             .map(|(n, v)| (*n, v))
     }
 
+    /// A version whose content changes: positions were on what it said before. An adopted version's
+    /// stay, for what is added to it later is only told.
+    fn content(&mut self, number: u32) -> &mut Version {
+        let version = self.version(number);
+        if version.adopted.is_none() {
+            version.positions.clear();
+        }
+        version
+    }
+
     fn version(&mut self, number: u32) -> &mut Version {
         self.versions.entry(number).or_default()
     }
@@ -323,7 +333,7 @@ impl StrategyState {
                 self.bases = e.bases;
             }
             E::AssessmentLinked(e) => {
-                self.version(e.version).assessments.insert(e.assessment);
+                self.content(e.version).assessments.insert(e.assessment);
             }
             E::ViolenceKindIdentified(e) => {
                 let kind = Kind {
@@ -331,17 +341,17 @@ impl StrategyState {
                     description: e.description.clone(),
                     assessment: e.assessment,
                 };
-                self.version(e.version).kinds.insert(e.kind, kind);
+                self.content(e.version).kinds.insert(e.kind, kind);
             }
             E::ViolenceCauseIdentified(e) => {
                 let cause = Cause {
                     description: e.description.clone(),
                     assessment: e.assessment,
                 };
-                self.version(e.version).causes.insert(e.cause, cause);
+                self.content(e.version).causes.insert(e.cause, cause);
             }
             E::CauseRecordedAsUnknown(e) => {
-                self.version(e.version).causes_unknown = Some(e.why.clone());
+                self.content(e.version).causes_unknown = Some(e.why.clone());
             }
             E::ConsultationOpened(e) => {
                 let consultation = &mut self.version(e.version).consultation;
@@ -359,10 +369,10 @@ impl StrategyState {
                     .insert(e.authority, consulted);
             }
             E::ConsultationResponseRecorded(e) => {
-                self.version(e.version)
-                    .consultation
-                    .responses
-                    .insert(e.authority, at);
+                let responses = &mut self.version(e.version).consultation.responses;
+                if at.own() || responses.get(&e.authority).is_none_or(|held| !held.own()) {
+                    responses.insert(e.authority, at);
+                }
             }
             E::ConsultationClosed(e) => self.version(e.version).consultation.closed = Some(at),
             E::EngagementHeld(e) => {
@@ -465,7 +475,13 @@ impl StrategyState {
                 version.actions.extend(from.actions);
             }
             E::StrategySuperseded(e) => self.superseded = Some(Superseded { by: e.by, at }),
-            E::EntryCorrected(_) | E::ListClosed(_) => {}
+            E::EntryCorrected(_) => {
+                // Whatever was withdrawn, what is then adopted is agreed anew.
+                for version in self.versions.values_mut().filter(|v| v.adopted.is_none()) {
+                    version.positions.clear();
+                }
+            }
+            E::ListClosed(_) => {}
         }
     }
 
@@ -473,7 +489,7 @@ impl StrategyState {
         use StrategyEvent as E;
         match event {
             E::ActionProposed(e) => {
-                self.version(e.version).actions.insert(e.action);
+                self.content(e.version).actions.insert(e.action);
                 self.actions.insert(
                     e.action,
                     Action {
@@ -507,15 +523,20 @@ impl StrategyState {
                     ground: e.ground,
                     at,
                 };
+                let newer =
+                    |held: Option<&Exception>| at.own() || held.is_none_or(|held| !held.at.own());
                 match e.action {
                     Some(action) => {
-                        if let Some(touched) = self.touched(action, e.authority) {
+                        if let Some(touched) = self.touched(action, e.authority)
+                            && newer(touched.exception.as_ref())
+                        {
                             touched.exception = Some(exception);
                         }
                     }
-                    None => {
+                    None if newer(self.exceptions.get(&e.authority)) => {
                         self.exceptions.insert(e.authority, exception);
                     }
+                    None => {}
                 }
             }
             E::ActionCostAssessed(e) => {
