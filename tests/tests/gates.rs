@@ -214,6 +214,55 @@ fn gates_of_wider_areas() {
 }
 
 #[test]
+fn a_9_1_one_specified_authority_alone_makes_no_strategy_under_section_9() {
+    let server = Server::start();
+    let operator = server.operator();
+    let body = json!({ "country": "england", "kind": "district", "name": "Alonton" });
+    let area = operator
+        .post("/v1/areas", &command("2023-01-31", body))
+        .stream();
+    let body = json!({ "body": "Alonton police", "capacity": "chief_officer_of_police" });
+    let id = operator
+        .post("/v1/authorities", &command("2023-01-31", body))
+        .stream();
+    let rows = json!({ "authorities": [{ "authority": id, "from": "2023-01-31" }] });
+    let path = format!("/v1/areas/{area}/authorities");
+    let _ = operator.post(&path, &command("2023-01-31", rows)).ok();
+    let police = server.client(&key(&operator, "authority", Some(&id)));
+    let body = json!({ "name": "Alone", "route": "voluntary", "areas": [area] });
+    let partnership = police
+        .post("/v1/partnerships", &command("2023-02-01", body))
+        .stream();
+    let at = |end: &str| format!("/v1/partnerships/{partnership}/{end}");
+    let body = json!({ "authority": id, "on_matter": { "matter": "formation" },
+        "position": "agree" });
+    let _ = police
+        .post(&at("positions"), &command("2023-02-02", body))
+        .ok();
+    let _ = police
+        .post(&at("formation"), &command("2023-02-03", json!({})))
+        .ok();
+    let nobody = json!({ "authorities": [] });
+    let _ = police
+        .post(&at("consultation-lists"), &command("2023-02-04", nobody))
+        .ok();
+    let body = json!({ "partnership": partnership, "title": "A strategy",
+        "bases": { "section_8": false, "section_9": true,
+                   "crime_and_disorder_act_section_6": false } });
+    let strategy = police
+        .post("/v1/strategies", &command("2023-03-01", body))
+        .stream();
+    let body = json!({ "version": 1, "authority": id, "position": "agree" });
+    let path = format!("/v1/strategies/{strategy}/positions");
+    let _ = police.post(&path, &command("2023-03-02", body)).ok();
+    let path = format!("/v1/strategies/{strategy}/adoptions");
+    let mut adoption = Town::adoption(1, "2023-03-03");
+    let reason = json!({ "rule": "A-9.3", "reason": "they are still being looked into" });
+    adoption["reasons"].as_array_mut().unwrap().push(reason);
+    gate("A-9.1", &police, &operator, &path, &adoption);
+}
+
+#[test]
 fn gates_of_membership_and_exceptions() {
     let server = Server::start();
     let town = Town::found(&server, "Memberton");
