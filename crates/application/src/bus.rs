@@ -160,8 +160,14 @@ pub struct Bus {
 
 /// Everything a command is decided on.
 struct Loaded<K: StreamKind> {
-    id: StreamId,
     history: History<K>,
+    /// The stream as true on the command's date.
+    state: K::State,
+    /// The stream as it is now.
+    latest: K::State,
+    /// The partnership it belongs to, or that the command opens it for. One of which nothing is
+    /// true yet on the date is still the stream's.
+    partnership: Option<StreamId>,
     rests_on: Histories,
     on: NaiveDate,
     decided_at: u64,
@@ -294,8 +300,11 @@ impl Bus {
         if loaded.history.version() == 0 && request.command.opens() == Opens::No {
             return Err(CommandError::Hidden);
         }
-        let decided_at = loaded.decided_at;
-        let (visible, on) = (self.visible::<K>(request, &loaded), loaded.on);
+        // What one may not see, one does not change either, whatever date it is changed for.
+        if !self.visible::<K>(request, &loaded) {
+            return Err(CommandError::Hidden);
+        }
+        let (decided_at, on) = (loaded.decided_at, loaded.on);
         let refused = |refusal: Refusal| {
             let decided_for = refusal.decided_for.or(Some(on));
             CommandError::Refused {
@@ -306,10 +315,6 @@ impl Bus {
                 decided_at,
             }
         };
-        // What one may not see, one does not change either, whatever date it is changed for.
-        if !visible {
-            return Err(CommandError::Hidden);
-        }
         self.authorise::<K>(request, &loaded).map_err(&refused)?;
         if let Some(expected) = request.if_match
             && expected != loaded.history.version()
@@ -370,13 +375,13 @@ impl Bus {
             .occurred_on
             .map_or_else(|| self.edge.today(), |d| d.date);
         let history = load::history::<K>(&self.ledger, id, None).await?;
-        let state = history.state(on);
+        let (state, latest) = (history.state(on), history.state(NaiveDate::MAX));
         let command = &request.command;
         let mut rests_on = Histories::default();
-        // A partnership of which nothing is true yet on the date is still the stream's.
-        let partnership = K::partnership(id, &history.state(NaiveDate::MAX))
-            .filter(|_| history.version() > 0)
-            .or_else(|| command.partnership());
+        let partnership = match history.version() {
+            0 => command.partnership(),
+            _ => K::partnership(id, &latest),
+        };
         if let Some(partnership) = partnership {
             let wanted = [partnership_stream(partnership)];
             load::add(&self.ledger, &mut rests_on, wanted, None).await?;
@@ -396,8 +401,10 @@ impl Bus {
             }
         }
         Ok(Loaded {
-            id,
             history,
+            state,
+            latest,
+            partnership,
             rests_on,
             on,
             decided_at,
@@ -411,15 +418,12 @@ impl Bus {
     ) -> Result<(), Refusal> {
         let world = loaded.rests_on.on(loaded.on);
         let now = loaded.rests_on.on(NaiveDate::MAX);
-        let state = loaded.history.state(loaded.on);
         let command = &request.command;
-        let partnership = K::partnership(loaded.id, &loaded.history.state(NaiveDate::MAX))
-            .filter(|_| loaded.history.version() > 0)
-            .or_else(|| command.partnership());
+        let partnership = loaded.partnership;
         let known = partnership.and_then(|id| Some((id, world.partnerships.get(&id)?)));
         let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
         let (actors, subject) = corrected::<K>(command, &loaded.history, request.principal)
-            .unwrap_or_else(|| (command.actors(), command.subject(&state)));
+            .unwrap_or_else(|| (command.actors(), command.subject(&loaded.state)));
         let asked = Asked {
             principal: request.principal,
             acting: request.acting,
@@ -434,21 +438,22 @@ impl Bus {
             .and_then(|()| check_on_behalf_of(request, current))
     }
 
-    /// Whether a principal may know that the stream is there: otherwise any refusal answers as if it
-    /// were absent.
+    /// Whether a principal may know that the stream is there: to the others it is as if absent.
     fn visible<K: StreamKind>(&self, request: &Request<K::Command>, loaded: &Loaded<K>) -> bool {
         let principal = request.principal;
         let now = loaded.rests_on.on(NaiveDate::MAX);
         let today = self.edge.today();
-        let latest = loaded.history.state(NaiveDate::MAX);
         let of_area = |area: &AreaState| {
             let here = principal.id.and_then(|id| area.authorities.get(&id));
             here.is_some_and(|a| a.exists_on(today))
         };
-        let partnership = K::partnership(loaded.id, &latest).or(request.command.partnership());
-        let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
+        let current = loaded
+            .partnership
+            .and_then(|id| Some((id, now.partnerships.get(&id)?)));
         let concerned = principal.kind == PrincipalKind::Authority
-            && principal.id.is_some_and(|own| K::concerns(&latest, own));
+            && principal
+                .id
+                .is_some_and(|own| K::concerns(&loaded.latest, own));
         match (principal.kind, current) {
             // It records what others did, wherever that was, and otherwise knows of none of it.
             (PrincipalKind::Operator, Some(_)) => {

@@ -321,7 +321,8 @@ impl Found<'_> {
     }
 
     /// An action in an adopted strategy that a relevant authority will not carry out: its own
-    /// refusal opens a trigger, a reported one asks for attention, a claimed exception neither.
+    /// refusal opens a trigger, a reported one asks for attention, and so does one with an exception
+    /// that others tell of. An exception it claimed itself leaves nothing to show.
     fn see_refused_actions(&mut self, strategy: &StrategyState) {
         let Some((_, version)) = strategy.in_force() else {
             return;
