@@ -138,7 +138,7 @@ fn opening() -> String {
             "ledger_id": LEDGER,
             "mode": "sandbox",
             "pack": "enacted-2022",
-            "pack_sha256": sha256_hex(b"the rule pack's file"),
+            "pack_sha256": dutyledger_domain::rules::pack("enacted-2022", 1).unwrap().1,
             "revision": 1,
         }),
     );
