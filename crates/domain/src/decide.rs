@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 use schemars::JsonSchema;
@@ -412,7 +413,7 @@ fn decide_on<K: StreamKind>(
     }
     let corrects = command.corrects();
     if let Some(entry_id) = corrects {
-        let named = history.entries().iter().find(|e| e.entry_id == entry_id);
+        let named = history.entries().find(|e| e.entry_id == entry_id);
         if let Some(entry) = named.filter(|e| on < e.standing.occurred_on.date) {
             return Err(Refusal::invalid(
                 "/occurred_on",
@@ -446,7 +447,7 @@ fn decide_on<K: StreamKind>(
     let mut entries = Vec::with_capacity(events.len());
     let latest = history.state(NaiveDate::MAX);
     if let Some(named) = corrects
-        && let Some(entry) = history.entries().iter().find(|e| e.entry_id == named)
+        && let Some(entry) = history.entries().find(|e| e.entry_id == named)
         && entry.standing.basis == Basis::Decision
         && !entry.standing.reported
     {
@@ -466,8 +467,13 @@ fn decide_on<K: StreamKind>(
                 ),
             ));
         }
+        // The state is the history's own until it has to move on: most commands make one entry, and
+        // a copy of a large state would cost more than the decision.
+        if let Some(before) = entries.last() {
+            K::evolve(Arc::make_mut(&mut state), before);
+        }
         unmet.extend(K::unmet(&event, &state, &scene));
-        let entry = Envelope {
+        entries.push(Envelope {
             entry_id: EntryId::new(surroundings.ids.next()),
             stream: Stream::new(K::TYPE, surroundings.stream),
             version: history.version() + entries.len() as u64 + 1,
@@ -476,12 +482,15 @@ fn decide_on<K: StreamKind>(
                 ..standing(&about, surroundings, occurred_on, corrects, administrative)
             },
             payload: event,
-        };
-        K::evolve(&mut state, &entry);
-        entries.push(entry);
+        });
     }
     let settled = settle(unmet, &about, on, &surroundings.rules)?;
-    let partnership = K::partnership(surroundings.stream, &state);
+    // What opens a stream says which partnership it belongs to, and later entries change nothing of
+    // that.
+    let partnership = K::partnership(surroundings.stream, &state).or_else(|| {
+        K::evolve(Arc::make_mut(&mut state), entries.last()?);
+        K::partnership(surroundings.stream, &state)
+    });
     for entry in &mut entries {
         entry.standing.partnerships = partnership.into_iter().collect();
         entry.standing.past_fact = settled.past_fact.clone();
@@ -694,7 +703,7 @@ pub fn unmet_now<K: StreamKind>(
     // What happened later on the same day does not unmake it, and what was recorded later of that
     // day may still show that it was in order: only a row unmet either way is unmet.
     let mut unmet = K::unmet(&entry.payload, &history.state_before(entry), &scene);
-    let all_day = history.state_without(on, Some(entry.entry_id));
+    let all_day = history.state_without(on, entry.entry_id);
     let by_evening = K::unmet(&entry.payload, &all_day, &scene);
     unmet.retain(|row| by_evening.iter().any(|other| other.rule == row.rule));
     unmet.retain(|row| strength(&rests_on.rules, row.rule.as_str(), on) == Strength::Refuses);

@@ -10,7 +10,14 @@ pub mod reviews;
 pub mod rules;
 mod scene;
 pub mod streams;
+#[cfg(test)]
+#[expect(
+    unreachable_pub,
+    reason = "the macros that declare events and commands make them public"
+)]
+mod testing;
 pub mod triggers;
+pub mod upcast;
 mod values;
 mod world;
 
@@ -22,4 +29,4 @@ pub use history::{EventSchema, History, HistoryError, Payload, StreamKind};
 pub use refusal::{PointedError, Refusal, RefusalCode, Unmet};
 pub use scene::Scene;
 pub use values::*;
-pub use world::{Histories, World};
+pub use world::{Histories, Listed, World};

@@ -125,7 +125,6 @@ pub fn marks_of<K: StreamKind>(history: &History<K>, rests_on: &Histories) -> Ve
     let withdrawn = history.withdrawn();
     history
         .entries()
-        .iter()
         .filter(|e| K::gated(&e.payload) && !withdrawn.contains(&e.entry_id))
         .filter_map(|entry| {
             let unmet = unmet_now::<K>(history, entry, rests_on);
@@ -463,7 +462,7 @@ impl Found<'_> {
         };
         let areas = self.state.areas.iter().copied();
         areas
-            .filter(|id| self.world.areas.get(id).is_some_and(recorded))
+            .filter(|id| self.world.areas.get(id).is_some_and(|a| recorded(a)))
             .collect()
     }
 

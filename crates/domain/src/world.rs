@@ -1,6 +1,7 @@
 //! The streams a decision rests on besides its own.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -9,6 +10,33 @@ use dutyledger_record::{Record, RestsOn, RulePackRef, Stream, StreamId};
 use crate::history::{History, HistoryError, StreamKind};
 use crate::rules::enacted_ref;
 use crate::streams::{Area, Authority, Direction, NeedsAssessment, Partnership, Strategy};
+
+/// A kind of stream that decisions rest on.
+pub trait Listed: StreamKind {
+    /// Where its histories are among others.
+    fn among(histories: &mut Histories) -> &mut BTreeMap<StreamId, History<Self>>;
+}
+
+/// Does something with the kind of stream a type names, or something else where it names none that
+/// decisions rest on.
+#[macro_export]
+macro_rules! by_kind {
+    ($name:expr, $kind:ident => $then:expr, else $other:expr) => {
+        $crate::by_kind!(
+            @ $name, $kind => $then, else $other,
+            Area Authority Partnership NeedsAssessment Strategy Direction
+        )
+    };
+    (@ $name:expr, $kind:ident => $then:expr, else $other:expr, $($each:ident)+) => {
+        match $name {
+            $(<$crate::streams::$each as $crate::StreamKind>::NAME => {
+                type $kind = $crate::streams::$each;
+                $then
+            })+
+            _ => $other,
+        }
+    };
+}
 
 macro_rules! world {
     ($($(#[$doc:meta])* $field:ident: $kind:ident),+ $(,)?) => {
@@ -30,8 +58,14 @@ macro_rules! world {
         /// The same streams, each as true on one date.
         #[derive(Clone, Debug, Default)]
         pub struct World {
-            $($(#[$doc])* pub $field: BTreeMap<StreamId, <$kind as StreamKind>::State>,)+
+            $($(#[$doc])* pub $field: BTreeMap<StreamId, Arc<<$kind as StreamKind>::State>>,)+
         }
+
+        $(impl Listed for $kind {
+            fn among(histories: &mut Histories) -> &mut BTreeMap<StreamId, History<Self>> {
+                &mut histories.$field
+            }
+        })+
 
         impl Histories {
             /// Adds a stream's records.

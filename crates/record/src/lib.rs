@@ -8,6 +8,7 @@ mod canonical;
 mod entry;
 mod ids;
 mod list;
+mod merkle;
 mod sealed;
 mod text;
 
@@ -19,6 +20,7 @@ pub use entry::{
 };
 pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
 pub use list::ListDigest;
+pub use merkle::{Frontier, FrontierError};
 pub use sealed::{
     Binding, DataKey, NONCE_BYTES, PlainText, Sealed, SealedBox, SealedError, unwrap_key, wrap_key,
 };
