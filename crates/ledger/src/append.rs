@@ -76,6 +76,18 @@ pub struct Receipt {
     pub replayed: bool,
 }
 
+impl From<IdempotentRow> for Receipt {
+    /// The receipt of the request that is remembered.
+    fn from(row: IdempotentRow) -> Self {
+        Self {
+            first_position: row.first_position,
+            last_position: row.last_position,
+            recorded_at: row.recorded_at,
+            replayed: true,
+        }
+    }
+}
+
 /// Why an append was refused, or why nobody can say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {

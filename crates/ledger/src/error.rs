@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use dutyledger_record::EntryError;
 
 use crate::lock::LockError;
+use crate::noted::NoContinuation;
 use crate::store::StoreError;
 
 /// Why a ledger or a vault could not be opened.
@@ -23,11 +24,11 @@ pub enum OpenError {
         /// Where it serves, if it has announced it.
         address: Option<String>,
     },
-    /// The file is some other SQLite database.
-    #[error("{} is not a {what}", path.display())]
+    /// What is there is something else, or nothing.
+    #[error("{place} is not a {what}")]
     Foreign {
-        /// The file.
-        path: PathBuf,
+        /// Where.
+        place: String,
         /// What was looked for.
         what: &'static str,
     },
@@ -57,6 +58,25 @@ pub enum OpenError {
         /// The schema this program reads.
         known: i64,
     },
+    /// The database's schema is not the one this program knows.
+    #[error(
+        "schema {schema} of {place} is at version {found}, and this program needs version {known}: \
+         {}",
+        if found < known { "run `dutyledger migrate`" } else { "use a newer program" }
+    )]
+    OtherSchema {
+        /// The database.
+        place: String,
+        /// Which of its schemas.
+        schema: &'static str,
+        /// The version it has; 0 where it is absent.
+        found: i64,
+        /// The version this program knows.
+        known: i64,
+    },
+    /// The ledger does not go on from the head that was noted outside the database.
+    #[error(transparent)]
+    NoContinuation(#[from] NoContinuation),
     /// The first entry could not be made.
     #[error("the first entry could not be made: {0}")]
     Opening(#[from] EntryError),

@@ -2,33 +2,41 @@
 
 use std::io;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use dutyledger_record::{Draft, EntryError, LedgerId, Record};
+use dutyledger_record::{Draft, EntryError, Frontier, LedgerId, Record};
 use tokio::runtime;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::append::{Append, AppendError, Receipt, Size};
 use crate::clock::{Clock, truncated};
 use crate::error::OpenError;
 use crate::lock::{Owner, OwnerLock, true_path};
+use crate::memory::Memory;
+use crate::noted::{self, NoContinuation, NotedHead};
+use crate::place::Place;
 use crate::plan::place;
+use crate::postgres::PostgresStore;
 use crate::queue::{Bounds, Queue, queue};
 use crate::reader::LedgerReader;
-use crate::sqlite::{LEDGER, SqliteStore};
+use crate::sqlite::SqliteStore;
 use crate::status::{Health, Status};
-use crate::store::{Batch, Head, Store};
+use crate::store::{Batch, Committed, Head, Store};
 use crate::writer::Writer;
 
 /// Where a ledger is and how much it takes on at once.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The file. Its folder must exist; the file is made if it does not.
-    pub path: PathBuf,
+    /// Where the ledger is.
+    pub place: Place,
+    /// The file outside the database in which its head is noted, if it is; see
+    /// [`NotedHead`](crate::NotedHead).
+    pub noted: Option<PathBuf>,
     /// How many appends may wait for the writer.
     pub queue_appends_max: usize,
     /// How many bytes of leaf data may wait for the writer. A larger append waits alone.
@@ -45,11 +53,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// The ledger at `path`, with bounds for a small server.
+    /// The ledger at a place, with bounds for a small server, its head not noted.
     #[must_use]
-    pub fn at(path: impl Into<PathBuf>) -> Self {
+    pub fn at(place: impl Into<Place>) -> Self {
         Self {
-            path: path.into(),
+            place: place.into(),
+            noted: None,
             queue_appends_max: 1_024,
             queue_bytes_max: 32 << 20,
             queue_wait: Duration::from_secs(2),
@@ -69,40 +78,70 @@ pub struct Opening {
     pub draft: Draft,
 }
 
-/// A ledger, owned by this process for as long as it is open. Clones are the same ledger.
+/// A ledger, open for appending. Clones are the same ledger.
 ///
-/// It is read like any [`LedgerReader`].
+/// A file is owned by one process for as long as it is open; a PostgreSQL database is appended to by
+/// as many as like. It is read like any [`LedgerReader`].
 #[derive(Clone, Debug)]
 pub struct Ledger {
     queue: Queue,
     tail: watch::Receiver<u64>,
     reader: LedgerReader,
     status: Status,
-    lock: Arc<OwnerLock>,
+    lock: Option<Arc<OwnerLock>>,
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// What goes on beside the writer: following others' commits, noting the head.
+    tasks: Arc<[AbortHandle]>,
+    noted: Option<PathBuf>,
 }
 
 impl Ledger {
-    /// Opens a ledger, or founds it if the file is new: then `opening` is given the instant and
-    /// makes the first entry.
+    /// Opens a ledger, or founds it if it is new: then `opening` is given the instant and makes the
+    /// first entry.
     ///
     /// # Errors
-    /// When another process owns it, the file is not a ledger this program knows, or the first entry
-    /// cannot be made.
+    /// When another process owns the file, the place holds no ledger this program knows, the ledger
+    /// does not go on from its noted head, or the first entry cannot be made.
     pub async fn open(
         options: Options,
         clock: Arc<dyn Clock>,
         opening: impl FnOnce(DateTime<Utc>) -> Result<Opening, EntryError> + Send,
     ) -> Result<Self, OpenError> {
-        // Before anything else, so that a link moved meanwhile cannot part the file from its lock.
-        let path = true_path(&options.path)?;
-        let lock = Arc::new(OwnerLock::take(&path).await?);
-        let mut store = SqliteStore::new(LEDGER.writer(&path).await?);
+        match &options.place {
+            Place::Sqlite(path) => {
+                // Before anything else, so that a link moved meanwhile cannot part the file from
+                // its lock.
+                let path = true_path(path)?;
+                let lock = Arc::new(OwnerLock::take(&path).await?);
+                let store = SqliteStore::open(&path).await?;
+                Self::over(store, Some(lock), options, clock, opening).await
+            }
+            Place::Postgres(url) => {
+                let store = PostgresStore::open(url).await?;
+                Self::over(store, None, options, clock, opening).await
+            }
+        }
+    }
+
+    async fn over<S: Store>(
+        mut store: S,
+        lock: Option<Arc<OwnerLock>>,
+        options: Options,
+        clock: Arc<dyn Clock>,
+        opening: impl FnOnce(DateTime<Utc>) -> Result<Opening, EntryError> + Send,
+    ) -> Result<Self, OpenError> {
+        let noted = match &options.noted {
+            Some(path) => NotedHead::read(path)?.map(|head| (path.clone(), head)),
+            None => None,
+        };
         let head = match store.head().await.map_err(OpenError::Database)? {
             Some(head) => head,
-            None => found(&mut store, clock.as_ref(), opening).await?,
+            None => found(&mut store, clock.as_ref(), noted.as_ref(), opening).await?,
         };
-        let reader = LedgerReader::with_readers(&path, options.readers).await?;
+        let reader = LedgerReader::with_readers(&options.place, options.readers).await?;
+        if let Some((path, noted)) = noted {
+            noted.check(&path, &reader).await?;
+        }
 
         let status = Status::default();
         let bounds = Bounds {
@@ -111,10 +150,23 @@ impl Ledger {
             wait: options.queue_wait,
         };
         let (queue, inbox) = queue(bounds, status.clone());
-        let (tail, seen) = watch::channel(head.position);
+        let tail = Arc::new(watch::Sender::new(head.position));
+        let seen = tail.subscribe();
+        let mut tasks = Vec::new();
+        if S::SHARED {
+            tasks.push(tokio::spawn(follow(reader.clone(), Arc::downgrade(&tail))));
+        }
+        if let Some(path) = options.noted.clone() {
+            tasks.push(tokio::spawn(noted::keep(
+                path,
+                reader.clone(),
+                seen.clone(),
+            )));
+        }
         let writer = Writer {
             store,
             head,
+            memory: Memory::default(),
             clock,
             inbox,
             tail,
@@ -125,7 +177,7 @@ impl Ledger {
             },
             forgot_at: None,
         };
-        let thread = spawn(writer, status.clone(), Arc::clone(&lock))?;
+        let thread = spawn(writer, status.clone(), lock.clone())?;
         Ok(Self {
             queue,
             tail: seen,
@@ -133,21 +185,26 @@ impl Ledger {
             status,
             lock,
             writer: Arc::new(Mutex::new(Some(thread))),
+            tasks: tasks.into_iter().map(|task| task.abort_handle()).collect(),
+            noted: options.noted,
         })
     }
 
-    /// Which process has the ledger at `path` open, if one has.
+    /// Which process owns the ledger at a place, if it is a file and one does.
     #[must_use]
-    pub fn owner(path: &Path) -> Option<Owner> {
-        Owner::of(path)
+    pub fn owner(place: impl Into<Place>) -> Option<Owner> {
+        place.into().file().and_then(Owner::of)
     }
 
-    /// Tells whoever asks for the owner where it serves.
+    /// Tells whoever asks for the owner where it serves; a ledger without an owner tells nobody.
     ///
     /// # Errors
     /// When the address is not one line of text, or the lock file cannot be written.
     pub fn announce(&self, address: &str) -> io::Result<()> {
-        self.lock.announce(address)
+        match &self.lock {
+            Some(lock) => lock.announce(address),
+            None => Ok(()),
+        }
     }
 
     /// The last durable position.
@@ -179,11 +236,21 @@ impl Ledger {
         self.status.health()
     }
 
-    /// Refuses new appends, finishes those that wait, tidies up the file and lets go of it.
+    /// Completes once the ledger takes no more appends, with the reason.
+    pub async fn stopped(&self) -> String {
+        self.status.stopped().await
+    }
+
+    /// Refuses new appends, finishes those that wait, notes the head, tidies up and lets go.
     /// Reads through other clones fail from then on.
     pub async fn close(self) {
         self.status.stop("the ledger was closed");
-        // The readers go first: the last connection to close tidies up, and it must be able to write.
+        for task in self.tasks.iter() {
+            task.abort();
+        }
+        self.note().await;
+        // The readers go first: the last connection to close a file tidies it up, and it must be
+        // able to write.
         self.reader.clone().close().await;
         self.queue.close();
         let thread = self
@@ -195,7 +262,50 @@ impl Ledger {
             // A writer that panicked has said so already, and there is no more to wait for.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
-        self.lock.release();
+        if let Some(lock) = &self.lock {
+            lock.release();
+        }
+    }
+
+    /// Notes the head a last time. What is still being recorded is not in it, which does no harm: a
+    /// ledger may go further than its note.
+    async fn note(&self) {
+        let Some(path) = &self.noted else { return };
+        let noted = match NotedHead::of(&self.reader).await {
+            Ok(Some(head)) => head.write(path).map_err(|error| error.to_string()),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = noted {
+            tracing::error!(%error, note = %path.display(), "the head was not noted");
+        }
+    }
+}
+
+/// How often the commits of other processes are looked for.
+const FOLLOW_EVERY: Duration = Duration::from_millis(50);
+
+/// Moves the tail as other processes append, until the ledger is closed.
+async fn follow(ledger: LedgerReader, tail: Weak<watch::Sender<u64>>) {
+    let mut failing = false;
+    loop {
+        tokio::time::sleep(FOLLOW_EVERY).await;
+        let found = ledger.last_position().await;
+        let Some(tail) = tail.upgrade() else { return };
+        match found {
+            Ok(position) => {
+                failing = false;
+                tail.send_if_modified(|tail| {
+                    let moved = position > *tail;
+                    *tail = position.max(*tail);
+                    moved
+                });
+            }
+            Err(error) if !std::mem::replace(&mut failing, true) => {
+                tracing::warn!(%error, "other processes' appends cannot be followed");
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -207,34 +317,53 @@ impl Deref for Ledger {
     }
 }
 
-/// Writes the first entry of a new ledger.
+/// Writes the first entry of a new ledger. Where another process founds it at the same moment, its
+/// ledger is the one.
 async fn found<S: Store>(
     store: &mut S,
     clock: &dyn Clock,
+    noted: Option<&(PathBuf, NotedHead)>,
     opening: impl FnOnce(DateTime<Utc>) -> Result<Opening, EntryError>,
 ) -> Result<Head, OpenError> {
+    if let Some((path, noted)) = noted {
+        return Err(OpenError::from(NoContinuation::Behind {
+            note: path.display().to_string(),
+            noted: noted.position,
+            found: 0,
+        }));
+    }
     let recorded_at = truncated(clock.now());
     let Opening { ledger, draft } = opening(recorded_at)?;
     let version = draft.version;
     let mut head = Head {
         ledger,
+        batch: 1,
         position: 0,
         recorded_at,
+        frontier: Frontier::empty(),
     };
-    let entry = place(draft, &mut head);
+    let entry = place(&draft, &mut head);
+    let root = (head.position, head.frontier.root());
     if version != 1 || Record::parse(&entry.leaf_data)?.ledger_id != ledger {
         return Err(OpenError::NotAnOpening);
     }
     let batch = Batch {
-        after: None,
+        after: 0,
         head,
         entries: vec![entry],
+        roots: vec![root],
         names: Vec::new(),
         keys: Vec::new(),
         forget_before: None,
     };
-    store.commit(&batch).await.map_err(OpenError::Database)?;
-    Ok(head)
+    match store.found(&batch).await.map_err(OpenError::Database)? {
+        Committed::Durable => Ok(batch.head),
+        Committed::Refused => store
+            .head()
+            .await
+            .map_err(OpenError::Database)?
+            .ok_or(OpenError::NotAnOpening),
+    }
 }
 
 /// Starts the writer on a thread of its own, where no request can cancel it and none waits behind
@@ -242,9 +371,11 @@ async fn found<S: Store>(
 fn spawn<S: Store>(
     writer: Writer<S>,
     status: Status,
-    lock: Arc<OwnerLock>,
+    lock: Option<Arc<OwnerLock>>,
 ) -> io::Result<JoinHandle<()>> {
-    let runtime = runtime::Builder::new_current_thread().build()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     thread::Builder::new()
         .name("ledger-writer".to_owned())
         .spawn(move || {
@@ -264,3 +395,6 @@ impl Drop for StopWhenDone {
         self.0.stop("the writer ended");
     }
 }
+
+#[cfg(test)]
+mod model;

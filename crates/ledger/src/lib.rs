@@ -1,37 +1,53 @@
 //! The ledger: an append-only, ordered store of entries.
 //!
-//! It knows the record format and nothing of what the entries are about. One writer, on a thread of
-//! its own, takes what has queued, judges it, gives out positions without gaps, commits once and
-//! answers; readers never wait for it. One process owns a ledger file; others may read it.
+//! It knows the record format and nothing of what the entries are about. A writer, on a thread of its
+//! own, takes what has queued, judges it, gives out positions without gaps, commits once and answers;
+//! readers never wait for it. A file has one writer; a PostgreSQL database has one in each process,
+//! and the head row keeps them from each other.
 //!
-//! What decides (`plan`, `writer`, `queue`) stands above a small trait (`store`); SQLite is below it.
+//! What decides (`plan`, `writer`, `queue`) stands above a small trait (`store`); SQLite and
+//! PostgreSQL are below it.
 
 mod append;
+mod backup;
 mod clock;
+mod copy;
 mod digest;
 mod error;
 mod key;
 mod ledger;
 mod lock;
+mod memory;
+mod noted;
+mod place;
 mod plan;
+mod postgres;
 mod queue;
 mod reader;
 mod sqlite;
 mod status;
 mod store;
+mod value;
 mod vault;
+mod verify;
 mod writer;
 
 pub use append::{
     APPEND_BYTES_MAX, APPEND_ROWS_MAX, Append, AppendError, Idempotency, IdempotentRow, Invalid,
     Receipt, StreamAppend,
 };
+pub use backup::backup;
 pub use clock::{Clock, SystemClock};
+pub use copy::{CopyError, copy};
 pub use digest::request_digest;
 pub use error::{OpenError, ReadError};
 pub use key::{ApiKey, KeyChange};
 pub use ledger::{Ledger, Opening, Options};
 pub use lock::Owner;
+pub use noted::{NOTED_EVERY, NoContinuation, NotedHead};
+pub use place::{Place, PlaceError, PostgresUrl};
+pub use postgres::{STOPPED_WRITER_MAX, migrate};
 pub use reader::{LedgerReader, Stored};
 pub use status::Health;
 pub use vault::{Vault, VaultError};
+pub use verify::{Finding, Verified, verify};

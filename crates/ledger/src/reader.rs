@@ -1,13 +1,17 @@
 //! Reading a ledger.
 
-use std::path::Path;
+use dutyledger_record::{
+    EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, format_instant,
+};
 
-use dutyledger_record::{EntryError, EntryId, KeyId, LedgerId, Record, Stream};
-
-use crate::append::IdempotentRow;
+use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
+use crate::lock::true_path;
+use crate::place::Place;
+use crate::postgres::PostgresReads;
 use crate::sqlite::SqliteReads;
+use crate::value::integer;
 
 /// How many connections a reader of its own holds at the most.
 const READERS: u32 = 2;
@@ -33,30 +37,86 @@ impl Stored {
     }
 }
 
-/// A ledger open for reading only: for tools, while another process owns the file.
+/// An entry's row: what is stored, and the columns that repeat parts of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) position: u64,
+    pub(crate) leaf_data: String,
+    pub(crate) leaf_hash: [u8; 32],
+    pub(crate) columns: Columns,
+}
+
+/// entry_id, stream_type, stream_id, version, event_type, schema_version, occurred_on, recorded_at
+pub(crate) type Columns = (String, String, String, i64, String, i64, String, String);
+
+impl Row {
+    /// Whether the columns say what the record says.
+    pub(crate) fn repeats(&self, record: &Record) -> bool {
+        let entry = &record.entry;
+        let said: Columns = (
+            entry.entry_id.to_string(),
+            entry.stream.stream_type.as_str().to_owned(),
+            entry.stream.id.to_string(),
+            integer(entry.version),
+            record.event.event_type.clone(),
+            i64::from(record.event.schema_version),
+            entry.standing.occurred_on.date.to_string(),
+            format_instant(record.recorded_at),
+        );
+        self.columns == said
+    }
+}
+
+/// A ledger open for reading only: for tools, while other processes append to it.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
     ledger: LedgerId,
-    reads: SqliteReads,
+    reads: Reads,
+}
+
+#[derive(Clone, Debug)]
+enum Reads {
+    Sqlite(SqliteReads),
+    Postgres(PostgresReads),
+}
+
+/// Asks whichever database it is.
+macro_rules! ask {
+    ($reader:expr, $question:ident($($given:expr),*)) => {
+        match &$reader.reads {
+            Reads::Sqlite(reads) => reads.$question($($given),*).await,
+            Reads::Postgres(reads) => reads.$question($($given),*).await,
+        }
+    };
 }
 
 impl LedgerReader {
-    /// Opens the ledger at `path` for reading, whoever owns it.
+    /// Opens the ledger at a place for reading, whoever appends to it.
     ///
     /// # Errors
     /// When there is no ledger there, or one of another schema.
-    pub async fn open(path: &Path) -> Result<Self, OpenError> {
-        Self::with_readers(path, READERS).await
+    pub async fn open(place: impl Into<Place>) -> Result<Self, OpenError> {
+        Self::with_readers(&place.into(), READERS).await
     }
 
-    pub(crate) async fn with_readers(path: &Path, readers: u32) -> Result<Self, OpenError> {
-        let reads = SqliteReads::open(path, readers).await?;
-        let head = reads.head().await.map_err(OpenError::database)?;
-        // A file whose first entry was never committed is not a ledger yet.
-        let (ledger, _) = head.ok_or_else(|| OpenError::Foreign {
-            path: path.to_owned(),
-            what: "ledger",
-        })?;
+    pub(crate) async fn with_readers(place: &Place, readers: u32) -> Result<Self, OpenError> {
+        let reads = match place {
+            Place::Sqlite(path) => {
+                Reads::Sqlite(SqliteReads::open(&true_path(path)?, readers).await?)
+            }
+            Place::Postgres(url) => Reads::Postgres(PostgresReads::open(url, readers).await?),
+        };
+        let head = match &reads {
+            Reads::Sqlite(reads) => reads.head().await,
+            Reads::Postgres(reads) => reads.head().await,
+        };
+        // A place whose first entry was never committed is not a ledger yet.
+        let (ledger, _) = head
+            .map_err(OpenError::database)?
+            .ok_or_else(|| OpenError::Foreign {
+                place: place.to_string(),
+                what: "ledger",
+            })?;
         Ok(Self { ledger, reads })
     }
 
@@ -66,87 +126,149 @@ impl LedgerReader {
         self.ledger
     }
 
-    /// The last durable position, asked of the file.
+    /// The last durable position, asked of the database.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When it cannot be read.
     pub async fn last_position(&self) -> Result<u64, ReadError> {
-        Ok(self.reads.head().await?.map_or(0, |(_, position)| position))
+        Ok(ask!(self, head())?.map_or(0, |(_, position)| position))
     }
 
     /// The entries of a stream in the order of their versions; with `up_to`, only those that stood
     /// in the ledger when it went to that position.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn read_stream(
         &self,
         stream: &Stream,
         up_to: Option<u64>,
     ) -> Result<Vec<Stored>, ReadError> {
-        self.reads
-            .read_stream(stream, up_to.unwrap_or(u64::MAX))
-            .await
+        ask!(self, read_stream(stream, 0, up_to.unwrap_or(u64::MAX)))
+    }
+
+    /// The entries of a stream after a version, in the order of their versions.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read_stream_after(
+        &self,
+        stream: &Stream,
+        version: u64,
+    ) -> Result<Vec<Stored>, ReadError> {
+        ask!(self, read_stream(stream, version, u64::MAX))
     }
 
     /// At most `limit` entries after a position, in the order of their positions.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
-        self.reads.read(after, limit).await
+        ask!(self, read(after, limit))
     }
 
     /// One entry.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {
-        self.reads.entry(id).await
+        ask!(self, entry(id))
     }
 
     /// The version of a stream; 0 for one that has no entry.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn stream_version(&self, stream: &Stream) -> Result<u64, ReadError> {
-        self.reads.stream_version(stream).await
+        let versions = self.stream_versions(std::slice::from_ref(stream)).await?;
+        Ok(versions.first().copied().unwrap_or(0))
+    }
+
+    /// The versions of several streams at one moment, in the same order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn stream_versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
+        ask!(self, versions(streams))
+    }
+
+    /// The root of the Merkle tree over the entries up to a position, where a commit ended there.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {
+        ask!(self, root(position))
+    }
+
+    /// At most `limit` roots of commits that ended after a position, each with where it ended.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn roots(&self, after: u64, limit: u32) -> Result<Vec<(u64, [u8; 32])>, ReadError> {
+        ask!(self, roots(after, limit))
+    }
+
+    /// Where the last commit with entries ended, and the root of the tree then.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn last_root(&self) -> Result<Option<(u64, [u8; 32])>, ReadError> {
+        ask!(self, last_root())
+    }
+
+    /// How far the ledger goes, and its Merkle tree, as its head says.
+    pub(crate) async fn frontier(&self) -> Result<(u64, Frontier), ReadError> {
+        ask!(self, frontier())
+    }
+
+    /// At most `limit` rows after a position.
+    pub(crate) async fn rows(&self, after: u64, limit: u32) -> Result<Vec<Row>, ReadError> {
+        ask!(self, rows(after, limit))
+    }
+
+    /// At most `limit` of what is remembered, after a scope and key, in their order.
+    pub(crate) async fn names(
+        &self,
+        after: Option<&(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<(Idempotency, IdempotentRow)>, ReadError> {
+        ask!(self, names(after, limit))
     }
 
     /// What is remembered under an idempotency key.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn idempotent(
         &self,
         scope: &str,
         key: &str,
     ) -> Result<Option<IdempotentRow>, ReadError> {
-        self.reads.idempotent(scope, key).await
+        ask!(self, idempotent(scope, key))
     }
 
     /// The API key of this hash, revoked and expired ones included.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, ReadError> {
-        self.reads.api_key_by_hash(hash).await
+        ask!(self, api_key_by_hash(hash))
     }
 
     /// At most `limit` API keys after one, in the order of their ids.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the database cannot be read.
     pub async fn api_keys(
         &self,
         after: Option<KeyId>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, ReadError> {
-        self.reads.api_keys(after, limit).await
+        ask!(self, api_keys(after, limit))
     }
 
-    /// Waits for the reads under way and closes the file.
+    /// Waits for the reads under way and closes the database.
     pub async fn close(self) {
-        self.reads.close().await;
+        ask!(self, close());
     }
 }

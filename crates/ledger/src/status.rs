@@ -1,6 +1,8 @@
 //! Whether the ledger takes appends, and if not, why.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+use tokio::sync::watch;
 
 /// Whether the ledger takes appends.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,24 +17,43 @@ pub enum Health {
 }
 
 /// The health as the callers' side and the writer share it. It changes once.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Status(Arc<OnceLock<String>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Status(Arc<watch::Sender<Option<String>>>);
+
+impl Default for Status {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(None)))
+    }
+}
 
 impl Status {
-    /// Stops for ever. The first reason stands.
+    /// Stops for ever. The first reason stands: what came first is the cause.
     pub(crate) fn stop(&self, why: impl Into<String>) {
-        // Err means that it had stopped already: the reason that came first is the cause.
-        let _ = self.0.set(why.into());
+        self.0.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            if first {
+                *stopped = Some(why.into());
+            }
+            first
+        });
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
-        self.0.get().is_some()
+        self.0.borrow().is_some()
     }
 
     pub(crate) fn health(&self) -> Health {
-        match self.0.get() {
+        match self.0.borrow().as_ref() {
             None => Health::Serving,
             Some(why) => Health::Stopped { why: why.clone() },
         }
+    }
+
+    /// Completes once it has stopped, with the reason.
+    pub(crate) async fn stopped(&self) -> String {
+        let mut changes = self.0.subscribe();
+        let stopped = changes.wait_for(Option::is_some).await;
+        // The sender lives as long as this does, so the wait ends only with a reason.
+        stopped.ok().and_then(|why| why.clone()).unwrap_or_default()
     }
 }

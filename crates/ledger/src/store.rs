@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::error::Error;
 
 use chrono::{DateTime, Utc};
-use dutyledger_record::{EntryId, Event, KeyId, LedgerId, Stream};
+use dutyledger_record::{EntryId, Event, Frontier, KeyId, LedgerId, Stream};
 
 use crate::append::{Idempotency, IdempotentRow};
 use crate::key::KeyChange;
@@ -15,52 +15,102 @@ use crate::key::KeyChange;
 /// What a database says when it fails. Nothing is decided by its kind: any failure stops the writer.
 pub(crate) type StoreError = Box<dyn Error + Send + Sync>;
 
-/// A database as its one writer sees it.
+/// A database as one of its writers sees it.
+///
+/// Everything a store holds changes only together with its head, and the head's batch number with
+/// every change. So what a writer knows of the store holds for as long as that number does, and a
+/// commit that finds the number it expects needs no other check.
 pub(crate) trait Store: Send + 'static {
-    /// Which ledger this is and how far it goes; `None` before the first entry.
-    async fn head(&mut self) -> Result<Option<Head>, StoreError>;
+    /// Whether other writers may move the head.
+    const SHARED: bool;
 
-    /// The versions of these streams, in the same order; 0 for one without entries.
-    async fn versions(&mut self, streams: &[&Stream]) -> Result<Vec<u64>, StoreError>;
+    /// Where the ledger is; `None` before the first entry.
+    fn head(&mut self) -> impl Future<Output = Result<Option<Head>, StoreError>> + Send;
 
-    /// What is remembered under these idempotency keys, in the same order.
-    async fn idempotent(
+    /// Keeps other writers out until the next commit or release, and tells where the ledger is.
+    fn hold(&mut self) -> impl Future<Output = Result<Head, StoreError>> + Send;
+
+    /// Lets other writers in again.
+    fn release(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Answers questions, each set in its own order.
+    fn ask(
         &mut self,
-        names: &[&Idempotency],
-    ) -> Result<Vec<Option<IdempotentRow>>, StoreError>;
+        questions: &Questions<'_>,
+    ) -> impl Future<Output = Result<Answers, StoreError>> + Send;
 
-    /// Those of these entry ids that are recorded.
-    async fn recorded(&mut self, ids: &[EntryId]) -> Result<HashSet<EntryId>, StoreError>;
-
-    /// Those of these API keys that were issued.
-    async fn issued(&mut self, ids: &[KeyId]) -> Result<HashSet<KeyId>, StoreError>;
-
-    /// Those of these hashes that belong to an API key that was issued.
-    async fn hashes(&mut self, hashes: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StoreError>;
+    /// Writes the first batch. A ledger that another founded meanwhile is left as it is.
+    fn found(
+        &mut self,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 
     /// Makes a batch durable, all of it or nothing. After an error nobody knows which.
-    async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+    fn commit(
+        &mut self,
+        batch: &Batch,
+    ) -> impl Future<Output = Result<Committed, StoreError>> + Send;
 
     /// Leaves the database tidy.
-    async fn close(self) -> Result<(), StoreError>;
+    fn close(self) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Committed {
+    /// It is durable.
+    Durable,
+    /// Nothing of it was written: the head was elsewhere, or something in it was there already.
+    Refused,
 }
 
 /// Which ledger it is and how far it goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
     pub(crate) ledger: LedgerId,
+    /// How many commits there were.
+    pub(crate) batch: u64,
     pub(crate) position: u64,
     pub(crate) recorded_at: DateTime<Utc>,
+    /// The Merkle tree over all entries.
+    pub(crate) frontier: Frontier,
+}
+
+/// What a writer asks about a batch before it judges it.
+#[derive(Debug, Default)]
+pub(crate) struct Questions<'a> {
+    /// Which version have these streams? 0 for one without entries.
+    pub(crate) streams: Vec<&'a Stream>,
+    /// What is remembered under these idempotency keys?
+    pub(crate) names: Vec<&'a Idempotency>,
+    /// Which of these entries are recorded?
+    pub(crate) entries: Vec<EntryId>,
+    /// Which of these API keys were issued?
+    pub(crate) keys: Vec<KeyId>,
+    /// Which of these hashes belong to an API key that was issued?
+    pub(crate) hashes: Vec<[u8; 32]>,
+}
+
+/// The answers to [`Questions`].
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    pub(crate) versions: Vec<u64>,
+    pub(crate) names: Vec<Option<IdempotentRow>>,
+    pub(crate) entries: HashSet<EntryId>,
+    pub(crate) keys: HashSet<KeyId>,
+    pub(crate) hashes: HashSet<[u8; 32]>,
 }
 
 /// Everything one commit writes.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    /// The position the ledger must be at; `None` for the commit that opens it.
-    pub(crate) after: Option<u64>,
-    /// The head once this is durable; its instant is that of everything in the batch.
+    /// The number of the batch before it, which the head must have.
+    pub(crate) after: u64,
+    /// The head once this is durable.
     pub(crate) head: Head,
     pub(crate) entries: Vec<NewEntry>,
+    /// The roots of the Merkle tree it leaves, each with the position it is the root up to.
+    pub(crate) roots: Vec<(u64, [u8; 32])>,
     pub(crate) names: Vec<NewName>,
     pub(crate) keys: Vec<KeyChange>,
     /// Idempotency rows older than this are forgotten, except lasting ones.
@@ -83,6 +133,7 @@ pub(crate) struct NewEntry {
     pub(crate) version: u64,
     pub(crate) event: Event,
     pub(crate) occurred_on: chrono::NaiveDate,
+    pub(crate) recorded_at: DateTime<Utc>,
     pub(crate) leaf_data: String,
     pub(crate) leaf_hash: [u8; 32],
 }
@@ -93,4 +144,5 @@ pub(crate) struct NewName {
     pub(crate) idempotency: Idempotency,
     pub(crate) first_position: u64,
     pub(crate) last_position: u64,
+    pub(crate) recorded_at: DateTime<Utc>,
 }

@@ -1,4 +1,4 @@
-//! The one writer of a ledger.
+//! A writer of a ledger.
 //!
 //! It waits for nothing but the queue: while one commit reaches the disk, the next batch gathers.
 
@@ -9,10 +9,11 @@ use tokio::sync::watch;
 
 use crate::append::{Append, AppendError, Receipt, Size};
 use crate::clock::{Clock, instant_not_before};
-use crate::plan::Plan;
+use crate::memory::Memory;
+use crate::plan::{Care, Plan, questions};
 use crate::queue::{Inbox, Queued};
 use crate::status::Status;
-use crate::store::{Batch, Head, Store, StoreError};
+use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError};
 
 /// For how long a repeated request is recognised, unless its name is lasting.
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -23,18 +24,40 @@ const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
 pub(crate) struct Writer<S> {
     pub(crate) store: S,
     pub(crate) head: Head,
+    pub(crate) memory: Memory,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
-    pub(crate) tail: watch::Sender<u64>,
+    pub(crate) tail: Arc<watch::Sender<u64>>,
     pub(crate) status: Status,
     pub(crate) batch_max: Size,
     pub(crate) forgot_at: Option<DateTime<Utc>>,
 }
 
+/// What became of each append of a batch.
+type Results = Vec<Result<Receipt, AppendError>>;
+
 /// Why the writer stopped, and what became of the batch in hand.
 struct Failure {
     cause: StoreError,
     answer: AppendError,
+}
+
+impl Failure {
+    /// Nothing was written.
+    fn before(cause: StoreError) -> Self {
+        Self {
+            cause,
+            answer: AppendError::Stopped,
+        }
+    }
+
+    /// Nobody knows what was written.
+    fn during(cause: StoreError) -> Self {
+        Self {
+            cause,
+            answer: AppendError::OutcomeUnknown,
+        }
+    }
 }
 
 impl<S: Store> Writer<S> {
@@ -46,7 +69,7 @@ impl<S: Store> Writer<S> {
         while let Some(queued) = self.inbox.next_batch(self.batch_max).await {
             let (appends, answers): (Vec<_>, Vec<_>) =
                 queued.into_iter().map(Queued::into_parts).unzip();
-            match self.record(appends).await {
+            match self.record(&appends).await {
                 Ok(results) => {
                     for (answer, result) in answers.into_iter().zip(results) {
                         answer.send(result);
@@ -70,36 +93,87 @@ impl<S: Store> Writer<S> {
     }
 
     /// Judges a batch and makes it durable.
-    async fn record(
-        &mut self,
-        appends: Vec<Append>,
-    ) -> Result<Vec<Result<Receipt, AppendError>>, Failure> {
-        let recorded_at = instant_not_before(self.clock.as_ref(), self.head.recorded_at);
-        let mut plan = Plan::begin(&mut self.store, self.head, recorded_at, appends.iter())
-            .await
-            .map_err(|cause| Failure {
-                cause,
-                answer: AppendError::Stopped,
-            })?;
-        let results = appends.into_iter().map(|append| plan.add(append)).collect();
-        let mut batch = plan.finish();
-        if !batch.is_empty() {
-            batch.forget_before = self.forget_before(recorded_at);
-            self.commit(&batch).await?;
+    ///
+    /// The first attempt rests on what the writer remembers. Where that does not hold any more,
+    /// because another writer was there first or something is in the ledger already, the other
+    /// writers are kept out and everything is asked: so the second attempt cannot lose a race, and
+    /// no writer is starved by a quicker one.
+    async fn record(&mut self, appends: &[Append]) -> Result<Results, Failure> {
+        if let Some(results) = self.attempt(appends, Care::Trusting).await? {
+            return Ok(results);
         }
-        self.head = batch.head;
-        // Before the answers go out, so that a caller who was answered finds the tail moved.
-        self.tail
-            .send_if_modified(|tail| std::mem::replace(tail, batch.head.position) != *tail);
-        Ok(results)
+        let head = self.store.hold().await.map_err(Failure::before)?;
+        if head.ledger != self.head.ledger || head.batch < self.head.batch {
+            return Err(Failure::before(
+                "the database holds an older or another ledger than before: it was replaced".into(),
+            ));
+        }
+        if head.batch != self.head.batch {
+            self.moved(head);
+        }
+        match self.attempt(appends, Care::Asking).await? {
+            Some(results) => Ok(results),
+            // Every reason for it was asked for, and nobody else can have written meanwhile.
+            None => Err(Failure::before(
+                "the database refused a batch that nothing in it stands against".into(),
+            )),
+        }
     }
 
-    async fn commit(&mut self, batch: &Batch) -> Result<(), Failure> {
-        let outcome = self.store.commit(batch).await;
-        outcome.map_err(|cause| Failure {
-            cause,
-            answer: AppendError::OutcomeUnknown,
-        })?;
+    /// Judges a batch and tries to make it durable; nothing when it has to be judged again.
+    async fn attempt(
+        &mut self,
+        appends: &[Append],
+        care: Care,
+    ) -> Result<Option<Results>, Failure> {
+        let asked = questions(appends, &self.memory, care);
+        let answers = self.ask(&asked).await.map_err(Failure::before)?;
+        let recorded_at = instant_not_before(self.clock.as_ref(), self.head.recorded_at);
+        let memory = (care == Care::Trusting).then_some(&self.memory);
+        let mut plan = Plan::begin(&self.head, recorded_at, memory, &asked, answers);
+        let results: Results = appends.iter().map(|append| plan.add(append)).collect();
+        // A named request that is refused may be the repetition of one that was not, and only the
+        // store knows every name.
+        let mut named = appends.iter().zip(&results);
+        if care == Care::Trusting
+            && named.any(|(append, result)| append.idempotency.is_some() && result.is_err())
+        {
+            return Ok(None);
+        }
+        let mut batch = plan.finish();
+        if batch.is_empty() {
+            // What a memory says is proved by a commit that rested on it, and by nothing else.
+            if S::SHARED && care == Care::Trusting {
+                return Ok(None);
+            }
+            if care == Care::Asking {
+                self.store.release().await.map_err(Failure::before)?;
+            }
+            return Ok(Some(results));
+        }
+        batch.forget_before = self.forget_before(recorded_at);
+        match self.store.commit(&batch).await.map_err(Failure::during)? {
+            Committed::Refused => Ok(None),
+            Committed::Durable => {
+                self.recorded(batch);
+                Ok(Some(results))
+            }
+        }
+    }
+
+    async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
+        if asked.is_empty() {
+            return Ok(Answers::default());
+        }
+        let answers = self.store.ask(asked).await?;
+        let versions = asked.streams.iter().copied();
+        self.memory
+            .learn(versions.zip(answers.versions.iter().copied()));
+        Ok(answers)
+    }
+
+    /// Takes in a batch that is durable.
+    fn recorded(&mut self, batch: Batch) {
         if batch.forget_before.is_some() {
             self.forgot_at = Some(batch.head.recorded_at);
         }
@@ -108,7 +182,26 @@ impl<S: Store> Writer<S> {
             entries = batch.entries.len(),
             "recorded a batch"
         );
-        Ok(())
+        self.memory.record(&batch);
+        self.head = batch.head;
+        self.tell();
+    }
+
+    /// Takes in that others have moved the head.
+    fn moved(&mut self, head: Head) {
+        self.memory = Memory::default();
+        self.head = head;
+        self.tell();
+    }
+
+    /// Moves the tail, before the answers go out, so that a caller who was answered finds it moved.
+    fn tell(&self) {
+        let position = self.head.position;
+        self.tail.send_if_modified(|tail| {
+            let moved = position > *tail;
+            *tail = position.max(*tail);
+            moved
+        });
     }
 
     fn forget_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {

@@ -64,7 +64,7 @@ impl Schema {
         let unclaimed = application_id == 0 && found == 0 && !foreign;
         if application_id != self.application_id && !unclaimed {
             return Err(OpenError::Foreign {
-                path: path.to_owned(),
+                place: path.display().to_string(),
                 what: self.what,
             });
         }
@@ -114,6 +114,30 @@ impl Schema {
         Ok(conn)
     }
 
+    /// Opens a file for one reader that may attach others, beside whoever writes it.
+    pub(crate) async fn reader(&self, path: &Path) -> Result<SqliteConnection, OpenError> {
+        let mut conn = options(path)
+            .read_only(true)
+            .connect()
+            .await
+            .map_err(OpenError::database)?;
+        self.current(path, &mut conn).await?;
+        Ok(conn)
+    }
+
+    /// Refuses a file whose schema is not the newest.
+    async fn current(&self, path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
+        let (found, known) = (self.found(path, conn).await?, self.known());
+        if found < known {
+            return Err(OpenError::OlderSchema {
+                path: path.to_owned(),
+                found,
+                known,
+            });
+        }
+        Ok(())
+    }
+
     /// Opens a file for reading, beside whoever writes it.
     pub(crate) async fn readers(&self, path: &Path, most: u32) -> Result<SqlitePool, OpenError> {
         let options = options(path).read_only(true).pragma("query_only", "ON");
@@ -127,14 +151,7 @@ impl Schema {
             .await
             .map_err(OpenError::database)?;
         let mut conn = pool.acquire().await.map_err(OpenError::database)?;
-        let (found, known) = (self.found(path, &mut conn).await?, self.known());
-        if found < known {
-            return Err(OpenError::OlderSchema {
-                path: path.to_owned(),
-                found,
-                known,
-            });
-        }
+        self.current(path, &mut conn).await?;
         drop(conn);
         Ok(pool)
     }
@@ -152,6 +169,22 @@ pub(crate) async fn checkpoint(conn: &mut SqliteConnection) -> Result<(), sqlx::
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
         .execute(conn)
         .await?;
+    Ok(())
+}
+
+/// Makes durable whatever the log holds. Where a reader keeps it from being emptied, the log itself
+/// is synced.
+pub(crate) async fn settle(path: &Path, conn: &mut SqliteConnection) -> Result<(), OpenError> {
+    let (busy, _, _) = sqlx::query_as::<_, (bool, i64, i64)>("PRAGMA wal_checkpoint(TRUNCATE)")
+        .fetch_one(conn)
+        .await
+        .map_err(OpenError::database)?;
+    if busy {
+        let mut log = path.as_os_str().to_owned();
+        log.push("-wal");
+        // SQLite takes no locks on this file, so that closing a handle to it costs none.
+        std::fs::File::open(log)?.sync_data()?;
+    }
     Ok(())
 }
 

@@ -2,18 +2,59 @@
 
 use std::path::Path;
 
-use dutyledger_record::{EntryId, KeyId, LedgerId, Stream};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream};
 use sqlx::sqlite::SqlitePool;
 
 use super::LEDGER;
-use super::rows::{KeyColumns, NameColumns, api_key, hash, id, integer, name, number};
-use crate::append::IdempotentRow;
+use super::rows::{KeyColumns, NameColumns, api_key, id, name};
+use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
-use crate::reader::Stored;
+use crate::reader::{Row, Stored};
+use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
 type EntryColumns = (i64, String, Vec<u8>);
+
+/// first position, number of entries, leaf data one a line, leaf hashes in hexadecimal
+type PageColumns = (i64, i64, String, String);
+
+/// position, leaf data, leaf hash in hexadecimal, and the columns that repeat the leaf data
+type RowColumns = (
+    i64,
+    String,
+    String,
+    String,
+    String,
+    String,
+    i64,
+    String,
+    i64,
+    String,
+    String,
+);
+
+fn row(columns: RowColumns) -> Result<Row, ReadError> {
+    let (
+        position,
+        leaf_data,
+        leaf_hash,
+        entry,
+        stream_type,
+        stream,
+        version,
+        event,
+        schema,
+        on,
+        at,
+    ) = columns;
+    Ok(Row {
+        position: number(position)?,
+        leaf_data,
+        leaf_hash: unhex(leaf_hash.as_bytes())?,
+        columns: (entry, stream_type, stream, version, event, schema, on, at),
+    })
+}
 
 /// A ledger file, open for reading.
 #[derive(Clone, Debug)]
@@ -29,10 +70,12 @@ impl SqliteReads {
     }
 
     pub(crate) async fn head(&self) -> Result<Option<(LedgerId, u64)>, ReadError> {
-        let row = sqlx::query_as::<_, (String, i64)>("SELECT ledger_id, position FROM head")
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(unreadable)?;
+        let row = sqlx::query_as::<_, (String, i64)>(
+            "SELECT ledger_id, position FROM head WHERE position > 0",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unreadable)?;
         row.map(|(ledger, position)| Ok((id(&ledger)?, number(position)?)))
             .transpose()
     }
@@ -40,14 +83,17 @@ impl SqliteReads {
     pub(crate) async fn read_stream(
         &self,
         stream: &Stream,
+        after: u64,
         up_to: u64,
     ) -> Result<Vec<Stored>, ReadError> {
         let rows = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM entry \
-             WHERE stream_type = ?1 AND stream_id = ?2 AND position <= ?3 ORDER BY version",
+             WHERE stream_type = ?1 AND stream_id = ?2 AND version > ?3 AND position <= ?4 \
+             ORDER BY version",
         )
         .bind(stream.stream_type.as_str())
         .bind(stream.id.to_string())
+        .bind(integer(after))
         .bind(integer(up_to))
         .fetch_all(&self.pool)
         .await
@@ -55,17 +101,22 @@ impl SqliteReads {
         rows.into_iter().map(stored).collect()
     }
 
+    /// A page comes as one row: a row costs more than an entry, since each crosses threads.
+    /// Leaf data holds no line break, and positions have no gaps.
     pub(crate) async fn read(&self, after: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
-        let rows = sqlx::query_as::<_, EntryColumns>(
-            "SELECT position, leaf_data, leaf_hash FROM entry \
-             WHERE position > ?1 ORDER BY position LIMIT ?2",
+        let (first, count, leaves, hashes) = sqlx::query_as::<_, PageColumns>(
+            "SELECT coalesce(min(position), 0), count(*), \
+                    coalesce(group_concat(leaf_data, char(10)), ''), \
+                    coalesce(group_concat(hex(leaf_hash), ''), '') \
+             FROM (SELECT position, leaf_data, leaf_hash FROM entry \
+                   WHERE position > ?1 ORDER BY position LIMIT ?2)",
         )
         .bind(integer(after))
         .bind(limit)
-        .fetch_all(&self.pool)
+        .fetch_one(&self.pool)
         .await
         .map_err(unreadable)?;
-        rows.into_iter().map(stored).collect()
+        page(number(first)?, number(count)?, &leaves, &hashes)
     }
 
     pub(crate) async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {
@@ -79,17 +130,124 @@ impl SqliteReads {
         row.map(stored).transpose()
     }
 
-    pub(crate) async fn stream_version(&self, stream: &Stream) -> Result<u64, ReadError> {
-        let version = sqlx::query_scalar::<_, i64>(
-            "SELECT coalesce(max(version), 0) FROM entry \
-             WHERE stream_type = ?1 AND stream_id = ?2",
+    pub(crate) async fn versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
+        let wanted: Vec<_> = streams.iter().map(|s| (&s.stream_type, s.id)).collect();
+        let wanted = serde_json::to_string(&wanted).map_err(|e| ReadError::Database(e.into()))?;
+        let rows = sqlx::query_scalar::<_, i64>(
+            "SELECT coalesce(( \
+                 SELECT max(version) FROM entry \
+                 WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
+             ), 0) \
+             FROM json_each(?1) AS wanted ORDER BY wanted.key",
         )
-        .bind(stream.stream_type.as_str())
-        .bind(stream.id.to_string())
+        .bind(wanted)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter().map(number).collect()
+    }
+
+    pub(crate) async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {
+        let row = sqlx::query_scalar::<_, Vec<u8>>("SELECT root FROM root WHERE position = ?1")
+            .bind(integer(position))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(unreadable)?;
+        row.as_deref().map(hash).transpose()
+    }
+
+    pub(crate) async fn roots(
+        &self,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<(u64, [u8; 32])>, ReadError> {
+        let rows = sqlx::query_as::<_, (i64, Vec<u8>)>(
+            "SELECT position, root FROM root WHERE position > ?1 ORDER BY position LIMIT ?2",
+        )
+        .bind(integer(after))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter()
+            .map(|(position, root)| Ok((number(position)?, hash(&root)?)))
+            .collect()
+    }
+
+    pub(crate) async fn last_root(&self) -> Result<Option<(u64, [u8; 32])>, ReadError> {
+        let row = sqlx::query_as::<_, (i64, Vec<u8>)>(
+            "SELECT position, root FROM root ORDER BY position DESC LIMIT 1",
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        row.map(|(position, root)| Ok((number(position)?, hash(&root)?)))
+            .transpose()
+    }
+
+    pub(crate) async fn frontier(&self) -> Result<(u64, Frontier), ReadError> {
+        let (position, bytes) = sqlx::query_as::<_, (i64, Vec<u8>)>(
+            "SELECT position, frontier FROM head WHERE position > 0",
+        )
         .fetch_one(&self.pool)
         .await
         .map_err(unreadable)?;
-        number(version)
+        let position = number(position)?;
+        Ok((
+            position,
+            Frontier::from_bytes(position, &bytes).map_err(corrupt)?,
+        ))
+    }
+
+    /// A page comes as one row, as JSON: a text that was tampered with may hold anything.
+    pub(crate) async fn rows(&self, after: u64, limit: u32) -> Result<Vec<Row>, ReadError> {
+        let page = sqlx::query_scalar::<_, String>(
+            "SELECT json_group_array(json_array( \
+                        position, leaf_data, hex(leaf_hash), entry_id, stream_type, stream_id, \
+                        version, event_type, schema_version, occurred_on, recorded_at)) \
+             FROM (SELECT * FROM entry WHERE position > ?1 ORDER BY position LIMIT ?2)",
+        )
+        .bind(integer(after))
+        .bind(limit)
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        let rows: Vec<RowColumns> = serde_json::from_str(&page).map_err(corrupt)?;
+        rows.into_iter().map(row).collect()
+    }
+
+    pub(crate) async fn names(
+        &self,
+        after: Option<&(String, String)>,
+        limit: u32,
+    ) -> Result<Vec<(Idempotency, IdempotentRow)>, ReadError> {
+        // No scope is empty.
+        let (scope, key) = after.map_or(("", ""), |(scope, key)| (scope, key));
+        let rows = sqlx::query_as::<_, (String, String, bool, Vec<u8>, i64, i64, String)>(
+            "SELECT scope, key, lasting, digest, first_position, last_position, created_at \
+             FROM idempotency WHERE (scope, key) > (?1, ?2) ORDER BY scope, key LIMIT ?3",
+        )
+        .bind(scope)
+        .bind(key)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter()
+            .map(|(scope, key, lasting, digest, first, last, at)| {
+                let row = name(&(digest, first, last, at))?;
+                let digest = row.digest;
+                Ok((
+                    Idempotency {
+                        scope,
+                        key,
+                        digest,
+                        lasting,
+                    },
+                    row,
+                ))
+            })
+            .collect()
     }
 
     pub(crate) async fn idempotent(
@@ -155,6 +313,39 @@ fn stored((position, leaf_data, leaf_hash): EntryColumns) -> Result<Stored, Read
     })
 }
 
-fn unreadable(error: sqlx::Error) -> ReadError {
-    ReadError::Database(error.into())
+fn page(first: u64, count: u64, leaves: &str, hashes: &str) -> Result<Vec<Stored>, ReadError> {
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    let hashes = hashes.as_bytes().chunks(64).map(unhex);
+    let entries: Vec<Stored> = (first..)
+        .zip(leaves.split('\n'))
+        .zip(hashes)
+        .map(|((position, leaf_data), leaf_hash)| {
+            Ok(Stored {
+                position,
+                leaf_data: leaf_data.to_owned(),
+                leaf_hash: leaf_hash?,
+            })
+        })
+        .collect::<Result<_, ReadError>>()?;
+    if entries.len() as u64 != count || leaves.split('\n').count() as u64 != count {
+        return Err(corrupt(format!("a page of {count} entries from {first}")));
+    }
+    Ok(entries)
+}
+
+fn unhex(digits: &[u8]) -> Result<[u8; 32], ReadError> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
+        let value = match pair {
+            [high, low] => digit(*high).zip(digit(*low)).map(|(h, l)| h * 16 + l),
+            _ => None,
+        };
+        *byte = value
+            .and_then(|value| u8::try_from(value).ok())
+            .ok_or_else(|| corrupt(String::from_utf8_lossy(digits)))?;
+    }
+    Ok(hash)
 }

@@ -1,6 +1,5 @@
 //! How values are written into SQLite's columns and read back.
 
-use std::fmt::Display;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
@@ -8,16 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::append::IdempotentRow;
 use crate::error::ReadError;
 use crate::key::ApiKey;
-
-/// A number as SQLite holds it. Positions and versions never come near 2^63, and a caller that asks
-/// beyond it asks beyond everything.
-pub(super) fn integer(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(super) fn number(integer: i64) -> Result<u64, ReadError> {
-    u64::try_from(integer).map_err(|_| corrupt(integer))
-}
+use crate::value::{corrupt, hash, number};
 
 pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, ReadError> {
     DateTime::parse_from_rfc3339(text)
@@ -27,16 +17,6 @@ pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, ReadError> {
 
 pub(super) fn id<T: FromStr>(text: &str) -> Result<T, ReadError> {
     text.parse().map_err(|_| corrupt(text))
-}
-
-pub(super) fn hash(bytes: &[u8]) -> Result<[u8; 32], ReadError> {
-    bytes
-        .try_into()
-        .map_err(|_| corrupt(format!("{bytes:02x?}")))
-}
-
-fn corrupt(found: impl Display) -> ReadError {
-    ReadError::Corrupt(found.to_string())
 }
 
 pub(super) fn hex(bytes: &[u8; 32]) -> String {

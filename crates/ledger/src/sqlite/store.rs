@@ -5,16 +5,78 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
+use std::path::Path;
 
-use dutyledger_record::{EntryId, KeyId, LedgerId, Stream, format_instant};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, format_instant};
+use futures_util::TryStreamExt;
 use serde::Serialize;
-use sqlx::Connection;
-use sqlx::sqlite::{SqliteConnection, SqliteQueryResult};
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteConnection;
 
-use super::rows::{NameColumns, hex, id, instant, integer, name, number};
+use super::LEDGER;
+use super::rows::{NameColumns, hex, id, instant, name};
 use crate::append::{Idempotency, IdempotentRow};
+use crate::error::OpenError;
 use crate::key::KeyChange;
-use crate::store::{Batch, Head, NewEntry, Store, StoreError};
+use crate::store::{
+    Answers, Batch, Committed, Head, NewEntry, NewName, Questions, Store, StoreError,
+};
+use crate::value::{hash, integer, number};
+
+/// What one commit is: one text, so that a batch crosses to the database's thread once. The head
+/// moves only from the batch before, and only if every row before it was written; otherwise it
+/// would become null, which it must not be, and nothing is written.
+///
+/// The numbers of the parameters are names here (`$`, not `?`): the statements do not share them
+/// otherwise.
+///
+/// 1 ledger, 2 batch before, 3 position, 4 instant, 5 frontier, 6 entries, 7 names, 8 roots
+macro_rules! commit {
+    ($($more:literal)?) => {
+        concat!(
+            "BEGIN IMMEDIATE; \
+             INSERT INTO entry (position, entry_id, stream_type, stream_id, version, event_type, \
+                                schema_version, occurred_on, recorded_at, leaf_data, leaf_hash) \
+             SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+                    value ->> 6, value ->> 7, value ->> 8, value ->> 9, unhex(value ->> 10) \
+             FROM json_each($6) ORDER BY key; \
+             INSERT INTO idempotency (scope, key, digest, first_position, last_position, lasting, \
+                                      created_at) \
+             SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, \
+                    value ->> 5, value ->> 6 \
+             FROM json_each($7); \
+             UPDATE head SET \
+                 batch = CASE WHEN ledger_id = $1 AND batch = $2 \
+                                   AND changes() = json_array_length($7) \
+                                   AND (SELECT max(position) FROM entry) = $3 \
+                              THEN batch + 1 END, \
+                 position = $3, recorded_at = $4, frontier = $5; \
+             INSERT INTO root (position, root) \
+             SELECT value ->> 0, unhex(value ->> 1) FROM json_each($8) ORDER BY key; ",
+            $($more,)?
+            "COMMIT"
+        )
+    };
+}
+
+/// The commit of most batches.
+const COMMIT: &str = commit!();
+
+/// The commit of a batch that changes API keys or forgets names.
+///
+/// 9 keys issued, 10 keys revoked, 11 the instant before which names are forgotten
+const COMMIT_MORE: &str = commit!(
+    "INSERT INTO api_key (key_id, hash, kind, principal_id, label, issued_at, expires_at, \
+                          revoked_at) \
+     SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
+            value ->> 6, value ->> 7 \
+     FROM json_each($9); \
+     UPDATE api_key SET revoked_at = coalesce(revoked_at, revocation.at) \
+     FROM (SELECT value ->> 0 AS key_id, min(value ->> 1) AS at FROM json_each($10) \
+           GROUP BY value ->> 0) AS revocation \
+     WHERE api_key.key_id = revocation.key_id; \
+     DELETE FROM idempotency WHERE lasting = 0 AND created_at < $11; "
+);
 
 /// A ledger file, as its one writer has it open.
 #[derive(Debug)]
@@ -23,29 +85,152 @@ pub(crate) struct SqliteStore {
 }
 
 impl SqliteStore {
-    pub(crate) fn new(conn: SqliteConnection) -> Self {
-        Self { conn }
+    /// Opens the ledger in a file, making it or bringing it up to date.
+    pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
+        let mut conn = LEDGER.writer(path).await?;
+        // What a writer that was killed had written and not yet synced is taken from the log all
+        // the same. It is made durable before anyone is told of it.
+        super::settle(path, &mut conn).await?;
+        plant(&mut conn).await.map_err(OpenError::Database)?;
+        Ok(Self { conn })
     }
 }
 
 impl Store for SqliteStore {
+    const SHARED: bool = false;
+
     async fn head(&mut self) -> Result<Option<Head>, StoreError> {
-        let row = sqlx::query_as::<_, (String, i64, String)>(
-            "SELECT ledger_id, position, recorded_at FROM head",
+        let row = sqlx::query_as::<_, (String, i64, i64, String, Vec<u8>)>(
+            "SELECT ledger_id, batch, position, recorded_at, frontier FROM head WHERE position > 0",
         )
         .fetch_optional(&mut self.conn)
         .await?;
-        let Some((ledger, position, recorded_at)) = row else {
+        let Some((ledger, batch, position, recorded_at, frontier)) = row else {
             return Ok(None);
         };
+        let position = number(position)?;
         Ok(Some(Head {
             ledger: id::<LedgerId>(&ledger)?,
-            position: number(position)?,
+            batch: number(batch)?,
+            position,
             recorded_at: instant(&recorded_at)?,
+            frontier: Frontier::from_bytes(position, &frontier)?,
         }))
     }
 
+    /// One process owns the file, so there is nobody to keep out.
+    async fn hold(&mut self) -> Result<Head, StoreError> {
+        Ok(self.head().await?.ok_or("the ledger has no head")?)
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
+        Ok(Answers {
+            versions: self.versions(&asked.streams).await?,
+            names: self.idempotent(&asked.names).await?,
+            entries: self.recorded(&asked.entries).await?,
+            keys: self.issued(&asked.keys).await?,
+            hashes: self.hashes(&asked.hashes).await?,
+        })
+    }
+
+    async fn found(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+        let head = &batch.head;
+        let planted = sqlx::query(
+            "INSERT INTO head (one, ledger_id, batch, position, recorded_at) \
+             VALUES (1, ?1, ?2, 0, ?3) \
+             ON CONFLICT (one) DO UPDATE SET ledger_id = excluded.ledger_id WHERE position = 0",
+        )
+        .bind(head.ledger.to_string())
+        .bind(integer(batch.after))
+        .bind(format_instant(head.recorded_at));
+        // A file left like this is no ledger yet: a head at position 0 is none.
+        planted.execute(&mut self.conn).await?;
+        self.commit(batch).await
+    }
+
+    async fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+        let more = batch.forget_before.is_some() || !batch.keys.is_empty();
+        let head = &batch.head;
+        let mut commit = sqlx::query(if more { COMMIT_MORE } else { COMMIT })
+            .bind(head.ledger.to_string())
+            .bind(integer(batch.after))
+            .bind(integer(head.position))
+            .bind(format_instant(head.recorded_at))
+            .bind(head.frontier.to_bytes())
+            .bind(json(batch.entries.iter().map(entry_row))?)
+            .bind(json(batch.names.iter().map(name_row))?)
+            .bind(json(batch.roots.iter().map(|(at, root)| (at, hex(root))))?);
+        if more {
+            let (issued, revoked) = key_rows(&batch.keys);
+            commit = commit
+                .bind(json(issued)?)
+                .bind(json(revoked)?)
+                // Nothing is older than the empty text.
+                .bind(batch.forget_before.map(format_instant).unwrap_or_default());
+        }
+        match commit.execute(&mut self.conn).await {
+            Ok(_) => Ok(Committed::Durable),
+            Err(sqlx::Error::Database(error)) if is_constraint(error.as_ref()) => {
+                sqlx::query("ROLLBACK").execute(&mut self.conn).await?;
+                Ok(Committed::Refused)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn close(self) -> Result<(), StoreError> {
+        Ok(super::close(self.conn).await?)
+    }
+}
+
+/// SQLite's code for a row that a constraint or a trigger refused. Its extended codes have it in
+/// their lowest byte.
+const CONSTRAINT: i32 = 19;
+
+fn is_constraint(error: &dyn DatabaseError) -> bool {
+    let code = error.code().and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == CONSTRAINT)
+}
+
+/// Gives a ledger from before there was one its Merkle tree.
+async fn plant(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let bare = sqlx::query_scalar::<_, i64>(
+        "SELECT position FROM head WHERE position > 0 AND frontier = x''",
+    )
+    .fetch_optional(&mut *conn)
+    .await?;
+    let Some(position) = bare else { return Ok(()) };
+    let mut frontier = Frontier::empty();
+    let mut hashes = sqlx::query_scalar::<_, Vec<u8>>(
+        "SELECT leaf_hash FROM entry WHERE position <= ?1 ORDER BY position",
+    )
+    .bind(position)
+    .fetch(&mut *conn);
+    while let Some(leaf) = hashes.try_next().await? {
+        frontier.push(hash(&leaf)?);
+    }
+    drop(hashes);
+    sqlx::query(
+        "BEGIN IMMEDIATE; UPDATE head SET frontier = $2; \
+         INSERT INTO root (position, root) VALUES ($1, $3); COMMIT",
+    )
+    .bind(position)
+    .bind(frontier.to_bytes())
+    .bind(frontier.root().to_vec())
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+impl SqliteStore {
     async fn versions(&mut self, streams: &[&Stream]) -> Result<Vec<u64>, StoreError> {
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
         let wanted = json(streams.iter().map(|s| (s.stream_type.as_str(), s.id)))?;
         let rows = sqlx::query_scalar::<_, i64>(
             "SELECT coalesce(( \
@@ -57,7 +242,9 @@ impl Store for SqliteStore {
         .bind(wanted)
         .fetch_all(&mut self.conn)
         .await?;
-        counted(rows.len(), streams.len())?;
+        if rows.len() != streams.len() {
+            return Err(format!("{} answers to {} questions", rows.len(), streams.len()).into());
+        }
         Ok(rows.into_iter().map(number).collect::<Result<_, _>>()?)
     }
 
@@ -65,6 +252,9 @@ impl Store for SqliteStore {
         &mut self,
         names: &[&Idempotency],
     ) -> Result<Vec<Option<IdempotentRow>>, StoreError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
         let wanted = json(names.iter().map(|name| (&name.scope, &name.key)))?;
         let rows = sqlx::query_as::<_, (i64, Vec<u8>, i64, i64, String)>(
             "SELECT wanted.key, digest, first_position, last_position, created_at \
@@ -87,6 +277,9 @@ impl Store for SqliteStore {
     }
 
     async fn recorded(&mut self, ids: &[EntryId]) -> Result<HashSet<EntryId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
         let rows = sqlx::query_scalar::<_, String>(
             "SELECT wanted.value FROM json_each(?1) AS wanted \
              WHERE EXISTS (SELECT 1 FROM entry WHERE entry_id = wanted.value)",
@@ -98,6 +291,9 @@ impl Store for SqliteStore {
     }
 
     async fn issued(&mut self, ids: &[KeyId]) -> Result<HashSet<KeyId>, StoreError> {
+        if ids.is_empty() {
+            return Ok(HashSet::new());
+        }
         let rows = sqlx::query_scalar::<_, String>(
             "SELECT wanted.value FROM json_each(?1) AS wanted \
              WHERE EXISTS (SELECT 1 FROM api_key WHERE key_id = wanted.value)",
@@ -109,6 +305,9 @@ impl Store for SqliteStore {
     }
 
     async fn hashes(&mut self, hashes: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StoreError> {
+        if hashes.is_empty() {
+            return Ok(HashSet::new());
+        }
         let rows = sqlx::query_scalar::<_, Vec<u8>>(
             "SELECT unhex(wanted.value) FROM json_each(?1) AS wanted \
              WHERE EXISTS (SELECT 1 FROM api_key WHERE hash = unhex(wanted.value))",
@@ -116,70 +315,8 @@ impl Store for SqliteStore {
         .bind(json(hashes.iter().map(hex))?)
         .fetch_all(&mut self.conn)
         .await?;
-        set(rows.iter().map(|bytes| super::rows::hash(bytes)))
+        set(rows.iter().map(|bytes| hash(bytes)))
     }
-
-    async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let mut tx = self.conn.begin_with("BEGIN IMMEDIATE").await?;
-        move_head(&mut tx, batch).await?;
-        if !batch.entries.is_empty() {
-            insert_entries(&mut tx, batch).await?;
-        }
-        if !batch.names.is_empty() {
-            insert_names(&mut tx, batch).await?;
-        }
-        if !batch.keys.is_empty() {
-            change_keys(&mut tx, batch).await?;
-        }
-        if let Some(before) = batch.forget_before {
-            sqlx::query("DELETE FROM idempotency WHERE lasting = 0 AND created_at < ?1")
-                .bind(format_instant(before))
-                .execute(&mut *tx)
-                .await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    async fn close(self) -> Result<(), StoreError> {
-        Ok(super::close(self.conn).await?)
-    }
-}
-
-async fn move_head(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    let head = &batch.head;
-    let moved = match batch.after {
-        None => sqlx::query(
-            "INSERT INTO head (one, ledger_id, position, recorded_at) VALUES (1, ?1, ?2, ?3)",
-        ),
-        Some(_) => sqlx::query(
-            "UPDATE head SET position = ?2, recorded_at = ?3 \
-             WHERE ledger_id = ?1 AND position = ?4",
-        ),
-    };
-    let moved = moved
-        .bind(head.ledger.to_string())
-        .bind(integer(head.position))
-        .bind(format_instant(head.recorded_at));
-    let moved = match batch.after {
-        None => moved,
-        Some(after) => moved.bind(integer(after)),
-    };
-    all_written(&moved.execute(conn).await?, 1)
-}
-
-async fn insert_entries(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    let written = sqlx::query(
-        "INSERT INTO entry (position, entry_id, stream_type, stream_id, version, event_type, \
-                            schema_version, occurred_on, recorded_at, leaf_data, leaf_hash) \
-         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-                value ->> 6, value ->> 7, ?2, value ->> 8, unhex(value ->> 9) \
-         FROM json_each(?1) ORDER BY key",
-    )
-    .bind(json(batch.entries.iter().map(entry_row))?)
-    .bind(format_instant(batch.head.recorded_at))
-    .execute(conn)
-    .await?;
-    all_written(&written, batch.entries.len())
 }
 
 fn entry_row(entry: &NewEntry) -> impl Serialize {
@@ -192,41 +329,29 @@ fn entry_row(entry: &NewEntry) -> impl Serialize {
         &entry.event.event_type,
         entry.event.schema_version,
         entry.occurred_on,
+        format_instant(entry.recorded_at),
         &entry.leaf_data,
         hex(&entry.leaf_hash),
     )
 }
 
-async fn insert_names(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    let rows = batch.names.iter().map(|new| {
-        let name = &new.idempotency;
-        (
-            &name.scope,
-            &name.key,
-            hex(&name.digest),
-            new.first_position,
-            new.last_position,
-            name.lasting,
-        )
-    });
-    let written = sqlx::query(
-        "INSERT INTO idempotency (scope, key, digest, first_position, last_position, lasting, \
-                                  created_at) \
-         SELECT value ->> 0, value ->> 1, unhex(value ->> 2), value ->> 3, value ->> 4, \
-                value ->> 5, ?2 \
-         FROM json_each(?1)",
+fn name_row(new: &NewName) -> impl Serialize {
+    let name = &new.idempotency;
+    (
+        &name.scope,
+        &name.key,
+        hex(&name.digest),
+        new.first_position,
+        new.last_position,
+        name.lasting,
+        format_instant(new.recorded_at),
     )
-    .bind(json(rows)?)
-    .bind(format_instant(batch.head.recorded_at))
-    .execute(conn)
-    .await?;
-    all_written(&written, batch.names.len())
 }
 
-async fn change_keys(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    // All that is issued first: a key may be issued and revoked within a batch, never the reverse.
+/// All that is issued first: a key may be issued and revoked within a batch, never the reverse.
+fn key_rows(keys: &[KeyChange]) -> (Vec<impl Serialize>, Vec<impl Serialize>) {
     let (mut issued, mut revoked) = (Vec::new(), Vec::new());
-    for change in &batch.keys {
+    for change in keys {
         match change {
             KeyChange::Issue(key) => issued.push((
                 key.key_id,
@@ -241,27 +366,7 @@ async fn change_keys(conn: &mut SqliteConnection, batch: &Batch) -> Result<(), S
             KeyChange::Revoke { key_id, at } => revoked.push((key_id, format_instant(*at))),
         }
     }
-    let written = sqlx::query(
-        "INSERT INTO api_key (key_id, hash, kind, principal_id, label, issued_at, expires_at, \
-                              revoked_at) \
-         SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, \
-                value ->> 5, value ->> 6, value ->> 7 \
-         FROM json_each(?1)",
-    )
-    .bind(json(&issued)?)
-    .execute(&mut *conn)
-    .await?;
-    all_written(&written, issued.len())?;
-    sqlx::query(
-        "UPDATE api_key SET revoked_at = coalesce(revoked_at, revocation.at) \
-         FROM (SELECT value ->> 0 AS key_id, min(value ->> 1) AS at FROM json_each(?1) \
-               GROUP BY value ->> 0) AS revocation \
-         WHERE api_key.key_id = revocation.key_id",
-    )
-    .bind(json(&revoked)?)
-    .execute(conn)
-    .await?;
-    Ok(())
+    (issued, revoked)
 }
 
 fn json<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<String, StoreError> {
@@ -274,16 +379,4 @@ fn set<T: Eq + Hash, E: Into<StoreError>>(
     rows: impl Iterator<Item = Result<T, E>>,
 ) -> Result<HashSet<T>, StoreError> {
     rows.collect::<Result<_, _>>().map_err(Into::into)
-}
-
-fn all_written(result: &SqliteQueryResult, wanted: usize) -> Result<(), StoreError> {
-    counted(usize::try_from(result.rows_affected())?, wanted)
-}
-
-/// A statement that writes or finds fewer rows than it was given must not pass for success.
-fn counted(found: usize, wanted: usize) -> Result<(), StoreError> {
-    if found != wanted {
-        return Err(format!("the database handled {found} rows of {wanted}").into());
-    }
-    Ok(())
 }

@@ -1,13 +1,13 @@
 //! The writer over a store in memory that can be held up or made to fail.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
 use chrono::NaiveDate;
 use dutyledger_record::{
-    Basis, Draft, EntryId, Envelope, Event, KeyId, LedgerId, OccurredOn, Principal, RulePackRef,
+    Basis, Draft, EntryId, Envelope, Event, Frontier, LedgerId, OccurredOn, Principal, RulePackRef,
     Standing, Stream, StreamId, StreamType,
 };
 use serde_json::json;
@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::*;
-use crate::append::{Idempotency, IdempotentRow, StreamAppend};
+use crate::append::StreamAppend;
 use crate::queue::{Bounds, Queue, queue};
 use crate::status::Health;
 
@@ -35,38 +35,35 @@ struct Shared {
 struct MemoryStore(Arc<Shared>);
 
 impl Store for MemoryStore {
+    const SHARED: bool = false;
+
     async fn head(&mut self) -> Result<Option<Head>, StoreError> {
         unreachable!("the writer is told the head")
     }
 
-    async fn versions(&mut self, streams: &[&Stream]) -> Result<Vec<u64>, StoreError> {
+    async fn hold(&mut self) -> Result<Head, StoreError> {
+        unreachable!("nobody else writes, and nothing is refused")
+    }
+
+    async fn release(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
         let known = self.0.streams.lock().unwrap();
-        Ok(streams
-            .iter()
-            .map(|stream| known.get(stream).copied().unwrap_or(0))
-            .collect())
+        let version = |stream: &&Stream| known.get(*stream).copied().unwrap_or(0);
+        Ok(Answers {
+            versions: asked.streams.iter().map(version).collect(),
+            names: vec![None; asked.names.len()],
+            ..Answers::default()
+        })
     }
 
-    async fn idempotent(
-        &mut self,
-        names: &[&Idempotency],
-    ) -> Result<Vec<Option<IdempotentRow>>, StoreError> {
-        Ok(vec![None; names.len()])
+    async fn found(&mut self, _: &Batch) -> Result<Committed, StoreError> {
+        unreachable!("the writer is told the head")
     }
 
-    async fn recorded(&mut self, _: &[EntryId]) -> Result<HashSet<EntryId>, StoreError> {
-        Ok(HashSet::new())
-    }
-
-    async fn issued(&mut self, _: &[KeyId]) -> Result<HashSet<KeyId>, StoreError> {
-        Ok(HashSet::new())
-    }
-
-    async fn hashes(&mut self, _: &[[u8; 32]]) -> Result<HashSet<[u8; 32]>, StoreError> {
-        Ok(HashSet::new())
-    }
-
-    async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    async fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
         self.0.gate.acquire().await?.forget();
         if let Some(&failure) = self.0.failure.get() {
             return Err(failure.into());
@@ -76,7 +73,7 @@ impl Store for MemoryStore {
             streams.insert(entry.stream.clone(), entry.version);
         }
         self.0.commits.lock().unwrap().push(batch.entries.len());
-        Ok(())
+        Ok(Committed::Durable)
     }
 
     async fn close(self) -> Result<(), StoreError> {
@@ -118,15 +115,18 @@ fn rig(appends: usize, bytes: usize, batch_max: Size) -> Rig {
     let (sender, tail) = watch::channel(0);
     let head = Head {
         ledger: LedgerId::new(Uuid::from_u128(LEDGER)),
+        batch: 0,
         position: 0,
         recorded_at: DateTime::UNIX_EPOCH,
+        frontier: Frontier::empty(),
     };
     let writer = Writer {
         store: MemoryStore(Arc::clone(&shared)),
         head,
         clock: Arc::new(Noon),
         inbox,
-        tail: sender,
+        memory: Memory::default(),
+        tail: Arc::new(sender),
         status: status.clone(),
         batch_max,
         forgot_at: None,

@@ -1,30 +1,41 @@
-//! The ledger on real files.
+//! The ledger: what holds on both databases, and then what holds of files alone.
 
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::support::{LEDGER, Place, append, at, draft_in, opening, part, stream};
+use crate::support::{
+    LEDGER, Place, append, at, by_hand, draft_in, named, on_both, opening, part, stream, whole,
+};
 use chrono::TimeDelta;
 use dutyledger_ledger::{
-    ApiKey, Append, AppendError, Health, Idempotency, Invalid, KeyChange, Ledger, LedgerReader,
-    OpenError, Options, Owner, Receipt,
+    ApiKey, Append, AppendError, Health, Invalid, KeyChange, Ledger, OpenError, Options, Owner,
+    Receipt,
 };
 use dutyledger_record::{EntryId, KeyId, LedgerId, leaf_hash};
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
-fn named(mut append: Append, key: &str, digest: u8) -> Append {
-    append.idempotency = Some(Idempotency {
-        scope: "tests".into(),
-        key: key.into(),
-        digest: [digest; 32],
-        lasting: false,
-    });
-    append
-}
+on_both!(
+    positions_have_no_gap_however_many_append_at_once,
+    the_exact_leaf_text_is_stored,
+    a_conflict_fails_alone_even_within_a_batch,
+    a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it,
+    an_append_to_several_streams_is_recorded_whole_or_not_at_all,
+    what_could_never_be_recorded_is_refused,
+    a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused,
+    a_request_is_forgotten_after_30_days_unless_its_name_is_lasting,
+    the_recorded_instant_never_goes_back,
+    another_can_read_while_one_serves,
+    opening_again_keeps_the_head_and_the_name,
+    an_opening_that_cannot_stand_first_founds_nothing,
+    a_dropped_append_happens_whole_or_never,
+    the_tail_wakes_when_something_is_recorded,
+    a_closed_ledger_takes_no_more,
+    api_keys_change_with_the_entries_that_tell_of_them,
+);
 
 fn lasting(append: Append, key: &str, digest: u8) -> Append {
     let mut append = named(append, key, digest);
@@ -40,18 +51,7 @@ fn conflict(n: u128, expected: u64, actual: u64) -> AppendError {
     }
 }
 
-/// A connection beside the ledger's own, as a person with a database tool has it.
-async fn by_hand(place: &Place) -> SqliteConnection {
-    SqliteConnectOptions::new()
-        .filename(place.path())
-        .connect()
-        .await
-        .unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn positions_have_no_gap_however_many_append_at_once() {
-    let place = Place::new();
+async fn positions_have_no_gap_however_many_append_at_once(place: Place) {
     let ledger = place.open().await;
     let tasks: Vec<_> = (1..=32u128)
         .map(|n| {
@@ -87,12 +87,11 @@ async fn positions_have_no_gap_however_many_append_at_once() {
         assert_eq!(entry.leaf_hash, leaf_hash(&entry.leaf_data));
     }
     assert_eq!(ledger.head(), 321);
+    whole(&ledger).await;
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn the_exact_leaf_text_is_stored() {
-    let place = Place::new();
+async fn the_exact_leaf_text_is_stored(place: Place) {
     let ledger = place.open().await;
     let payload =
         json!({"text": "é \u{1f600} \" \\ / \n \t \u{7f} \u{2028} [1] {} ' ?1", "n": [null, -1]});
@@ -118,9 +117,7 @@ async fn the_exact_leaf_text_is_stored() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn a_conflict_fails_alone_even_within_a_batch() {
-    let place = Place::new();
+async fn a_conflict_fails_alone_even_within_a_batch(place: Place) {
     let ledger = place.open().await;
     // Polled in this order before the writer answers any, so that they share batches.
     let (first, second, third, fourth) = tokio::join!(
@@ -138,9 +135,7 @@ async fn a_conflict_fails_alone_even_within_a_batch() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it() {
-    let place = Place::new();
+async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it(place: Place) {
     let ledger = place.open().await;
     ledger
         .append(append(vec![part(1, 0, 1, 10)]))
@@ -164,9 +159,7 @@ async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn an_append_to_several_streams_is_recorded_whole_or_not_at_all() {
-    let place = Place::new();
+async fn an_append_to_several_streams_is_recorded_whole_or_not_at_all(place: Place) {
     let ledger = place.open().await;
     ledger
         .append(append(vec![part(3, 0, 1, 10)]))
@@ -210,9 +203,7 @@ async fn an_append_to_several_streams_is_recorded_whole_or_not_at_all() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn what_could_never_be_recorded_is_refused() {
-    let place = Place::new();
+async fn what_could_never_be_recorded_is_refused(place: Place) {
     let ledger = place.open().await;
     let invalid = async |wrong| match ledger.append(wrong).await {
         Err(AppendError::Invalid(why)) => why,
@@ -274,9 +265,9 @@ async fn what_could_never_be_recorded_is_refused() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused() {
-    let place = Place::new();
+async fn a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused(
+    place: Place,
+) {
     let ledger = place.open().await;
     let first = named(append(vec![part(1, 0, 2, 10)]), "a", 1);
     let (receipt, at_once) =
@@ -322,9 +313,7 @@ async fn a_repetition_gets_the_first_receipt_and_another_request_under_its_key_i
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting() {
-    let place = Place::new();
+async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting(place: Place) {
     let ledger = place.open().await;
     let kept = lasting(append(vec![part(9, 0, 1, 90)]), "kept", 1);
     let first = ledger.append(kept.clone()).await.unwrap();
@@ -359,9 +348,7 @@ async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn the_recorded_instant_never_goes_back() {
-    let place = Place::new();
+async fn the_recorded_instant_never_goes_back(place: Place) {
     place.clock.set(at(12) + TimeDelta::nanoseconds(1_999));
     let ledger = place.open().await;
     let first = at(12) + TimeDelta::microseconds(1);
@@ -398,7 +385,7 @@ async fn the_recorded_instant_never_goes_back() {
 
 #[tokio::test]
 async fn an_entry_cannot_be_changed_removed_or_replaced_even_by_sql() {
-    let place = Place::new();
+    let place = Place::sqlite();
     let ledger = place.open().await;
     ledger
         .append(append(vec![part(1, 0, 2, 10)]))
@@ -434,12 +421,12 @@ async fn an_entry_cannot_be_changed_removed_or_replaced_even_by_sql() {
 
 #[tokio::test]
 async fn a_second_opener_is_refused_and_told_who_owns_the_file() {
-    let place = Place::new();
-    assert_eq!(Ledger::owner(&place.path()), None);
+    let place = Place::sqlite();
+    assert_eq!(Ledger::owner(place.path()), None);
     let ledger = place.open().await;
     let pid = std::process::id();
     assert_eq!(
-        Ledger::owner(&place.path()),
+        Ledger::owner(place.path()),
         Some(Owner { pid, address: None })
     );
     ledger.announce("http://127.0.0.1:8080").unwrap();
@@ -469,12 +456,14 @@ async fn a_second_opener_is_refused_and_told_who_owns_the_file() {
         address: Some("x".into()),
     };
     assert_eq!(
-        Ledger::owner(&place.path()),
+        Ledger::owner(place.path()),
         Some(owner),
         "a shorter address leaves no remains"
     );
+    let other = ledger.clone();
     ledger.close().await;
-    assert_eq!(Ledger::owner(&place.path()), None);
+    assert!(other.announce("x").is_err());
+    assert_eq!(Ledger::owner(place.path()), None);
     place.open().await.close().await;
 }
 
@@ -496,7 +485,7 @@ fn locks_of_sqlite(path: &std::path::Path) -> usize {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_file_with_two_names_has_one_owner() {
-    let place = Place::new();
+    let place = Place::sqlite();
     let ledger = place.open().await;
     let link = place.folder.path().join("link.db");
     std::fs::hard_link(place.path(), &link).unwrap();
@@ -514,7 +503,7 @@ async fn a_file_with_two_names_has_one_owner() {
     }
     let receipt = ledger.append(append(vec![part(1, 0, 1, 10)])).await;
     assert_eq!(receipt.unwrap().last_position, 2);
-    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    let reader = place.reader().await.unwrap();
     assert_eq!(reader.last_position().await.unwrap(), 2);
 
     // To the kernel, a handle of its own is another process; it is refused until the ledger closes.
@@ -548,12 +537,10 @@ async fn a_file_with_two_names_has_one_owner() {
     drop(ledger);
 }
 
-#[tokio::test]
-async fn another_can_read_while_one_serves() {
-    let place = Place::new();
-    assert!(LedgerReader::open(&place.path()).await.is_err());
+async fn another_can_read_while_one_serves(place: Place) {
+    assert!(place.reader().await.is_err());
     let ledger = place.open().await;
-    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    let reader = place.reader().await.unwrap();
     assert_eq!(
         (reader.id(), reader.last_position().await.unwrap()),
         (ledger.id(), 1)
@@ -571,14 +558,12 @@ async fn another_can_read_while_one_serves() {
     assert_eq!(reader.last_position().await.unwrap(), 4);
     reader.close().await;
     // And when nobody serves.
-    let reader = LedgerReader::open(&place.path()).await.unwrap();
+    let reader = place.reader().await.unwrap();
     assert_eq!(reader.read(3, 10).await.unwrap().len(), 1);
     reader.close().await;
 }
 
-#[tokio::test]
-async fn opening_again_keeps_the_head_and_the_name() {
-    let place = Place::new();
+async fn opening_again_keeps_the_head_and_the_name(place: Place) {
     let ledger = place.open().await;
     ledger
         .append(append(vec![part(1, 0, 5, 10)]))
@@ -586,10 +571,8 @@ async fn opening_again_keeps_the_head_and_the_name() {
         .unwrap();
     let entries = ledger.read(0, 10).await.unwrap();
     ledger.close().await;
-    assert!(
-        !place.path().with_extension("db-wal").exists(),
-        "closing empties the log"
-    );
+    let log = place.folder.path().join("ledger.db-wal");
+    assert!(!log.exists(), "closing empties the log of a file");
 
     let ledger = place.try_open(99).await.unwrap();
     assert_eq!(
@@ -616,7 +599,7 @@ async fn opening_again_keeps_the_head_and_the_name() {
 
 #[tokio::test]
 async fn what_was_answered_survives_a_crash_and_a_torn_tail_is_dropped_whole() {
-    let place = Place::new();
+    let place = Place::sqlite();
     let ledger = place.open().await;
     ledger
         .append(append(vec![part(1, 0, 2, 10)]))
@@ -629,7 +612,7 @@ async fn what_was_answered_survives_a_crash_and_a_torn_tail_is_dropped_whole() {
     let log = |place: &Place| place.path().with_extension("db-wal");
     for (cut, head) in [(0, 6u32), (1, 3)] {
         // The files as they lie when the process dies now, nothing closed.
-        let crashed = Place::new();
+        let crashed = Place::sqlite();
         std::fs::copy(place.path(), crashed.path()).unwrap();
         let bytes = std::fs::read(log(&place)).unwrap();
         std::fs::write(log(&crashed), &bytes[..bytes.len() - cut]).unwrap();
@@ -645,9 +628,7 @@ async fn what_was_answered_survives_a_crash_and_a_torn_tail_is_dropped_whole() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn an_opening_that_cannot_stand_first_founds_nothing() {
-    let place = Place::new();
+async fn an_opening_that_cannot_stand_first_founds_nothing(place: Place) {
     let open = async |founded: u128, version| {
         let opening = move |_| {
             let mut opening = opening(LEDGER)?;
@@ -657,22 +638,20 @@ async fn an_opening_that_cannot_stand_first_founds_nothing() {
             Ok(opening)
         };
         let clock = std::sync::Arc::new(place.clock.clone());
-        Ledger::open(Options::at(place.path()), clock, opening).await
+        Ledger::open(Options::at(place.address()), clock, opening).await
     };
     assert!(matches!(open(77, 1).await, Err(OpenError::NotAnOpening)));
     assert!(matches!(
         open(LEDGER, 2).await,
         Err(OpenError::NotAnOpening)
     ));
-    // Half-made, the file is no ledger to read, and can still be founded.
-    let reading = LedgerReader::open(&place.path()).await;
+    // Half-made, it is no ledger to read, and can still be founded.
+    let reading = place.reader().await;
     assert!(matches!(reading, Err(OpenError::Foreign { .. })));
     open(LEDGER, 1).await.unwrap().close().await;
 }
 
-#[tokio::test]
-async fn a_dropped_append_happens_whole_or_never() {
-    let place = Place::new();
+async fn a_dropped_append_happens_whole_or_never(place: Place) {
     let ledger = place.open().await;
     drop(ledger.append(named(append(vec![part(1, 0, 2, 10)]), "never polled", 1)));
     {
@@ -693,9 +672,7 @@ async fn a_dropped_append_happens_whole_or_never() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn the_tail_wakes_when_something_is_recorded() {
-    let place = Place::new();
+async fn the_tail_wakes_when_something_is_recorded(place: Place) {
     let ledger = place.open().await;
     let mut tail = ledger.tail();
     assert_eq!(*tail.borrow_and_update(), 1);
@@ -715,9 +692,7 @@ async fn the_tail_wakes_when_something_is_recorded() {
     ledger.close().await;
 }
 
-#[tokio::test]
-async fn a_closed_ledger_takes_no_more() {
-    let place = Place::new();
+async fn a_closed_ledger_takes_no_more(place: Place) {
     let ledger = place.open().await;
     let other = ledger.clone();
     ledger.close().await;
@@ -729,7 +704,6 @@ async fn a_closed_ledger_takes_no_more() {
             why: "the ledger was closed".into()
         }
     );
-    assert!(other.announce("x").is_err());
     assert!(other.read(0, 1).await.is_err());
     // Another may own it although this handle is still there.
     place.open().await.close().await;
@@ -737,7 +711,7 @@ async fn a_closed_ledger_takes_no_more() {
 
 #[tokio::test]
 async fn a_file_of_a_newer_schema_or_of_something_else_is_refused_untouched() {
-    let place = Place::new();
+    let place = Place::sqlite();
     place.open().await.close().await;
     let mut sql = by_hand(&place).await;
     sqlx::query("PRAGMA user_version = 7")
@@ -751,16 +725,16 @@ async fn a_file_of_a_newer_schema_or_of_something_else_is_refused_untouched() {
             error,
             OpenError::NewerSchema {
                 found: 7,
-                known: 1,
+                known: 2,
                 ..
             }
         ),
         "{error:?}"
     );
     assert!(error.to_string().contains("use a newer program"), "{error}");
-    assert!(LedgerReader::open(&place.path()).await.is_err());
+    assert!(place.reader().await.is_err());
 
-    let place = Place::new();
+    let place = Place::sqlite();
     let mut sql = SqliteConnectOptions::new()
         .filename(place.path())
         .create_if_missing(true)
@@ -778,9 +752,7 @@ async fn a_file_of_a_newer_schema_or_of_something_else_is_refused_untouched() {
     assert_eq!(std::fs::read(place.path()).unwrap(), before);
 }
 
-#[tokio::test]
-async fn api_keys_change_with_the_entries_that_tell_of_them() {
-    let place = Place::new();
+async fn api_keys_change_with_the_entries_that_tell_of_them(place: Place) {
     let ledger = place.open().await;
     let key = |n: u8| ApiKey {
         key_id: KeyId::new(Uuid::from_u128(n.into())),
@@ -873,7 +845,7 @@ async fn api_keys_change_with_the_entries_that_tell_of_them() {
 #[test]
 fn what_requests_wait_for_can_be_waited_for_on_any_thread() {
     fn is_send<T: Send>(_: &T) {}
-    let place = Place::new();
+    let place = Place::sqlite();
     is_send(&place.try_open(1));
     let of = |ledger: &'static Ledger| is_send(&ledger.append(Append::default()));
     let _: fn(&'static Ledger) = of;

@@ -1,8 +1,16 @@
-//! The vault on real files.
+//! The vault: what holds on both databases, and then what holds of files alone.
 
+use crate::support::{Place, on_both};
 use dutyledger_ledger::{OpenError, Vault, VaultError};
 use dutyledger_record::{DataKey, KeyId};
 use uuid::Uuid;
+
+on_both!(
+    keys_come_back_only_under_the_master_key_they_were_stored_under,
+    a_key_stored_twice_is_refused_with_all_that_came_with_it,
+    a_vault_is_empty_until_a_key_is_stored,
+    a_destroyed_key_is_gone,
+);
 
 fn id(n: u128) -> KeyId {
     KeyId::new(Uuid::from_u128(n))
@@ -12,41 +20,66 @@ fn key(n: u8) -> (KeyId, DataKey, [u8; 24]) {
     (id(n.into()), DataKey([n; 32]), [n; 24])
 }
 
-#[tokio::test]
-async fn keys_come_back_only_under_the_master_key_they_were_stored_under() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("vault.db");
-    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+async fn open(place: &Place, master: u8) -> Result<Vault, VaultError> {
+    Vault::open(place.vault(), DataKey([master; 32])).await
+}
+
+async fn keys_come_back_only_under_the_master_key_they_were_stored_under(place: Place) {
+    let vault = open(&place, 9).await.unwrap();
     vault.store(vec![key(1), key(2)]).await.unwrap();
     vault.store(vec![]).await.unwrap();
     assert_eq!(vault.load(id(1)).await.unwrap(), Some(DataKey([1; 32])));
     assert_eq!(vault.load(id(3)).await.unwrap(), None);
     vault.close().await.unwrap();
 
-    let file = std::fs::read(&path).unwrap();
-    assert!(
-        !file.windows(32).any(|window| window == [1; 32]),
-        "no key lies open in the file"
-    );
-
-    let other = Vault::open(&path, DataKey([8; 32])).await;
+    let other = open(&place, 8).await;
     assert!(matches!(other, Err(VaultError::WrongMaster)), "{other:?}");
-    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+    let vault = open(&place, 9).await.unwrap();
     assert_eq!(vault.load(id(2)).await.unwrap(), Some(DataKey([2; 32])));
     vault.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn a_key_stored_twice_is_refused_with_all_that_came_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let vault = Vault::open(&folder.path().join("vault.db"), DataKey([9; 32]))
-        .await
-        .unwrap();
+async fn a_key_stored_twice_is_refused_with_all_that_came_with_it(place: Place) {
+    let vault = open(&place, 9).await.unwrap();
     vault.store(vec![key(1)]).await.unwrap();
-    let again = vault.store(vec![key(2), key(1)]).await;
-    assert!(matches!(again, Err(VaultError::KeyTwice)), "{again:?}");
-    assert_eq!(vault.load(id(2)).await.unwrap(), None);
+    for twice in [vec![key(2), key(1)], vec![key(2), key(2)]] {
+        let again = vault.store(twice).await;
+        assert!(matches!(again, Err(VaultError::KeyTwice)), "{again:?}");
+        assert_eq!(vault.load(id(2)).await.unwrap(), None);
+    }
     vault.close().await.unwrap();
+}
+
+async fn a_vault_is_empty_until_a_key_is_stored(place: Place) {
+    assert!(Vault::is_empty(place.vault()).await.unwrap());
+    let vault = open(&place, 9).await.unwrap();
+    vault.store(vec![key(1)]).await.unwrap();
+    assert!(!Vault::is_empty(place.vault()).await.unwrap());
+    vault.close().await.unwrap();
+}
+
+async fn a_destroyed_key_is_gone(place: Place) {
+    let vault = open(&place, 9).await.unwrap();
+    vault.store(vec![key(1), key(2)]).await.unwrap();
+    assert!(vault.destroy(id(1)).await.unwrap());
+    assert_eq!(vault.load(id(1)).await.unwrap(), None);
+    assert_eq!(vault.load(id(2)).await.unwrap(), Some(DataKey([2; 32])));
+    assert!(!vault.destroy(id(1)).await.unwrap());
+    vault.close().await.unwrap();
+    let vault = open(&place, 9).await.unwrap();
+    assert_eq!(vault.load(id(1)).await.unwrap(), None);
+    vault.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_key_lies_open_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.db");
+    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+    vault.store(vec![key(1)]).await.unwrap();
+    vault.close().await.unwrap();
+    let file = std::fs::read(&path).unwrap();
+    assert!(!file.windows(32).any(|window| window == [1; 32]));
 }
 
 #[tokio::test]

@@ -1,0 +1,201 @@
+//! The head of a ledger, noted outside its database.
+//!
+//! A database that was restored from an old copy looks like any other. Only something that was kept
+//! elsewhere can tell that entries are missing: this note, which the program that appends renews as
+//! the ledger grows. A ledger that does not go on from its note is not appended to, for entries
+//! would be given positions that others had before.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use dutyledger_record::LedgerId;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::error::{OpenError, ReadError};
+use crate::reader::LedgerReader;
+
+/// How long a note may lag behind the ledger.
+pub const NOTED_EVERY: Duration = Duration::from_secs(1);
+
+/// How far a ledger went, and what it held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotedHead {
+    /// Which ledger.
+    pub ledger_id: LedgerId,
+    /// The position of its last entry.
+    pub position: u64,
+    /// The root of the Merkle tree (RFC 6962) over its entries up to there, as 64 hexadecimal
+    /// digits.
+    pub root: String,
+}
+
+/// Why a ledger is not appended to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoContinuation {
+    /// The ledger ends before the position that was noted.
+    #[error(
+        "the ledger ends at position {found}, and {note} says that it went to {noted}: put back a \
+         newer copy. If positions {} to {noted} are lost for good, run `dutyledger ledger note \
+         --accept-loss` to go on without them",
+        found + 1
+    )]
+    Behind {
+        /// The note.
+        note: String,
+        /// The position it has.
+        noted: u64,
+        /// Where the ledger ends.
+        found: u64,
+    },
+    /// The ledger holds other entries than those noted.
+    #[error(
+        "the entries up to position {noted} are not those that {note} was made of: this is another \
+         copy of the ledger, or it was changed. Put back the right one; `dutyledger ledger verify` \
+         tells whether this one is whole in itself"
+    )]
+    Other {
+        /// The note.
+        note: String,
+        /// The position it has.
+        noted: u64,
+    },
+    /// The note is of another ledger.
+    #[error("{note} is of ledger {noted}, and this is ledger {found}: name the right note")]
+    OtherLedger {
+        /// The note.
+        note: String,
+        /// The ledger it is of.
+        noted: LedgerId,
+        /// This ledger.
+        found: LedgerId,
+    },
+}
+
+impl NotedHead {
+    /// The head of a ledger as it is now.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn of(ledger: &LedgerReader) -> Result<Option<Self>, ReadError> {
+        Ok(ledger.last_root().await?.map(|(position, root)| Self {
+            ledger_id: ledger.id(),
+            position,
+            root: hex(&root),
+        }))
+    }
+
+    /// Reads a note; none where there is no file.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no note.
+    pub fn read(path: &Path) -> io::Result<Option<Self>> {
+        match fs::read_to_string(path) {
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|error| {
+                io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("{} is not the note of a head: {error}", path.display()),
+                )
+            }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a note, in the place of an older one. Whoever reads it finds one or the other whole.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        // One at a time in this process, and each process under a name of its own: two that write
+        // one file would leave a mixture.
+        static WRITING: Mutex<()> = Mutex::new(());
+        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.new", process::id()));
+        let new = PathBuf::from(name);
+        let mut file = File::create(&new)?;
+        writeln!(file, "{}", serde_json::to_string(self)?)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        // The name is durable with its folder.
+        let folder = path.parent().filter(|parent| *parent != Path::new(""));
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    }
+
+    /// Whether a ledger goes on from this note.
+    ///
+    /// # Errors
+    /// When it does not, or cannot be read.
+    pub async fn check(&self, path: &Path, ledger: &LedgerReader) -> Result<(), OpenError> {
+        let note = path.display().to_string();
+        if self.ledger_id != ledger.id() {
+            return Err(NoContinuation::OtherLedger {
+                note,
+                noted: self.ledger_id,
+                found: ledger.id(),
+            }
+            .into());
+        }
+        let noted = self.position;
+        let found = ledger.last_position().await.map_err(OpenError::database)?;
+        if found < noted {
+            return Err(NoContinuation::Behind { note, noted, found }.into());
+        }
+        let root = ledger.root(noted).await.map_err(OpenError::database)?;
+        if root.map(|root| hex(&root)).as_ref() != Some(&self.root) {
+            return Err(NoContinuation::Other { note, noted }.into());
+        }
+        Ok(())
+    }
+}
+
+/// Renews a note as the ledger grows, until the ledger is closed. A note that could not be written
+/// is tried again.
+pub(crate) async fn keep(path: PathBuf, ledger: LedgerReader, mut tail: watch::Receiver<u64>) {
+    let mut noted = None;
+    loop {
+        tail.borrow_and_update();
+        let renewed = renew(&path, &ledger, &mut noted).await;
+        tokio::time::sleep(NOTED_EVERY).await;
+        match renewed {
+            Ok(()) if tail.changed().await.is_err() => return,
+            Ok(()) => {}
+            Err(error) => {
+                tracing::error!(error, note = %path.display(), "the head was not noted");
+                // The writer is gone, and nobody closed the ledger.
+                if tail.has_changed().is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// Writes a note, if the head is not the one that was noted last.
+async fn renew(
+    path: &Path,
+    ledger: &LedgerReader,
+    noted: &mut Option<NotedHead>,
+) -> Result<(), String> {
+    let head = NotedHead::of(ledger).await.map_err(|e| e.to_string())?;
+    let Some(head) = head.filter(|head| noted.as_ref() != Some(head)) else {
+        return Ok(());
+    };
+    let (at, written) = (path.to_owned(), head.clone());
+    let wrote = tokio::task::spawn_blocking(move || written.write(&at)).await;
+    wrote
+        .map_err(|e| e.to_string())?
+        .map_err(|e| e.to_string())?;
+    *noted = Some(head);
+    Ok(())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
