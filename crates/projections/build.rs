@@ -2,4 +2,5 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=../../schemas/sql/sqlite/projections");
+    println!("cargo:rerun-if-changed=../../schemas/sql/postgres/projections");
 }

@@ -6,11 +6,15 @@ use dutyledger_domain::{Histories, History};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Record, Stream, StreamId};
 
+use crate::derived::Known;
 use crate::error::ProjectionError;
 use crate::kinds::Kept;
+use crate::streams::{FOLDS_ALL, Grown};
 
 /// How many entries the cached histories have together at the most; a stream counts as one more.
 const ENTRIES_MAX: u64 = 100_000;
+/// How many partnerships' rows are known at the most. There are a few hundred in England and Wales.
+const PARTNERSHIPS_MAX: usize = 10_000;
 
 /// Histories as they stand at one position of the ledger. The least recently used go first.
 #[derive(Debug)]
@@ -21,6 +25,8 @@ pub(crate) struct Cache {
     clock: u64,
     entries: u64,
     most: u64,
+    /// What is known of partnerships' rows.
+    partnerships: HashMap<StreamId, Known>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +50,46 @@ impl Cache {
             clock: 0,
             entries: 0,
             most,
+            partnerships: HashMap::new(),
+        }
+    }
+
+    /// All of it, and leaves an empty one as large.
+    pub(crate) fn take_all(&mut self) -> Self {
+        let empty = Self::holding(self.most);
+        std::mem::replace(self, empty)
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        drop(self.take_all());
+    }
+
+    /// What is known of a partnership's rows. It has to be remembered again.
+    pub(crate) fn recall(&mut self, partnership: StreamId) -> Option<Known> {
+        self.partnerships.remove(&partnership)
+    }
+
+    pub(crate) fn remember(&mut self, partnership: StreamId, known: Known) {
+        if self.partnerships.len() >= PARTNERSHIPS_MAX {
+            self.partnerships.clear();
+        }
+        self.partnerships.insert(partnership, known);
+    }
+
+    /// Knows that the row of a stream, which said it belongs to one partnership, says another now.
+    pub(crate) fn belongs(
+        &mut self,
+        stream: &Stream,
+        before: Option<StreamId>,
+        now: Option<StreamId>,
+    ) {
+        let known = &mut self.partnerships;
+        if let Some(left) = before.and_then(|id| known.get_mut(&id)) {
+            left.belonging.remove(stream);
+        }
+        if let Some(joined) = now.and_then(|id| known.get_mut(&id)) {
+            joined.belonging.insert(stream.clone());
         }
     }
 
@@ -78,7 +124,7 @@ impl Cache {
     }
 
     fn forget(&mut self, stream: &Stream) {
-        crate::kinds::by_kind!(
+        dutyledger_domain::by_kind!(
             stream.stream_type.as_str(),
             K => { self.take::<K>(stream.id); },
             else {}
@@ -136,26 +182,31 @@ impl Loader<'_> {
         &mut self,
         id: StreamId,
         entries: Vec<Record>,
-    ) -> Result<History<K>, ProjectionError> {
-        let before = entries
+    ) -> Result<Grown<K>, ProjectionError> {
+        let version = entries
             .first()
             .map_or(0, |first| first.entry.version.saturating_sub(1));
         let mut history = match self.cache.take::<K>(id) {
-            Some(history) if history.version() == before => history,
-            _ if before == 0 => History::default(),
-            _ => return self.read(id).await,
+            Some(history) if history.version() == version => history,
+            _ if version == 0 => History::default(),
+            _ => {
+                let history = self.read(id).await?;
+                let before = None;
+                return Ok(Grown { history, before });
+            }
         };
-        for entry in event(id, History::<K>::read(entries))?.entries() {
-            if entry.version != history.version() + 1 {
+        let before = Some(history.state(FOLDS_ALL));
+        for record in entries {
+            if record.entry.version != history.version() + 1 {
                 return Err(ProjectionError::Gap {
                     stream_id: id,
                     expected: history.version() + 1,
-                    found: entry.version,
+                    found: record.entry.version,
                 });
             }
-            history.push(entry.clone());
+            event(id, history.extend([record]))?;
         }
-        Ok(history)
+        Ok(Grown { history, before })
     }
 
     async fn read<K: Kept>(&self, id: StreamId) -> Result<History<K>, ProjectionError> {

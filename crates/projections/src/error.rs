@@ -4,11 +4,21 @@ use std::io;
 use std::path::PathBuf;
 
 use dutyledger_domain::HistoryError;
-use dutyledger_ledger::ReadError;
+use dutyledger_ledger::{Place, ReadError};
 use dutyledger_record::{EntryError, LedgerId};
 
 /// What to do about rows that cannot be gone on with.
 pub(crate) const REBUILD: &str = "run `dutyledger projections rebuild`";
+/// What to do about rows in PostgreSQL whose tables are not this program's.
+const MIGRATE: &str = "run `dutyledger migrate`";
+
+/// What to do about rows of another shape.
+fn reshape(place: &Place) -> &'static str {
+    match place {
+        Place::Sqlite(_) => REBUILD,
+        Place::Postgres(_) => MIGRATE,
+    }
+}
 
 /// Why the projections could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -25,14 +35,20 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// PostgreSQL has no tables for them, or none that this role may use.
+    #[error("{place} has no projections that this role may use: {MIGRATE}")]
+    Unmigrated {
+        /// The database.
+        place: Place,
+    },
     /// They have another shape than this program gives them.
     #[error(
-        "the projections {} have schema {found}, and this program uses schema {known}: {REBUILD}",
-        path.display()
+        "the projections {place} have schema {found}, and this program uses schema {known}: {}",
+        reshape(place)
     )]
     OtherSchema {
-        /// The file.
-        path: PathBuf,
+        /// The rows.
+        place: Place,
         /// The schema it has.
         found: i64,
         /// The schema of this program.
@@ -40,12 +56,11 @@ pub enum OpenError {
     },
     /// They were derived from another ledger.
     #[error(
-        "the projections {} are those of ledger {found}, not of ledger {ledger}: {REBUILD}",
-        path.display()
+        "the projections {place} are those of ledger {found}, not of ledger {ledger}: {REBUILD}"
     )]
     OtherLedger {
-        /// The file.
-        path: PathBuf,
+        /// The rows.
+        place: Place,
         /// The ledger they were derived from.
         found: LedgerId,
         /// The ledger they were opened with.
@@ -53,12 +68,11 @@ pub enum OpenError {
     },
     /// They are ahead of the ledger: it was put back to an earlier state.
     #[error(
-        "the projections {} are at position {position}, and the ledger ends at {head}: {REBUILD}",
-        path.display()
+        "the projections {place} are at position {position}, and the ledger ends at {head}: {REBUILD}"
     )]
     AheadOfLedger {
-        /// The file.
-        path: PathBuf,
+        /// The rows.
+        place: Place,
         /// Where they are.
         position: u64,
         /// Where the ledger ends.
@@ -67,21 +81,20 @@ pub enum OpenError {
     /// The ledger holds another entry at their position: it was put back to an earlier state and
     /// went on differently.
     #[error(
-        "the ledger holds another entry at position {position} than the one the projections {} \
-         were derived from: {REBUILD}",
-        path.display()
+        "the ledger holds another entry at position {position} than the one the projections \
+         {place} were derived from: {REBUILD}"
     )]
     OtherHistory {
-        /// The file.
-        path: PathBuf,
+        /// The rows.
+        place: Place,
         /// Where they are.
         position: u64,
     },
     /// Something stands in them that cannot be read.
-    #[error("the projections {} hold something that has no meaning: {REBUILD}", path.display())]
+    #[error("the projections {place} hold something that has no meaning: {REBUILD}")]
     Corrupt {
-        /// The file.
-        path: PathBuf,
+        /// The rows.
+        place: Place,
     },
     /// The file system refused.
     #[error("the projections could not be opened: {0}")]
@@ -98,6 +111,28 @@ impl OpenError {
     pub(crate) fn database(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Database(cause.into())
     }
+}
+
+/// Why PostgreSQL was not prepared for the rows.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// A newer program prepared it.
+    #[error(
+        "the projections have schema {found}, and this program knows schemas up to {known}: use a \
+         newer program"
+    )]
+    Newer {
+        /// The schema they have.
+        found: i64,
+        /// The schema of this program.
+        known: i64,
+    },
+    /// The database refused.
+    #[error("the projections could not be migrated: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The migrations could not be run.
+    #[error("the projections could not be migrated: {0}")]
+    Migrations(#[from] sqlx::migrate::MigrateError),
 }
 
 /// Why the projector stopped. It never skips an entry.
@@ -170,6 +205,18 @@ pub enum ProjectionError {
     /// Something stands in the rows that cannot be read back.
     #[error(transparent)]
     Rows(#[from] QueryError),
+}
+
+impl ProjectionError {
+    /// Whether it is a database's, which may do better later.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::Database(_)
+                | Self::Ledger(_)
+                | Self::Open(OpenError::Database(_) | OpenError::Ledger(_))
+        )
+    }
 }
 
 /// Why a question about the rows has no answer.

@@ -7,9 +7,9 @@
 //! question. An entry that is dated before others of its stream, or that withdraws one, changes
 //! nothing in how this works: a touched stream is always folded as a whole.
 //!
-//! One [`Projector`] writes the file and follows the ledger; [`Projections`] reads it. The
+//! One [`Projector`] at a time writes the rows and follows the ledger; [`Projections`] reads it. The
 //! checkpoint moves in the transaction that writes the rows, so a projector that is stopped at any
-//! moment goes on where it was. The file holds nothing that the ledger does not: [`rebuild`] makes
+//! moment goes on where it was. The rows hold nothing that the ledger does not: [`rebuild`] makes
 //! it anew, and that is also how its shape changes.
 
 mod cache;
@@ -28,12 +28,14 @@ mod rows;
 mod rules;
 mod streams;
 mod timeline;
+mod turn;
 mod values;
 
 #[cfg(test)]
 mod tests;
 
-pub use error::{OpenError, ProjectionError, QueryError, Stale};
+pub use database::postgres::migrate;
+pub use error::{MigrateError, OpenError, ProjectionError, QueryError, Stale};
 pub use projections::{Freshness, Projections};
 pub use projector::{PAGE_ENTRIES_MAX, Projector};
 pub use query::PAGE_ROWS_MAX;
@@ -42,3 +44,4 @@ pub use rows::{
     AreaAuthorityRow, ConsultationRow, MarkRow, MemberRow, Page, PublishedRow, ReviewRow, Row,
     TimelineFrom, TimelineRow, TriggerRow,
 };
+pub use turn::{LOOK, TAKE_OVER};

@@ -1,25 +1,27 @@
 //! The rows as their readers see them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dutyledger_ledger::{LedgerReader, ReadError};
-use sqlx::sqlite::SqlitePool;
-use tokio::sync::watch;
+use dutyledger_ledger::{LedgerReader, Place, ReadError};
+use tokio::sync::{Notify, watch};
 
+use crate::database::{Pool, postgres, sqlite};
 use crate::error::{OpenError, Stale};
 use crate::lock::Lock;
 use crate::projector::Projector;
-use crate::{checkpoint, database, rebuild};
+use crate::turn::{Timing, Turn};
+use crate::{checkpoint, rebuild};
 
 /// The rows. Clones are the same rows.
 #[derive(Clone, Debug)]
 pub struct Projections {
-    pub(crate) pool: SqlitePool,
+    pub(crate) rows: Pool,
     ledger: LedgerReader,
-    standing: watch::Receiver<Standing>,
-    _lock: Arc<Lock>,
+    pub(crate) standing: watch::Receiver<Standing>,
+    /// Told when somebody waits for the rows to get on.
+    waiting: Arc<Notify>,
+    _lock: Option<Arc<Lock>>,
 }
 
 /// How far the projector is.
@@ -36,38 +38,77 @@ pub struct Freshness {
     pub position: u64,
     /// The last position of the ledger.
     pub ledger_head: u64,
-    /// Why the projector stopped, if it did.
+    /// Why the projector stopped, if it did; or why it does not get on for now.
     pub stopped: Option<String>,
 }
 
 impl Projections {
-    /// Opens the rows at `path`, making the file if it is new, and hands out the projector that
-    /// moves them. A new file is empty until the projector has caught up; where the ledger is long,
-    /// [`rebuild`](crate::rebuild()) fills it sooner.
+    /// Opens the rows at a place, and hands out the projector that moves them.
+    ///
+    /// A file is made if it is new, and has one opener at a time. New rows are empty until the
+    /// projector has caught up; where the ledger is long, [`rebuild`](crate::rebuild()) fills them
+    /// sooner. In PostgreSQL several processes may have the rows open: one of their projectors
+    /// writes them, and the others follow it.
     ///
     /// # Errors
-    /// When they are in use, are not derived from this ledger as it is, or have another shape than
-    /// this program's.
-    pub async fn open(path: &Path, ledger: &LedgerReader) -> Result<(Self, Projector), OpenError> {
-        let lock = Arc::new(Lock::take(path)?);
-        rebuild::clear_left_over(path)?;
-        let mut conn = database::writer(path).await?;
-        let position = checkpoint::open(path, &mut conn, ledger).await?;
-        let pool = database::readers(path).await?;
+    /// When a file is in use, or the rows are not derived from this ledger as it is, or have another
+    /// shape than this program's; in PostgreSQL, when [`migrate`](crate::migrate()) did not make
+    /// them.
+    pub async fn open(
+        place: impl Into<Place>,
+        ledger: &LedgerReader,
+    ) -> Result<(Self, Projector), OpenError> {
+        Self::open_timed(place.into(), ledger, Timing::default()).await
+    }
+
+    pub(crate) async fn open_timed(
+        place: Place,
+        ledger: &LedgerReader,
+        timing: Timing,
+    ) -> Result<(Self, Projector), OpenError> {
+        let (writer, readers, turn, lock) = match &place {
+            Place::Sqlite(path) => {
+                let lock = Arc::new(Lock::take(path)?);
+                rebuild::clear_left_over(path)?;
+                // The writer first: it makes the file.
+                let writer = sqlite::writer(path).await?;
+                let readers = sqlite::readers(path).await?;
+                (writer, readers, Turn::Alone, Some(lock))
+            }
+            Place::Postgres(url) => {
+                let writer = postgres::writer(url).await?;
+                let readers = postgres::readers(url).await?;
+                (writer, readers, Turn::shared(timing), None)
+            }
+        };
+        let position = checkpoint::open(&place, &writer, ledger).await?;
         let (sender, standing) = watch::channel(Standing {
             position,
             stopped: None,
         });
-        let projector = Projector::new(conn, ledger.clone(), position, sender, Arc::clone(&lock));
-        Ok((
-            Self {
-                pool,
-                ledger: ledger.clone(),
-                standing,
-                _lock: lock,
-            },
-            projector,
-        ))
+        let waiting = Arc::new(Notify::new());
+        let projector = Projector {
+            rows: writer,
+            place,
+            ledger: ledger.clone(),
+            cache: crate::cache::Cache::default(),
+            position,
+            standing: sender,
+            turn,
+            paged_at: None,
+            waiting: Arc::clone(&waiting),
+            page_entries: crate::projector::PAGE_ENTRIES_MAX,
+            under_way: false,
+            _lock: lock.clone(),
+        };
+        let projections = Self {
+            rows: readers,
+            ledger: ledger.clone(),
+            standing,
+            waiting,
+            _lock: lock,
+        };
+        Ok((projections, projector))
     }
 
     /// The position the rows are derived up to. A question asked after this sees at least it.
@@ -98,6 +139,9 @@ impl Projections {
     pub async fn wait_for(&self, position: u64, timeout: Duration) -> Result<u64, Stale> {
         let mut standing = self.standing.clone();
         let reached = |s: &Standing| s.position >= position || s.stopped.is_some();
+        if !reached(&self.standing.borrow()) {
+            self.waiting.notify_one();
+        }
         // Whether it was reached, the time ran out or the projector is gone, what counts is where
         // the rows are now.
         let _ = tokio::time::timeout(timeout, standing.wait_for(reached)).await;
@@ -112,8 +156,8 @@ impl Projections {
         }
     }
 
-    /// Waits for the reads under way and lets go of the file.
+    /// Waits for the reads under way and lets go of the rows.
     pub async fn close(self) {
-        self.pool.close().await;
+        self.rows.close().await;
     }
 }

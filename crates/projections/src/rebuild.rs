@@ -4,27 +4,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use dutyledger_ledger::LedgerReader;
+use dutyledger_ledger::{LedgerReader, Place};
 use dutyledger_record::{Stream, StreamId};
-use sqlx::Connection;
-use sqlx::sqlite::SqliteConnection;
 
 use crate::cache::{Cache, Loader};
+use crate::database::{Pool, Tx, postgres, sql, sqlite};
 use crate::error::ProjectionError;
-use crate::kinds::by_kind;
 use crate::lock::{Lock, beside};
 use crate::page::{self, PageOf};
 use crate::projector::PAGE_ENTRIES_MAX;
-use crate::{checkpoint, database, derived, rules, streams};
+use crate::streams::{Grown, StreamRows};
+use crate::turn::Turn;
+use crate::{checkpoint, derived, rules};
+use dutyledger_domain::by_kind;
 
-/// How many streams or partnerships one transaction writes.
+/// How many streams or partnerships are written in one step.
 const CHUNK: usize = 200;
 
-/// Makes the rows at `path` anew from the whole ledger, in a file beside them, and puts it in their
-/// place. Nobody may have the rows open. It may be killed at any moment: either the old rows are
-/// there then, or the new ones, and what was left beside them is cleared away the next time they
-/// are opened or rebuilt. Answers the position of the new rows.
+/// Makes the rows at a place anew from the whole ledger, beside those that are there, and puts them
+/// in their place. It may be killed at any moment: either the old rows are there then, or the new
+/// ones. Answers the position of the new rows.
+///
+/// Nobody may have the rows of a file open; what a killed rebuild left beside it is cleared away the
+/// next time they are opened or rebuilt. In PostgreSQL the rows are served meanwhile, as they were;
+/// the process that writes them waits, and goes on from the new ones.
 ///
 /// This is also the quickest way to rows that were never there: each stream is folded once.
 ///
@@ -32,36 +37,86 @@ const CHUNK: usize = 200;
 /// once the number of streams is known.
 ///
 /// # Errors
-/// When the rows are in use, the file is one of something else, an entry cannot be understood, or a
-/// file cannot be written. The old rows are then still there.
+/// When the rows are in use, the file is one of something else, an entry cannot be understood, or
+/// the database cannot be written. The old rows are then still there.
 pub async fn rebuild(
+    place: impl Into<Place>,
+    ledger: &LedgerReader,
+    progress: impl FnMut(u64, u64) + Send,
+) -> Result<u64, ProjectionError> {
+    match place.into() {
+        Place::Sqlite(path) => in_file(&path, ledger, progress).await,
+        Place::Postgres(url) => {
+            let rows = postgres::builder(&url).await?;
+            let built = fill(&rows, ledger, progress).await;
+            rows.close().await;
+            built
+        }
+    }
+}
+
+async fn in_file(
     path: &Path,
     ledger: &LedgerReader,
     progress: impl FnMut(u64, u64) + Send,
 ) -> Result<u64, ProjectionError> {
     let _lock = Lock::take(path)?;
-    database::settle(path).await?;
+    sqlite::settle(path).await?;
     clear_left_over(path)?;
     let fresh = fresh(path);
-    let mut conn = database::writer(&fresh).await?;
-    checkpoint::open(&fresh, &mut conn, ledger).await?;
-    let built = Rebuild {
-        conn: &mut conn,
+    let rows = sqlite::writer(&fresh).await?;
+    let built = fill(&rows, ledger, progress).await;
+    rows.close().await;
+    let position = built?;
+    // Everything into the one file that is renamed, and the same for the one it replaces: a log
+    // that outlived its file would be taken for the new file's.
+    sqlite::settle(&fresh).await?;
+    sqlite::settle(path).await?;
+    swap(&fresh, path)?;
+    Ok(position)
+}
+
+/// Replaces whatever rows there are, in one transaction: nobody sees the new ones before they are
+/// complete.
+async fn fill(
+    rows: &Pool,
+    ledger: &LedgerReader,
+    progress: impl FnMut(u64, u64) + Send,
+) -> Result<u64, ProjectionError> {
+    let mut tx = rows.begin().await?;
+    // The checkpoint first: whoever writes the rows waits for this, and this for their page.
+    checkpoint::reset(&mut tx, ledger).await?;
+    clear(&mut tx).await?;
+    let rebuild = Rebuild {
+        tx: &mut tx,
         ledger,
         progress,
         done: 0,
         total: 0,
-    }
-    .run()
-    .await;
-    conn.close().await?;
-    let position = built?;
-    // Everything into the one file that is renamed, and the same for the one it replaces: a log
-    // that outlived its file would be taken for the new file's.
-    database::settle(&fresh).await?;
-    database::settle(path).await?;
-    swap(&fresh, path)?;
+    };
+    let position = rebuild.run().await?;
+    tx.commit().await?;
     Ok(position)
+}
+
+async fn clear(tx: &mut Tx) -> Result<(), sqlx::Error> {
+    for delete in [
+        "DELETE FROM stream_row",
+        "DELETE FROM member",
+        "DELETE FROM partnership_area",
+        "DELETE FROM area_authority",
+        "DELETE FROM consulted",
+        "DELETE FROM published",
+        "DELETE FROM review",
+        "DELETE FROM trigger_row",
+        "DELETE FROM mark",
+        "DELETE FROM depends",
+        "DELETE FROM rules",
+        "DELETE FROM timeline",
+    ] {
+        tx.execute(sql(delete)).await?;
+    }
+    Ok(())
 }
 
 /// Where the rows are made.
@@ -82,7 +137,7 @@ pub(crate) fn clear_left_over(path: &Path) -> io::Result<()> {
 }
 
 struct Rebuild<'a, P> {
-    conn: &'a mut SqliteConnection,
+    tx: &'a mut Tx,
     ledger: &'a LedgerReader,
     progress: P,
     done: u64,
@@ -99,7 +154,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
         let mut cache = Cache::default();
         self.total += (found.streams.len() + found.partnerships.len()) as u64;
         if let Some(ledger) = found.ledger {
-            rules::write(self.conn, self.ledger, ledger, position).await?;
+            rules::write(self.tx, self.ledger, ledger, position).await?;
         }
         self.write_streams(position, &mut cache, &mut found).await?;
         self.total = self.done + found.partnerships.len() as u64;
@@ -115,10 +170,10 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
             let page = page::next(self.ledger, position, PAGE_ENTRIES_MAX).await?;
             let Some(last) = page.last() else { break };
             let of_page = PageOf::read(&page)?;
-            let mut tx = self.conn.begin().await?;
-            of_page.timeline.write(&mut tx).await?;
-            checkpoint::advance(&mut tx, position, last).await?;
-            tx.commit().await?;
+            of_page.timeline.write(self.tx).await?;
+            if !Turn::Alone.advance(self.tx, position, last).await? {
+                return Err(ProjectionError::Moved);
+            }
             found.partnerships.extend(of_page.partnerships);
             found.ledger = of_page.ledger.or(found.ledger);
             for (stream, touched) in of_page.streams {
@@ -143,21 +198,24 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
                 cache,
                 up_to,
             };
-            let mut tx = self.conn.begin().await?;
+            let mut rows = StreamRows::default();
             for (stream, position) in chunk {
                 by_kind!(
                     stream.stream_type.as_str(),
                     K => {
                         let history = loader.load::<K>(stream.id).await?;
-                        let partnerships = &mut found.partnerships;
-                        streams::write(&mut tx, stream.id, &history, *position, partnerships)
-                            .await?;
-                        loader.cache.put(stream.id, history);
+                        // There is no row of it.
+                        let before = Some(Arc::default());
+                        let grown = Grown { history, before };
+                        rows.add(self.tx, stream.id, &grown, *position).await?;
+                        loader.cache.put(stream.id, grown.history);
                     },
                     else {}
                 );
             }
-            tx.commit().await?;
+            found
+                .partnerships
+                .extend(rows.write(self.tx, loader.cache).await?);
             self.step(chunk.len());
         }
         Ok(())
@@ -169,6 +227,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
         cache: &mut Cache,
         partnerships: BTreeSet<StreamId>,
     ) -> Result<(), ProjectionError> {
+        let rules = rules::read(self.tx).await?;
         let all: Vec<_> = partnerships.into_iter().collect();
         for chunk in all.chunks(CHUNK) {
             let mut loader = Loader {
@@ -176,11 +235,9 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
                 cache,
                 up_to,
             };
-            let mut tx = self.conn.begin().await?;
             for partnership in chunk {
-                derived::write(&mut tx, &mut loader, *partnership).await?;
+                derived::write(self.tx, &mut loader, rules.as_ref(), *partnership).await?;
             }
-            tx.commit().await?;
             self.step(chunk.len());
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! How values are written into SQLite's columns and read back.
+//! How values are written into columns and read back.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::QueryError;
 
-/// A number as SQLite holds it. Positions and versions never come near 2^63, and a caller that
+/// A number as a column holds it. Positions and versions never come near 2^63, and a caller that
 /// asks beyond it asks beyond everything.
 pub(crate) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)

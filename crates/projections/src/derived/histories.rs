@@ -5,34 +5,35 @@ use std::collections::BTreeSet;
 use dutyledger_domain::streams::partnership::PartnershipEvent;
 use dutyledger_domain::streams::{Area, Authority, Partnership};
 use dutyledger_domain::{Class, Histories, History};
-use dutyledger_record::{RestsOn, StreamId};
-use sqlx::sqlite::SqliteConnection;
+use dutyledger_record::{RulePackRef, Stream, StreamId, StreamType};
 
 use crate::cache::Loader;
+use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
-use crate::kinds::{Kept, by_kind};
-use crate::rules;
+use crate::kinds::Kept;
 use crate::streams::FOLDS_ALL;
 use crate::values::parsed;
+use dutyledger_domain::{Listed, by_kind};
 
 /// The partnership's own stream; the strategies, assessments and directions that belong to it; the
 /// assessments its strategies rest on; every area it was ever for; and the authorities a trigger
 /// could be about. A stream that has no entry yet is named among those depended on, and has no
 /// history.
 pub(crate) async fn of(
-    conn: &mut SqliteConnection,
     loader: &mut Loader<'_>,
+    rules: Option<&RulePackRef>,
     partnership: StreamId,
-) -> Result<(Histories, Vec<RestsOn>), ProjectionError> {
+    belonging: &BTreeSet<Stream>,
+) -> Result<(Histories, Vec<Stream>), ProjectionError> {
     let mut all = Histories::default();
-    if let Some(rules) = rules::read(conn).await? {
-        all.rules = rules;
+    if let Some(rules) = rules {
+        all.rules = rules.clone();
     }
     add::<Partnership>(&mut all, loader, [partnership]).await?;
-    for (stream_type, id) in belonging(conn, partnership).await? {
+    for stream in belonging {
         by_kind!(
-            stream_type.as_str(),
-            K => add::<K>(&mut all, loader, [id]).await?,
+            stream.stream_type.as_str(),
+            K => add::<K>(&mut all, loader, [stream.id]).await?,
             else {}
         );
     }
@@ -50,7 +51,10 @@ pub(crate) async fn of(
             else {}
         );
     }
-    Ok((all, depends_on))
+    let depends_on = depends_on
+        .into_iter()
+        .map(|on| Stream::new(on.stream_type, on.id));
+    Ok((all, depends_on.collect()))
 }
 
 async fn add<K: Kept>(
@@ -69,20 +73,19 @@ async fn add<K: Kept>(
 }
 
 /// The streams that say they belong to it.
-async fn belonging(
-    conn: &mut SqliteConnection,
+pub(super) async fn belonging(
+    tx: &mut Tx,
     partnership: StreamId,
-) -> Result<Vec<(String, StreamId)>, ProjectionError> {
-    let found = sqlx::query_as::<_, (String, String)>(
-        "SELECT stream_type, stream_id FROM stream_row WHERE partnership_id = ?1 \
-         ORDER BY stream_type, stream_id",
-    )
-    .bind(partnership.to_string())
-    .fetch_all(conn)
-    .await?;
+) -> Result<BTreeSet<Stream>, ProjectionError> {
+    let found = tx
+        .all::<(String, String)>(
+            sql("SELECT stream_type, stream_id FROM stream_row WHERE partnership_id = $1")
+                .bind(partnership),
+        )
+        .await?;
     found
         .into_iter()
-        .map(|(stream_type, id)| Ok((stream_type, parsed(&id)?)))
+        .map(|(stream_type, id)| Ok(Stream::new(StreamType::read(&stream_type), parsed(&id)?)))
         .collect()
 }
 
@@ -91,20 +94,20 @@ fn assessments(all: &Histories) -> BTreeSet<StreamId> {
         .strategies
         .values()
         .map(|history| history.state(FOLDS_ALL));
-    strategies
-        .flat_map(|strategy| strategy.versions.into_values())
-        .flat_map(|version| version.assessments)
-        .collect()
+    let mut found = BTreeSet::new();
+    for strategy in strategies {
+        let versions = strategy.versions.values();
+        found.extend(versions.flat_map(|version| version.assessments.iter().copied()));
+    }
+    found
 }
 
 /// Every area an entry ever named: an old decision is looked at with the areas of its own date.
 fn areas(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
-    let entries = all
-        .partnerships
-        .get(&partnership)
-        .map_or(&[][..], History::entries);
-    entries
-        .iter()
+    let history = all.partnerships.get(&partnership);
+    history
+        .into_iter()
+        .flat_map(History::entries)
         .filter_map(|entry| match &entry.payload {
             PartnershipEvent::PartnershipAreaNamed(named) => Some(named.area),
             _ => None,
@@ -117,16 +120,21 @@ fn areas(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
 pub(super) fn authorities(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
     let mut found = BTreeSet::new();
     if let Some(history) = all.partnerships.get(&partnership) {
-        found.extend(history.state(FOLDS_ALL).members.into_keys());
+        found.extend(history.state(FOLDS_ALL).members.keys());
     }
     for area in all.areas.values() {
-        let recorded = area.state(FOLDS_ALL).authorities.into_iter();
+        let area = area.state(FOLDS_ALL);
+        let recorded = area.authorities.iter();
         let specified = recorded.filter(|(_, a)| a.capacity.class() == Class::Specified);
-        found.extend(specified.map(|(id, _)| id));
+        found.extend(specified.map(|(id, _)| *id));
     }
     for strategy in all.strategies.values() {
-        let actions = strategy.state(FOLDS_ALL).actions.into_values();
-        found.extend(actions.flat_map(|action| action.authorities.into_keys()));
+        let actions = &strategy.state(FOLDS_ALL).actions;
+        found.extend(
+            actions
+                .values()
+                .flat_map(|action| action.authorities.keys()),
+        );
     }
     found.extend(
         all.directions

@@ -6,13 +6,14 @@
 mod histories;
 mod shown;
 
-use dutyledger_domain::streams::{PartnershipState, StrategyState};
+use std::collections::BTreeSet;
+
 use dutyledger_domain::triggers::{EntryMark, marks};
-use dutyledger_domain::{Coverage, Histories, History, reviews};
-use dutyledger_record::{EntryId, RestsOn, Stream, StreamId};
-use sqlx::sqlite::SqliteConnection;
+use dutyledger_domain::{Coverage, Histories, reviews};
+use dutyledger_record::{EntryId, RulePackRef, Stream, StreamId};
 
 use crate::cache::Loader;
+use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
 use crate::streams::FOLDS_ALL;
 use crate::values::{parsed, rows, word};
@@ -20,118 +21,139 @@ use shown::{Shown, shown};
 
 /// The partnerships that depend on any of these streams.
 pub(crate) async fn dependents(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx,
     streams: impl Iterator<Item = &Stream>,
 ) -> Result<Vec<StreamId>, ProjectionError> {
     let streams = rows(streams.map(|s| (s.stream_type.as_str(), s.id)))?;
-    let found = sqlx::query_scalar::<_, String>(
-        "SELECT DISTINCT depends.partnership_id FROM json_each(?1) AS touched \
-         CROSS JOIN depends ON depends.stream_type = touched.value ->> 0 \
-             AND depends.stream_id = touched.value ->> 1",
-    )
-    .bind(streams)
-    .fetch_all(conn)
-    .await?;
+    let found = tx
+        .all::<(String,)>(
+            // SQLite takes the tables of a CROSS JOIN in the order they are named.
+            sql("SELECT DISTINCT depends.partnership_id \
+                 FROM json_each($1) AS touched CROSS JOIN depends \
+                 WHERE depends.stream_type = touched.value ->> 0 \
+                     AND depends.stream_id = touched.value ->> 1")
+            .bind(streams),
+        )
+        .await?;
     Ok(found
         .iter()
-        .map(|id| parsed(id))
+        .map(|(id,)| parsed(id))
         .collect::<Result<_, _>>()?)
 }
 
-/// Writes a partnership's rows anew. Its streams' own rows are written already.
+/// Writes a partnership's rows anew, those that change. Its streams' own rows are written already.
 pub(crate) async fn write(
-    conn: &mut SqliteConnection,
+    tx: &mut Tx,
     loader: &mut Loader<'_>,
+    rules: Option<&RulePackRef>,
     partnership: StreamId,
 ) -> Result<(), ProjectionError> {
-    let (histories, depends_on) = histories::of(conn, loader, partnership).await?;
-    let rows = Derived::of(partnership, &histories);
-    rows.write(conn, partnership).await?;
-    depend(conn, partnership, &depends_on).await?;
+    let (belonging, before) = match loader.cache.recall(partnership) {
+        Some(known) => (known.belonging, Some(known.derived)),
+        None => (histories::belonging(tx, partnership).await?, None),
+    };
+    let (histories, depends_on) = histories::of(loader, rules, partnership, &belonging).await?;
+    let derived = Derived::of(partnership, &histories, depends_on);
+    derived.write(tx, partnership, before.as_ref()).await?;
     loader.cache.put_all(histories);
+    let known = Known { belonging, derived };
+    loader.cache.remember(partnership, known);
     Ok(())
 }
 
+/// What is known of a partnership's rows without reading them.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The streams that say they belong to it.
+    pub(crate) belonging: BTreeSet<Stream>,
+    derived: Derived,
+}
+
+/// What a partnership's rows say.
+#[derive(Debug)]
 struct Derived {
     reviews: Vec<(StreamId, reviews::ReviewDue)>,
     coverage: Option<Coverage>,
     triggers: Vec<Shown>,
     marks: Vec<(StreamId, Vec<EntryMark>)>,
+    depends_on: Vec<Stream>,
 }
 
 impl Derived {
-    fn of(partnership: StreamId, histories: &Histories) -> Self {
-        let state: PartnershipState = histories
+    fn of(partnership: StreamId, histories: &Histories, depends_on: Vec<Stream>) -> Self {
+        let state = histories
             .partnerships
             .get(&partnership)
             .map(|history| history.state(FOLDS_ALL))
             .unwrap_or_default();
-        let due = |(id, history): (&StreamId, &History<_>)| {
-            let strategy: StrategyState = history.state(FOLDS_ALL);
-            let over = strategy.superseded.is_some() || state.dissolved.is_some();
-            reviews::due(&strategy)
-                .filter(|_| !over)
-                .map(|due| (*id, due))
-        };
+        let mut due = Vec::new();
+        for (id, history) in &histories.strategies {
+            let strategy = history.state(FOLDS_ALL);
+            if strategy.superseded.is_none() && state.dissolved.is_none() {
+                due.extend(reviews::due(&strategy).map(|due| (*id, due)));
+            }
+        }
         Self {
-            reviews: histories.strategies.iter().filter_map(due).collect(),
-            coverage: state.coverage,
+            reviews: due,
+            coverage: state.coverage.clone(),
             triggers: shown(partnership, histories),
             marks: histories
                 .strategies
                 .keys()
                 .map(|id| (*id, marks(*id, histories)))
                 .collect(),
+            depends_on,
         }
     }
 
+    /// Writes the tables whose rows are not those that were there before, or of which that is not
+    /// known.
     async fn write(
         &self,
-        conn: &mut SqliteConnection,
-        partnership: StreamId,
+        tx: &mut Tx,
+        of: StreamId,
+        before: Option<&Self>,
     ) -> Result<(), ProjectionError> {
-        let of = partnership.to_string();
-        self.write_reviews(conn, &of).await?;
-        self.write_triggers(conn, &of).await?;
-        self.write_marks(conn, &of).await
+        if before.is_none_or(|b| b.reviews != self.reviews || b.coverage != self.coverage) {
+            self.write_reviews(tx, of).await?;
+        }
+        if before.is_none_or(|before| before.triggers != self.triggers) {
+            self.write_triggers(tx, of).await?;
+        }
+        if before.is_none_or(|before| before.marks != self.marks) {
+            self.write_marks(tx, of).await?;
+        }
+        if before.is_none_or(|before| before.depends_on != self.depends_on) {
+            self.write_depends(tx, of).await?;
+        }
+        Ok(())
     }
 
-    async fn write_reviews(
-        &self,
-        conn: &mut SqliteConnection,
-        of: &str,
-    ) -> Result<(), ProjectionError> {
-        sqlx::query("DELETE FROM review WHERE partnership_id = ?1")
-            .bind(of)
-            .execute(&mut *conn)
+    async fn write_reviews(&self, tx: &mut Tx, of: StreamId) -> Result<(), ProjectionError> {
+        tx.execute(sql("DELETE FROM review WHERE partnership_id = $1").bind(of))
             .await?;
         let due = self
             .reviews
             .iter()
             .map(|(id, due)| (id, due.on, due.counted_from, due.assumed, due.entry_id));
-        sqlx::query(
+        let coverage = self.coverage.as_ref();
+        let insert = sql(
             "INSERT INTO review (partnership_id, covers_until, fictional, strategy_id, due_on, \
                                  counted_from, assumed, entry_id) \
-             SELECT ?1, ?2, ?3, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-             FROM json_each(?4)",
+             SELECT $1, $2, $3, value ->> 0, value ->> 1, value ->> 2, \
+                    CAST(value ->> 3 AS boolean), value ->> 4 \
+             FROM json_each($4)",
         )
         .bind(of)
-        .bind(self.coverage.as_ref().map(|c| c.covers_until.to_string()))
-        .bind(self.coverage.as_ref().is_some_and(|c| c.fictional))
-        .bind(rows(due)?)
-        .execute(conn)
-        .await?;
+        .bind(coverage.map(|c| c.covers_until.to_string()))
+        .bind(coverage.is_some_and(|c| c.fictional))
+        .bind(rows(due)?);
+        tx.execute(insert).await?;
         Ok(())
     }
 
-    async fn write_triggers(
-        &self,
-        conn: &mut SqliteConnection,
-        of: &str,
-    ) -> Result<(), ProjectionError> {
-        sqlx::query("DELETE FROM trigger_row WHERE partnership_id = ?1")
-            .bind(of)
-            .execute(&mut *conn)
+    async fn write_triggers(&self, tx: &mut Tx, of: StreamId) -> Result<(), ProjectionError> {
+        tx.execute(sql("DELETE FROM trigger_row WHERE partnership_id = $1").bind(of))
             .await?;
         let mut found = Vec::with_capacity(self.triggers.len());
         for Shown {
@@ -141,82 +163,56 @@ impl Derived {
         } in &self.triggers
         {
             found.push((
-                (from, until),
-                (
-                    trigger.since,
-                    trigger.id,
-                    trigger.authority,
-                    word(&trigger.duty)?,
-                    trigger.area,
-                ),
+                from,
+                until,
+                trigger.since,
+                trigger.id,
+                trigger.authority,
+                word(&trigger.duty)?,
+                trigger.area,
                 serde_json::to_string(trigger)?,
             ));
         }
-        sqlx::query(
+        let insert = sql(
             "INSERT INTO trigger_row (partnership_id, shown_from, shown_until, since, trigger_id, \
                                       authority_id, duty, area_id, json) \
-             SELECT ?1, value ->> '$[0][0]', value ->> '$[0][1]', value ->> '$[1][0]', \
-                    value ->> '$[1][1]', value ->> '$[1][2]', value ->> '$[1][3]', \
-                    value ->> '$[1][4]', value ->> 2 \
-             FROM json_each(?2)",
-        )
-        .bind(of)
-        .bind(rows(found)?)
-        .execute(conn)
-        .await?;
+             SELECT $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, \
+                    value ->> 5, value ->> 6, value ->> 7 \
+             FROM json_each($2)",
+        );
+        tx.execute(insert.bind(of).bind(rows(found)?)).await?;
         Ok(())
     }
 
-    async fn write_marks(
-        &self,
-        conn: &mut SqliteConnection,
-        of: &str,
-    ) -> Result<(), ProjectionError> {
-        sqlx::query("DELETE FROM mark WHERE partnership_id = ?1")
-            .bind(of)
-            .execute(&mut *conn)
+    async fn write_marks(&self, tx: &mut Tx, of: StreamId) -> Result<(), ProjectionError> {
+        tx.execute(sql("DELETE FROM mark WHERE partnership_id = $1").bind(of))
             .await?;
         let mut found: Vec<(StreamId, EntryId, usize, String)> = Vec::new();
         for (strategy, marks) in &self.marks {
             for (place, mark) in marks.iter().enumerate() {
-                found.push((
-                    *strategy,
-                    mark.entry_id,
-                    place,
-                    serde_json::to_string(mark)?,
-                ));
+                let json = serde_json::to_string(mark)?;
+                found.push((*strategy, mark.entry_id, place, json));
             }
         }
-        sqlx::query(
+        let insert = sql(
             "INSERT INTO mark (partnership_id, strategy_id, entry_id, place, json) \
-             SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)",
-        )
-        .bind(of)
-        .bind(rows(found)?)
-        .execute(conn)
-        .await?;
+             SELECT $1, value ->> 0, value ->> 1, CAST(value ->> 2 AS bigint), value ->> 3 \
+             FROM json_each($2)",
+        );
+        tx.execute(insert.bind(of).bind(rows(found)?)).await?;
         Ok(())
     }
-}
 
-async fn depend(
-    conn: &mut SqliteConnection,
-    partnership: StreamId,
-    depends_on: &[RestsOn],
-) -> Result<(), ProjectionError> {
-    let of = partnership.to_string();
-    sqlx::query("DELETE FROM depends WHERE partnership_id = ?1")
-        .bind(&of)
-        .execute(&mut *conn)
-        .await?;
-    let on = depends_on.iter().map(|s| (s.stream_type.as_str(), s.id));
-    sqlx::query(
-        "INSERT INTO depends (partnership_id, stream_type, stream_id) \
-         SELECT ?1, value ->> 0, value ->> 1 FROM json_each(?2)",
-    )
-    .bind(of)
-    .bind(rows(on)?)
-    .execute(conn)
-    .await?;
-    Ok(())
+    async fn write_depends(&self, tx: &mut Tx, of: StreamId) -> Result<(), ProjectionError> {
+        tx.execute(sql("DELETE FROM depends WHERE partnership_id = $1").bind(of))
+            .await?;
+        let on = self.depends_on.iter();
+        let on = on.map(|s| (s.stream_type.as_str(), s.id));
+        let insert = sql(
+            "INSERT INTO depends (partnership_id, stream_type, stream_id) \
+             SELECT $1, value ->> 0, value ->> 1 FROM json_each($2)",
+        );
+        tx.execute(insert.bind(of).bind(rows(on)?)).await?;
+        Ok(())
+    }
 }

@@ -61,7 +61,8 @@ fn changes(partnership: StreamId, histories: &Histories) -> BTreeSet<NaiveDate> 
     let about = authorities(histories, partnership);
     let mut dates = BTreeSet::new();
     for area in histories.areas.values() {
-        let recorded = area.state(FOLDS_ALL).authorities.into_iter();
+        let area = area.state(FOLDS_ALL);
+        let recorded = area.authorities.iter();
         for (_, authority) in recorded.filter(|(id, _)| about.contains(id)) {
             dates.insert(authority.from);
             dates.extend(authority.until.and_then(|until| until.succ_opt()));
@@ -72,11 +73,7 @@ fn changes(partnership: StreamId, histories: &Histories) -> BTreeSet<NaiveDate> 
 
 fn last_date(histories: &Histories) -> Option<NaiveDate> {
     fn last<K: StreamKind>(history: &History<K>) -> Option<NaiveDate> {
-        history
-            .entries()
-            .iter()
-            .map(|e| e.standing.occurred_on.date)
-            .max()
+        history.entries().map(|e| e.standing.occurred_on.date).max()
     }
     let each = [
         histories.areas.values().filter_map(last).max(),

@@ -3,6 +3,7 @@
 use dutyledger_record::StreamId;
 
 use super::{after_id, asked, optional_id, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{ConsultationRow, Page, PublishedRow};
@@ -47,17 +48,20 @@ impl Projections {
         after: Option<(StreamId, u32)>,
         limit: u32,
     ) -> Result<Page<ConsultationRow, (StreamId, u32)>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
-            "SELECT authority_id, strategy_id, version, partnership_id FROM consulted \
-             WHERE authority_id = ?1 AND (strategy_id, version) > (?2, ?3) \
-             ORDER BY strategy_id, version LIMIT ?4",
-        )
-        .bind(authority.to_string())
-        .bind(after_id(after.map(|(strategy, _)| strategy)))
-        .bind(after.map_or(0, |(_, version)| version))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let found = self
+            .rows
+            .all::<Columns>(
+                sql(
+                    "SELECT authority_id, strategy_id, version, partnership_id FROM consulted \
+             WHERE authority_id = $1 AND (strategy_id, version) > ($2, $3) \
+             ORDER BY strategy_id, version LIMIT $4",
+                )
+                .bind(authority)
+                .bind(after_id(after.map(|(strategy, _)| strategy)))
+                .bind(after.map_or(0, |(_, version)| version))
+                .bind(asked(limit)),
+            )
+            .await?;
         page(found, limit, row, |row| (row.strategy, row.version))
     }
 
@@ -70,13 +74,16 @@ impl Projections {
         authority: StreamId,
         strategy: StreamId,
     ) -> Result<bool, QueryError> {
-        Ok(sqlx::query_scalar::<_, bool>(
-            "SELECT EXISTS (SELECT 1 FROM consulted WHERE authority_id = ?1 AND strategy_id = ?2)",
-        )
-        .bind(authority.to_string())
-        .bind(strategy.to_string())
-        .fetch_one(&self.pool)
-        .await?)
+        let (consulted,) = self
+            .rows
+            .one::<(bool,)>(
+                sql("SELECT EXISTS (SELECT 1 FROM consulted \
+                                    WHERE authority_id = $1 AND strategy_id = $2)")
+                .bind(authority)
+                .bind(strategy),
+            )
+            .await?;
+        Ok(consulted)
     }
 
     /// The strategies with a published version, in the order of their ids.
@@ -88,14 +95,17 @@ impl Projections {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Page<PublishedRow, StreamId>, QueryError> {
-        let found = sqlx::query_as::<_, PublishedColumns>(
-            "SELECT strategy_id, partnership_id, version, published_on FROM published \
-             WHERE strategy_id > ?1 ORDER BY strategy_id LIMIT ?2",
-        )
-        .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        let found = self
+            .rows
+            .all::<PublishedColumns>(
+                sql(
+                    "SELECT strategy_id, partnership_id, version, published_on FROM published \
+             WHERE strategy_id > $1 ORDER BY strategy_id LIMIT $2",
+                )
+                .bind(after_id(after))
+                .bind(asked(limit)),
+            )
+            .await?;
         page(found, limit, published, |row| row.strategy)
     }
 
@@ -104,13 +114,16 @@ impl Projections {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn published(&self, strategy: StreamId) -> Result<Option<PublishedRow>, QueryError> {
-        let found = sqlx::query_as::<_, PublishedColumns>(
-            "SELECT strategy_id, partnership_id, version, published_on FROM published \
-             WHERE strategy_id = ?1",
-        )
-        .bind(strategy.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+        let found = self
+            .rows
+            .optional::<PublishedColumns>(
+                sql(
+                    "SELECT strategy_id, partnership_id, version, published_on FROM published \
+             WHERE strategy_id = $1",
+                )
+                .bind(strategy),
+            )
+            .await?;
         found.map(published).transpose()
     }
 }

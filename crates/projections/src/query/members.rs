@@ -3,6 +3,7 @@
 use dutyledger_record::StreamId;
 
 use super::{after_id, asked, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{AreaAuthorityRow, MemberRow, Page};
@@ -49,15 +50,13 @@ impl Projections {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Page<MemberRow, StreamId>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.all::<Columns>(sql(
             "SELECT partnership_id, authority_id, capacity, standing, since, until FROM member \
-             WHERE partnership_id = ?1 AND authority_id > ?2 ORDER BY authority_id LIMIT ?3",
+             WHERE partnership_id = $1 AND authority_id > $2 ORDER BY authority_id LIMIT $3",
         )
-        .bind(partnership.to_string())
+        .bind(partnership)
         .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, row, |row| row.authority)
     }
 
@@ -70,14 +69,12 @@ impl Projections {
         partnership: StreamId,
         authority: StreamId,
     ) -> Result<Option<MemberRow>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.optional::<Columns>(sql(
             "SELECT partnership_id, authority_id, capacity, standing, since, until FROM member \
-             WHERE partnership_id = ?1 AND authority_id = ?2",
+             WHERE partnership_id = $1 AND authority_id = $2",
         )
-        .bind(partnership.to_string())
-        .bind(authority.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+        .bind(partnership)
+        .bind(authority)).await?;
         found.map(row).transpose()
     }
 
@@ -91,15 +88,13 @@ impl Projections {
         after: Option<StreamId>,
         limit: u32,
     ) -> Result<Page<MemberRow, StreamId>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.all::<Columns>(sql(
             "SELECT partnership_id, authority_id, capacity, standing, since, until FROM member \
-             WHERE authority_id = ?1 AND partnership_id > ?2 ORDER BY partnership_id LIMIT ?3",
+             WHERE authority_id = $1 AND partnership_id > $2 ORDER BY partnership_id LIMIT $3",
         )
-        .bind(authority.to_string())
+        .bind(authority)
         .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, row, |row| row.partnership)
     }
 
@@ -115,18 +110,16 @@ impl Projections {
         after: Option<(StreamId, StreamId)>,
         limit: u32,
     ) -> Result<Page<AreaAuthorityRow, (StreamId, StreamId)>, QueryError> {
-        let found = sqlx::query_as::<_, AreaColumns>(
+        let found = self.rows.all::<AreaColumns>(sql(
             "SELECT p.partnership_id, p.area_id, a.authority_id, a.capacity, a.from_on, a.until \
              FROM area_authority AS a JOIN partnership_area AS p ON p.area_id = a.area_id \
-             WHERE a.authority_id = ?1 AND (p.partnership_id, p.area_id) > (?2, ?3) \
-             ORDER BY p.partnership_id, p.area_id LIMIT ?4",
+             WHERE a.authority_id = $1 AND (p.partnership_id, p.area_id) > ($2, $3) \
+             ORDER BY p.partnership_id, p.area_id LIMIT $4",
         )
-        .bind(authority.to_string())
+        .bind(authority)
         .bind(after_id(after.map(|(partnership, _)| partnership)))
         .bind(after_id(after.map(|(_, area)| area)))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, area_row, |row| (row.partnership, row.area))
     }
 }

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use dutyledger_record::StreamId;
 
 use super::{after_id, asked, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{Page, ReviewRow};
@@ -48,18 +49,21 @@ impl Projections {
         after: Option<(NaiveDate, StreamId)>,
         limit: u32,
     ) -> Result<Page<ReviewRow, (NaiveDate, StreamId)>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
-            "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
+        let found = self
+            .rows
+            .all::<Columns>(
+                sql(
+                    "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
                     covers_until, fictional \
-             FROM review WHERE due_on < ?1 AND (due_on, strategy_id) > (?2, ?3) \
-             ORDER BY due_on, strategy_id LIMIT ?4",
-        )
-        .bind(date.to_string())
-        .bind(after.map_or_else(String::new, |(due, _)| due.to_string()))
-        .bind(after_id(after.map(|(_, strategy)| strategy)))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+             FROM review WHERE due_on < $1 AND (due_on, strategy_id) > ($2, $3) \
+             ORDER BY due_on, strategy_id LIMIT $4",
+                )
+                .bind(date.to_string())
+                .bind(after.map_or_else(String::new, |(due, _)| due.to_string()))
+                .bind(after_id(after.map(|(_, strategy)| strategy)))
+                .bind(asked(limit)),
+            )
+            .await?;
         page(found, limit, row, |row| (row.due_on, row.strategy))
     }
 
@@ -68,14 +72,17 @@ impl Projections {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn reviews_of(&self, partnership: StreamId) -> Result<Vec<ReviewRow>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
-            "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
+        let found = self
+            .rows
+            .all::<Columns>(
+                sql(
+                    "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
                     covers_until, fictional \
-             FROM review WHERE partnership_id = ?1 ORDER BY strategy_id",
-        )
-        .bind(partnership.to_string())
-        .fetch_all(&self.pool)
-        .await?;
+             FROM review WHERE partnership_id = $1 ORDER BY strategy_id",
+                )
+                .bind(partnership),
+            )
+            .await?;
         found.into_iter().map(row).collect()
     }
 
@@ -84,14 +91,17 @@ impl Projections {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn review(&self, strategy: StreamId) -> Result<Option<ReviewRow>, QueryError> {
-        let found = sqlx::query_as::<_, Columns>(
-            "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
+        let found = self
+            .rows
+            .optional::<Columns>(
+                sql(
+                    "SELECT strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
                     covers_until, fictional \
-             FROM review WHERE strategy_id = ?1",
-        )
-        .bind(strategy.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+             FROM review WHERE strategy_id = $1",
+                )
+                .bind(strategy),
+            )
+            .await?;
         found.map(row).transpose()
     }
 }

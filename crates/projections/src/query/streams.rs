@@ -9,6 +9,7 @@ use dutyledger_record::StreamId;
 use serde::de::DeserializeOwned;
 
 use super::{after_id, asked, optional_id, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{Page, Row};
@@ -38,14 +39,12 @@ impl Projections {
     where
         K: StreamKind<State: DeserializeOwned>,
     {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.optional::<Columns>(sql(
             "SELECT stream_id, partnership_id, version, position, name, state FROM stream_row \
-             WHERE stream_type = ?1 AND stream_id = ?2",
+             WHERE stream_type = $1 AND stream_id = $2",
         )
         .bind(K::NAME)
-        .bind(id.to_string())
-        .fetch_optional(&self.pool)
-        .await?;
+        .bind(id)).await?;
         found.map(row).transpose()
     }
 
@@ -61,15 +60,13 @@ impl Projections {
     where
         K: StreamKind<State: DeserializeOwned>,
     {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.all::<Columns>(sql(
             "SELECT stream_id, partnership_id, version, position, name, state FROM stream_row \
-             WHERE stream_type = ?1 AND stream_id > ?2 ORDER BY stream_id LIMIT ?3",
+             WHERE stream_type = $1 AND stream_id > $2 ORDER BY stream_id LIMIT $3",
         )
         .bind(K::NAME)
         .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, row, |row| row.id)
     }
 
@@ -86,17 +83,15 @@ impl Projections {
     where
         K: StreamKind<State: DeserializeOwned>,
     {
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.all::<Columns>(sql(
             "SELECT stream_id, partnership_id, version, position, name, state FROM stream_row \
-             WHERE partnership_id = ?1 AND stream_type = ?2 AND stream_id > ?3 \
-             ORDER BY stream_id LIMIT ?4",
+             WHERE partnership_id = $1 AND stream_type = $2 AND stream_id > $3 \
+             ORDER BY stream_id LIMIT $4",
         )
-        .bind(partnership.to_string())
+        .bind(partnership)
         .bind(K::NAME)
         .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, row, |row| row.id)
     }
 
@@ -149,17 +144,15 @@ impl Projections {
         let Some(capacity) = capacity else {
             return self.streams::<Authority>(after, limit).await;
         };
-        let found = sqlx::query_as::<_, Columns>(
+        let found = self.rows.all::<Columns>(sql(
             "SELECT stream_id, partnership_id, version, position, name, state FROM stream_row \
-             WHERE stream_type = ?1 AND capacity = ?2 AND stream_id > ?3 \
-             ORDER BY stream_id LIMIT ?4",
+             WHERE stream_type = $1 AND capacity = $2 AND stream_id > $3 \
+             ORDER BY stream_id LIMIT $4",
         )
         .bind(Authority::NAME)
         .bind(word(&capacity).map_err(|e| corrupt("a capacity", e))?)
         .bind(after_id(after))
-        .bind(asked(limit))
-        .fetch_all(&self.pool)
-        .await?;
+        .bind(asked(limit))).await?;
         page(found, limit, row, |row| row.id)
     }
 }

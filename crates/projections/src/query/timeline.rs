@@ -4,10 +4,11 @@ use dutyledger_record::{OccurredOn, Stream, StreamId, StreamType};
 use sqlx::FromRow;
 
 use super::{asked, optional_id, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{Page, TimelineFrom, TimelineRow};
-use crate::values::{instant, integer, number, parsed, read_word};
+use crate::values::{instant, number, parsed, read_word};
 
 #[derive(FromRow)]
 struct Columns {
@@ -63,26 +64,28 @@ impl Projections {
     ) -> Result<Page<TimelineRow, u64>, QueryError> {
         let (query, position) = match from {
             TimelineFrom::After(position) => (
-                sqlx::query_as::<_, Columns>(
-                    "SELECT * FROM timeline WHERE partnership_id = ?1 AND position > ?2 \
-                     ORDER BY position LIMIT ?3",
+                sql(
+                    "SELECT partnership_id, position, stream_type, stream_id, version, entry_id, \
+                            event_type, occurred_on, occurred_on_assumed, recorded_at, basis, \
+                            reported, principal_kind, principal_id, withdrawn_by \
+                     FROM timeline WHERE partnership_id = $1 AND position > $2 \
+                     ORDER BY position LIMIT $3",
                 ),
                 position,
             ),
             TimelineFrom::Before(position) => (
-                sqlx::query_as::<_, Columns>(
-                    "SELECT * FROM timeline WHERE partnership_id = ?1 AND position < ?2 \
-                     ORDER BY position DESC LIMIT ?3",
+                sql(
+                    "SELECT partnership_id, position, stream_type, stream_id, version, entry_id, \
+                            event_type, occurred_on, occurred_on_assumed, recorded_at, basis, \
+                            reported, principal_kind, principal_id, withdrawn_by \
+                     FROM timeline WHERE partnership_id = $1 AND position < $2 \
+                     ORDER BY position DESC LIMIT $3",
                 ),
                 position,
             ),
         };
-        let found = query
-            .bind(partnership.to_string())
-            .bind(integer(position))
-            .bind(asked(limit))
-            .fetch_all(&self.pool)
-            .await?;
+        let query = query.bind(partnership).bind(position).bind(asked(limit));
+        let found = self.rows.all::<Columns>(query).await?;
         page(found, limit, row, |row| row.position)
     }
 }

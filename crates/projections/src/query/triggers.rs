@@ -5,6 +5,7 @@ use dutyledger_record::StreamId;
 use uuid::Uuid;
 
 use super::{asked, page};
+use crate::database::sql;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{MarkRow, Page, TriggerRow};
@@ -34,19 +35,15 @@ impl Projections {
         limit: u32,
     ) -> Result<Page<TriggerRow, (NaiveDate, Uuid)>, QueryError> {
         let query = match partnership {
-            Some(_) => sqlx::query_as::<_, Columns>(
-                "SELECT partnership_id, json FROM trigger_row \
-                 WHERE partnership_id = ?5 AND since <= ?1 \
-                     AND shown_from <= ?1 AND ?1 < shown_until \
-                     AND (since, trigger_id) > (?2, ?3) \
-                 ORDER BY since, trigger_id LIMIT ?4",
-            ),
-            None => sqlx::query_as::<_, Columns>(
-                "SELECT partnership_id, json FROM trigger_row \
-                 WHERE since <= ?1 AND shown_from <= ?1 AND ?1 < shown_until \
-                     AND (since, trigger_id) > (?2, ?3) \
-                 ORDER BY since, trigger_id LIMIT ?4",
-            ),
+            Some(_) => sql("SELECT partnership_id, json FROM trigger_row \
+                 WHERE partnership_id = $5 AND since <= $1 \
+                     AND shown_from <= $1 AND $1 < shown_until \
+                     AND (since, trigger_id) > ($2, $3) \
+                 ORDER BY since, trigger_id LIMIT $4"),
+            None => sql("SELECT partnership_id, json FROM trigger_row \
+                 WHERE since <= $1 AND shown_from <= $1 AND $1 < shown_until \
+                     AND (since, trigger_id) > ($2, $3) \
+                 ORDER BY since, trigger_id LIMIT $4"),
         };
         let query = query
             .bind(on.to_string())
@@ -54,10 +51,10 @@ impl Projections {
             .bind(after.map_or_else(String::new, |(_, id)| id.to_string()))
             .bind(asked(limit));
         let query = match partnership {
-            Some(partnership) => query.bind(partnership.to_string()),
+            Some(partnership) => query.bind(partnership),
             None => query,
         };
-        let found = query.fetch_all(&self.pool).await?;
+        let found = self.rows.all::<Columns>(query).await?;
         page(found, limit, row, |row| (row.trigger.since, row.trigger.id))
     }
 
@@ -67,15 +64,15 @@ impl Projections {
     /// # Errors
     /// When the rows cannot be read.
     pub async fn marks(&self, strategy: StreamId) -> Result<Vec<MarkRow>, QueryError> {
-        let found = sqlx::query_scalar::<_, String>(
-            "SELECT json FROM mark WHERE strategy_id = ?1 ORDER BY place",
-        )
-        .bind(strategy.to_string())
-        .fetch_all(&self.pool)
-        .await?;
+        let found = self
+            .rows
+            .all::<(String,)>(
+                sql("SELECT json FROM mark WHERE strategy_id = $1 ORDER BY place").bind(strategy),
+            )
+            .await?;
         found
             .iter()
-            .map(|json| {
+            .map(|(json,)| {
                 Ok(MarkRow {
                     strategy,
                     mark: read_json(json)?,

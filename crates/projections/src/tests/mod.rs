@@ -1,6 +1,7 @@
-//! Tests on real files.
+//! Tests on real files and a real server.
 
 mod file;
 mod follow;
 mod model;
 mod support;
+mod turns;

@@ -38,7 +38,7 @@ use proptest::strategy::Strategy as _;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::support::{Book, How, day, dump, id, text};
+use super::support::{Book, How, On, day, dump, id, text};
 use crate::streams::FOLDS_ALL;
 use crate::{Projections, TimelineFrom, rebuild};
 
@@ -95,9 +95,9 @@ struct Writer {
 }
 
 impl Writer {
-    async fn new() -> Self {
+    async fn new(on: On) -> Self {
         let mut writer = Self {
-            book: Book::new().await,
+            book: Book::on(on).await,
             written: HashMap::new(),
         };
         // An authority is registered before anything names it: the commands see to that.
@@ -504,7 +504,7 @@ where
     );
     for (id, history) in all {
         let row = p.stream::<K>(*id).await.unwrap().unwrap();
-        assert_eq!(row.state, history.state(FOLDS_ALL));
+        assert_eq!(row.state, *history.state(FOLDS_ALL));
         assert_eq!(row.version, history.version());
         assert_eq!(row.partnership, K::partnership(*id, &row.state));
     }
@@ -527,7 +527,7 @@ async fn agrees(p: &Projections, book: &Book) {
             .and_then(|id| world.partnerships.get(&id));
         let row = p.review(*id).await.unwrap();
         for on in dates {
-            let expected = reviews::status(strategy, partnership, on);
+            let expected = reviews::status(strategy, partnership.map(|p| &**p), on);
             let found = row.map_or(reviews::ReviewStatus::NotApplicable, |row| row.status(on));
             // A strategy without a partnership has no row: nothing is due of nobody.
             if strategy.partnership.is_some() {
@@ -653,6 +653,10 @@ fn run(test: impl Future<Output = ()>) {
         .block_on(test);
 }
 
+fn either() -> impl prop::strategy::Strategy<Value = On> {
+    prop_oneof![Just(On::File), Just(On::Server)]
+}
+
 fn cases(n: u32) -> ProptestConfig {
     ProptestConfig {
         cases: n,
@@ -662,12 +666,13 @@ fn cases(n: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(cases(40))]
+    #![proptest_config(cases(80))]
 
     /// Applied as they come, in pages of any size and with a cache of any size, the rows are what
     /// the whole ledger says; and a rebuild makes the same rows.
     #[test]
     fn rows_are_a_fold_from_scratch(
+        on in either(),
         steps in prop::collection::vec(step(ANYTHING), 1..90),
         page in 1u32..20,
         cached in 0u64..60,
@@ -676,7 +681,7 @@ proptest! {
         register in prop::collection::vec(step(REGISTER), 0..4),
     ) {
         run(async {
-            let mut writer = Writer::new().await;
+            let mut writer = Writer::new(on).await;
             if set_out {
                 writer.set_out().await;
             }
@@ -699,7 +704,7 @@ proptest! {
             let rows = dump(&p).await;
             p.close().await;
             projector.close().await;
-            rebuild(&writer.book.path(), &writer.book.ledger, |_, _| ()).await.unwrap();
+            rebuild(&writer.book.place, &writer.book.ledger, |_, _| ()).await.unwrap();
             let (p, _projector) = writer.book.open().await;
             assert_eq!(dump(&p).await, rows);
         });
@@ -708,13 +713,14 @@ proptest! {
     /// Stopped at any await and opened again, as often as that may be, the rows come out the same.
     #[test]
     fn a_projector_may_be_stopped_anywhere(
+        on in either(),
         steps in prop::collection::vec(step(ANYTHING), 10..50),
         page in 1u32..9,
         polls in prop::collection::vec(1u32..60, 1..8),
         reopened in any::<bool>(),
     ) {
         run(async {
-            let mut writer = Writer::new().await;
+            let mut writer = Writer::new(on).await;
             writer.set_out().await;
             for step in &steps {
                 writer.step(step).await;

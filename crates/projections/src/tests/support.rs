@@ -3,22 +3,25 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeZone, Utc};
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_domain::{Payload, StreamKind};
-use dutyledger_ledger::{Append, Clock, Ledger, Opening, Options, StreamAppend};
+use dutyledger_ledger::{Append, Clock, Ledger, Opening, Options, Place, StreamAppend};
 use dutyledger_record::{
     Basis, Draft, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, PastFact, Principal,
     PrincipalKind, PublicText, RulePackRef, Standing, Stream, StreamId,
 };
+use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use serde_json::Value;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::Projections;
-use crate::Projector;
+use crate::database::{Pool, sql};
+use crate::turn::Timing;
+use crate::{Projections, Projector, migrate};
 
 pub(super) const LEDGER: u128 = 0xd0;
 
@@ -53,8 +56,47 @@ pub(super) struct How {
     pub(super) admitted: bool,
 }
 
+/// Where the rows are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum On {
+    File,
+    Server,
+}
+
+/// Runs tests, functions of where the rows are, on a file and on a server.
+macro_rules! on_both {
+    ($($test:ident)+) => {
+        mod on_a_file {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::tests::support::On::File).await;
+            })+
+        }
+        mod on_a_server {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                super::$test($crate::tests::support::On::Server).await;
+            })+
+        }
+    };
+}
+pub(super) use on_both;
+
+/// A database whose tables are made.
+pub(super) async fn migrated() -> Database {
+    let database = Postgres::shared().database();
+    migrate(&database.url(OWNER), APPLICATION).await.unwrap();
+    database
+}
+
+/// A database as the role that serves has it.
+pub(super) fn served(database: &Database) -> Place {
+    Place::parse(&database.url(APPLICATION)).unwrap()
+}
+
 /// A ledger, and the versions of its streams.
 pub(super) struct Book {
+    pub(super) place: Place,
     pub(super) folder: TempDir,
     pub(super) ledger: Ledger,
     versions: HashMap<Stream, u64>,
@@ -62,8 +104,17 @@ pub(super) struct Book {
 }
 
 impl Book {
+    /// With the rows in a file.
     pub(super) async fn new() -> Self {
         Self::numbered(LEDGER).await
+    }
+
+    pub(super) async fn on(on: On) -> Self {
+        let mut book = Self::new().await;
+        if let On::Server = on {
+            book.place = served(&migrated().await);
+        }
+        book
     }
 
     pub(super) async fn numbered(number: u128) -> Self {
@@ -88,6 +139,7 @@ impl Book {
         .await
         .unwrap();
         Self {
+            place: folder.path().join("projections.db").into(),
             folder,
             ledger,
             versions: HashMap::from([(of_ledger, 1)]),
@@ -100,7 +152,18 @@ impl Book {
     }
 
     pub(super) async fn open(&self) -> (Projections, Projector) {
-        Projections::open(&self.path(), &self.ledger).await.unwrap()
+        // Turns that are not given up run out soon.
+        let timing = Timing {
+            lasts: Duration::from_millis(50),
+            look: Duration::from_millis(5),
+        };
+        self.open_timed(timing).await
+    }
+
+    pub(super) async fn open_timed(&self, timing: Timing) -> (Projections, Projector) {
+        Projections::open_timed(self.place.clone(), &self.ledger, timing)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn add<K: StreamKind>(
@@ -189,38 +252,79 @@ fn envelope(
     }
 }
 
-/// Every row of the file, as text.
+/// Every row, as text: for SQLite and for PostgreSQL.
 pub(super) async fn dump(projections: &Projections) -> Vec<String> {
     let mut all = Vec::new();
-    for table in [
-        "SELECT json_array(one, ledger_id, position, hex(leaf_hash)) FROM checkpoint",
-        "SELECT json_array(pack, revision) FROM rules",
-        "SELECT json_array(stream_type, stream_id, partnership_id, capacity, version, position, \
-             name, state) FROM stream_row ORDER BY 1",
-        "SELECT json_array(partnership_id, authority_id, capacity, standing, since, until) \
-             FROM member ORDER BY 1",
-        "SELECT json_array(partnership_id, area_id) FROM partnership_area ORDER BY 1",
-        "SELECT json_array(area_id, authority_id, capacity, from_on, until) \
-             FROM area_authority ORDER BY 1",
-        "SELECT json_array(strategy_id, version, authority_id, partnership_id) \
-             FROM consulted ORDER BY 1",
-        "SELECT json_array(strategy_id, partnership_id, version, published_on) \
-             FROM published ORDER BY 1",
-        "SELECT json_array(strategy_id, partnership_id, due_on, counted_from, assumed, entry_id, \
-             covers_until, fictional) FROM review ORDER BY 1",
-        "SELECT json_array(partnership_id, shown_from, shown_until, since, trigger_id, \
-             authority_id, duty, area_id, json) FROM trigger_row ORDER BY 1",
-        "SELECT json_array(strategy_id, entry_id, partnership_id, place, json) \
-             FROM mark ORDER BY 1",
-        "SELECT json_array(partnership_id, stream_type, stream_id) FROM depends ORDER BY 1",
-        "SELECT json_array(partnership_id, position, stream_type, stream_id, version, entry_id, \
-             event_type, occurred_on, occurred_on_assumed, recorded_at, basis, reported, \
-             principal_kind, principal_id, withdrawn_by) FROM timeline ORDER BY 1",
+    for (sqlite, postgres) in [
+        (
+            "SELECT json_array(one, ledger_id, position, hex(leaf_hash)) FROM checkpoint",
+            "SELECT CAST(to_jsonb(t) - 'holder' - 'held_till' AS text) FROM checkpoint AS t",
+        ),
+        (
+            "SELECT json_array(pack, revision) FROM rules",
+            "SELECT CAST(to_jsonb(t) AS text) FROM rules AS t",
+        ),
+        (
+            "SELECT json_array(stream_type, stream_id, partnership_id, capacity, version, \
+                 position, name, state) FROM stream_row ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM stream_row AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(partnership_id, authority_id, capacity, standing, since, until) \
+                 FROM member ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM member AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(partnership_id, area_id) FROM partnership_area ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM partnership_area AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(area_id, authority_id, capacity, from_on, until) \
+                 FROM area_authority ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM area_authority AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(strategy_id, version, authority_id, partnership_id) \
+                 FROM consulted ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM consulted AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(strategy_id, partnership_id, version, published_on) \
+                 FROM published ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM published AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(strategy_id, partnership_id, due_on, counted_from, assumed, \
+                 entry_id, covers_until, fictional) FROM review ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM review AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(partnership_id, shown_from, shown_until, since, trigger_id, \
+                 authority_id, duty, area_id, json) FROM trigger_row ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM trigger_row AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(strategy_id, entry_id, partnership_id, place, json) \
+                 FROM mark ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM mark AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(partnership_id, stream_type, stream_id) FROM depends ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM depends AS t ORDER BY 1",
+        ),
+        (
+            "SELECT json_array(partnership_id, position, stream_type, stream_id, version, \
+                 entry_id, event_type, occurred_on, occurred_on_assumed, recorded_at, basis, \
+                 reported, principal_kind, principal_id, withdrawn_by) FROM timeline ORDER BY 1",
+            "SELECT CAST(to_jsonb(t) AS text) FROM timeline AS t ORDER BY 1",
+        ),
     ] {
-        let rows = sqlx::query_scalar::<_, String>(table)
-            .fetch_all(&projections.pool)
-            .await;
-        all.extend(rows.unwrap());
+        let statement = match &projections.rows {
+            Pool::Sqlite(_) => sqlite,
+            Pool::Postgres(_) => postgres,
+        };
+        let rows = projections.rows.all::<(String,)>(sql(statement)).await;
+        all.extend(rows.unwrap().into_iter().map(|(row,)| row));
     }
     all
 }

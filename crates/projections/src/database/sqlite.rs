@@ -4,49 +4,45 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 
+use super::{Pool, READERS, SCHEMA};
 use crate::error::OpenError;
 
-/// The shape of the rows. It is raised whenever a table, a state or what is derived changes, so
-/// that no program reads rows another one made differently.
-pub(crate) const SCHEMA: i64 = 1;
 /// The application id in the file's header.
 const APPLICATION_ID: i64 = 0x444C_7072;
 /// How long a statement waits for another that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// SQLite's code for a file that another connection holds.
 const BUSY: &str = "5";
-/// How many reads go on at once.
-const READERS: u32 = 4;
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../schemas/sql/sqlite/projections");
 
 /// Opens a file for its one writer, making it if it is new.
-pub(crate) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
-    let mut conn = options(path)
+pub(crate) async fn writer(path: &Path) -> Result<Pool, OpenError> {
+    let options = options(path)
         .create_if_missing(true)
         // The file can be made anew, so a commit need not wait for the disk. With a write-ahead
         // log, a power cut may take the last commits with it, rows and checkpoint together, and
         // never damages the file.
-        .synchronous(SqliteSynchronous::Normal)
-        .connect()
+        .synchronous(SqliteSynchronous::Normal);
+    let pool = connections(1)
+        .connect_with(options)
         .await
         .map_err(OpenError::database)?;
+    let mut conn = pool.acquire().await.map_err(OpenError::database)?;
     // Nothing is written, not even the journal mode, before the file is known to be ours.
     let found = schema_of(path, &mut conn).await?;
     if let Some(found) = found.filter(|found| *found != SCHEMA) {
         return Err(OpenError::OtherSchema {
-            path: path.to_owned(),
+            place: path.into(),
             found,
             known: SCHEMA,
         });
     }
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
-        .fetch_one(&mut conn)
+        .fetch_one(&mut *conn)
         .await
         .map_err(OpenError::database)?;
     if mode != "wal" {
@@ -56,11 +52,12 @@ pub(crate) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
     }
     if found.is_none() {
         MIGRATOR
-            .run_direct(None, &mut conn, false)
+            .run_direct(None, &mut *conn, false)
             .await
             .map_err(OpenError::database)?;
     }
-    Ok(conn)
+    drop(conn);
+    Ok(Pool::Sqlite(pool))
 }
 
 /// The schema of a file; none for an empty one.
@@ -119,16 +116,19 @@ pub(crate) async fn settle(path: &Path) -> Result<(), OpenError> {
 }
 
 /// Opens a file the writer has made, for reading beside it.
-pub(crate) async fn readers(path: &Path) -> Result<SqlitePool, OpenError> {
+pub(crate) async fn readers(path: &Path) -> Result<Pool, OpenError> {
+    let options = options(path).read_only(true).pragma("query_only", "ON");
+    let pool = connections(READERS).connect_with(options).await;
+    Ok(Pool::Sqlite(pool.map_err(OpenError::database)?))
+}
+
+fn connections(most: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
-        .max_connections(READERS)
+        .max_connections(most)
         // A connection to a file does not go stale.
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-        .connect_with(options(path).read_only(true).pragma("query_only", "ON"))
-        .await
-        .map_err(OpenError::database)
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -1,0 +1,138 @@
+//! How the rows in PostgreSQL are reached, and how their tables are made.
+
+use std::time::Duration;
+
+use dutyledger_ledger::{Place, PostgresUrl};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection};
+
+use super::{Pool, READERS, SCHEMA, sql};
+use crate::error::{MigrateError, OpenError};
+
+/// How long PostgreSQL waits inside a transaction of the projector before it ends it: a process that
+/// was stopped in one must not hold rows for ever. It is shorter than a turn.
+const STALLED: &str = "5s";
+/// How long a statement waits for a connection.
+const CONNECT: Duration = Duration::from_secs(5);
+
+static MIGRATOR: Migrator = sqlx::migrate!("../../schemas/sql/postgres/projections");
+
+/// Opens the rows for the process's one writer.
+pub(crate) async fn writer(url: &PostgresUrl) -> Result<Pool, OpenError> {
+    let options = options(url)?.options([
+        ("idle_in_transaction_session_timeout", STALLED),
+        // The rows can be made anew, so a commit need not wait for the disk: a crash of the server
+        // may take the last commits with it, rows and checkpoint together.
+        ("synchronous_commit", "off"),
+    ]);
+    checked(url, connect(1, options).await?).await
+}
+
+/// Opens the rows for making them anew, which may take its time in one transaction.
+pub(crate) async fn builder(url: &PostgresUrl) -> Result<Pool, OpenError> {
+    checked(url, connect(1, options(url)?).await?).await
+}
+
+/// Makes sure that the rows have this program's shape.
+async fn checked(url: &PostgresUrl, pool: Pool) -> Result<Pool, OpenError> {
+    let shape = pool
+        .optional::<(i64,)>(sql("SELECT number FROM shape"))
+        .await;
+    match shape {
+        Ok(Some((SCHEMA,))) => Ok(pool),
+        Ok(Some((found,))) => Err(OpenError::OtherSchema {
+            place: Place::Postgres(url.clone()),
+            found,
+            known: SCHEMA,
+        }),
+        Err(error) if !absent(&error) => Err(OpenError::database(error)),
+        Ok(None) | Err(_) => Err(OpenError::Unmigrated {
+            place: Place::Postgres(url.clone()),
+        }),
+    }
+}
+
+/// Opens the rows for reading.
+pub(crate) async fn readers(url: &PostgresUrl) -> Result<Pool, OpenError> {
+    let options = options(url)?.options([("default_transaction_read_only", "on")]);
+    connect(READERS, options).await
+}
+
+async fn connect(most: u32, options: PgConnectOptions) -> Result<Pool, OpenError> {
+    let pool = PgPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(CONNECT)
+        .connect_with(options)
+        .await;
+    Ok(Pool::Postgres(pool.map_err(OpenError::database)?))
+}
+
+fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
+    let options: PgConnectOptions = url.reveal().parse().map_err(OpenError::database)?;
+    Ok(within(options))
+}
+
+/// Statements name tables without their schema, as they do on SQLite.
+fn within(options: PgConnectOptions) -> PgConnectOptions {
+    options
+        .options([("search_path", "projections")])
+        .application_name("dutyledger projections")
+        .disable_statement_logging()
+}
+
+/// Whether a statement failed because a table is not there, or not for this role.
+fn absent(error: &sqlx::Error) -> bool {
+    // Undefined table, invalid schema name, insufficient privilege.
+    const CODES: [&str; 3] = ["42P01", "3F000", "42501"];
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .is_some_and(|code| CODES.contains(&code.as_ref()))
+}
+
+/// Makes the tables of the rows in a PostgreSQL database, in a schema of their own, and lets a role
+/// serve with them. `url` is that of the role that is to own them. Tables of an older shape are
+/// dropped and made anew: they hold nothing that the ledger does not.
+///
+/// # Errors
+/// When the role may not make them, a newer program made them, or the database cannot be reached.
+pub async fn migrate(url: &str, serve_role: &str) -> Result<(), MigrateError> {
+    let options: PgConnectOptions = url.parse()?;
+    let mut conn = within(options).connect().await?;
+    match shape(&mut conn).await? {
+        Some(found) if found > SCHEMA => {
+            return Err(MigrateError::Newer {
+                found,
+                known: SCHEMA,
+            });
+        }
+        Some(found) if found < SCHEMA => {
+            sqlx::query("DROP SCHEMA projections CASCADE")
+                .execute(&mut conn)
+                .await?;
+        }
+        _ => {}
+    }
+    sqlx::query("CREATE SCHEMA IF NOT EXISTS projections")
+        .execute(&mut conn)
+        .await?;
+    MIGRATOR.run_direct(None, &mut conn, false).await?;
+    sqlx::query("SELECT let_serve(CAST($1 AS name))")
+        .bind(serve_role)
+        .execute(&mut conn)
+        .await?;
+    conn.close().await?;
+    Ok(())
+}
+
+/// The number of the shape that is there.
+async fn shape(conn: &mut PgConnection) -> Result<Option<i64>, MigrateError> {
+    let found = sqlx::query_scalar("SELECT number FROM shape")
+        .fetch_optional(conn)
+        .await;
+    match found {
+        Err(error) if absent(&error) => Ok(None),
+        found => Ok(found?),
+    }
+}
