@@ -14,13 +14,23 @@ use dutyledger_record::Envelope;
 #[serde(bound = "")]
 pub struct Stream<K: StreamKind> {
     pub(crate) history: History<K>,
+    /// What was applied since. It is added to the history when that is next decided on: after a
+    /// command's last event it never is, and a shared history need not be taken apart for it.
+    applied: Vec<Fact<K::Event>>,
+}
+
+impl<K: StreamKind> From<History<K>> for Stream<K> {
+    fn from(history: History<K>) -> Self {
+        Self {
+            history,
+            applied: Vec::new(),
+        }
+    }
 }
 
 impl<K: StreamKind> Default for Stream<K> {
     fn default() -> Self {
-        Self {
-            history: History::default(),
-        }
+        History::default().into()
     }
 }
 
@@ -52,6 +62,9 @@ impl<K: StreamKind> Aggregate for Stream<K> {
         surroundings: &Self::Services,
         sink: &EventSink<Self>,
     ) -> Result<(), Refusal> {
+        for Fact(entry) in self.applied.drain(..) {
+            self.history.push(entry);
+        }
         for entry in decide(&self.history, command, surroundings)? {
             sink.write(Fact(entry), self).await;
         }
@@ -59,6 +72,6 @@ impl<K: StreamKind> Aggregate for Stream<K> {
     }
 
     fn apply(&mut self, event: Self::Event) {
-        self.history.push(event.0);
+        self.applied.push(event);
     }
 }

@@ -1,12 +1,13 @@
 //! The one command bus: every command, from whichever side it comes, is carried out here.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use cqrs_es::{AggregateError, CqrsFramework};
 use serde_json::Value;
 use uuid::Uuid;
 
+use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::area::stream as area_stream;
 use dutyledger_domain::streams::partnership::stream as partnership_stream;
 use dutyledger_domain::streams::{
@@ -18,8 +19,8 @@ use dutyledger_domain::{
 };
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
 use dutyledger_record::{
-    Basis, EntryId, Mark, OccurredOn, Principal, PrincipalKind, Record, RulePackRef, Sealed,
-    Stream as StreamName, StreamId,
+    Basis, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, Principal, PrincipalKind,
+    RulePackRef, Sealed, Stream as StreamName, StreamId,
 };
 
 use crate::access::{self, Sight};
@@ -28,8 +29,8 @@ use crate::authorise::Asked;
 use crate::edge::Edge;
 use crate::error::CommandError;
 use crate::flight::Flights;
-use crate::load;
-use crate::store::{CommandStore, Slot, lost_race};
+use crate::store::{CommandStore, Outcome, Recorded, Slot};
+use crate::warm::Warm;
 
 /// How often a command is decided again when others wrote what it rests on.
 const ATTEMPTS_MAX: usize = 16;
@@ -154,23 +155,46 @@ pub struct Bus {
     flights: Arc<Flights>,
     /// Commands on the same stream.
     turns: Arc<Flights>,
-    /// The rule pack in force at a version of the ledger's own stream.
-    rules: Arc<Mutex<Option<(u64, RulePackRef)>>>,
+    /// The streams used last.
+    warm: Arc<Warm>,
 }
 
 /// Everything a command is decided on.
 struct Loaded<K: StreamKind> {
     history: History<K>,
     /// The stream as true on the command's date.
-    state: K::State,
+    state: Arc<K::State>,
     /// The stream as it is now.
-    latest: K::State,
+    latest: Arc<K::State>,
     /// The partnership it belongs to, or that the command opens it for. One of which nothing is
     /// true yet on the date is still the stream's.
     partnership: Option<StreamId>,
     rests_on: Histories,
+    /// The rule pack in force, and the version of the ledger's own stream that says so.
+    rules: (RulePackRef, u64),
     on: NaiveDate,
-    decided_at: u64,
+}
+
+impl<K: StreamKind> Loaded<K> {
+    /// Every stream it rests on but its own, at its version.
+    fn guards(&self, ledger: LedgerId) -> Vec<(StreamName, u64)> {
+        let own = StreamName::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
+        let rested = self.rests_on.versions().into_iter();
+        rested
+            .map(|on| (StreamName::new(on.stream_type, on.id), on.version))
+            .chain([(own, self.rules.1)])
+            .collect()
+    }
+}
+
+/// What an attempt at a command came to.
+enum Attempt<K: StreamKind> {
+    /// It was carried out.
+    Recorded(Recorded<K>),
+    /// Something it rested on had moved: it is to be decided again.
+    Again,
+    /// It was not, and why. Some of these are so only if what they rest on is as it was loaded.
+    Not(CommandError),
 }
 
 impl Bus {
@@ -183,7 +207,7 @@ impl Bus {
             edge,
             flights: Arc::default(),
             turns: Arc::default(),
-            rules: Arc::default(),
+            warm: Arc::default(),
         }
     }
 
@@ -237,23 +261,12 @@ impl Bus {
             digest: under.digest,
             lasting: under.lasting,
         });
-        let mut boarded = None;
+        // Whoever uses the key at the same time waits for this one's answer.
+        let mut _boarded = None;
         if let Some(one) = &idempotency {
-            boarded = self.flights.board(&one.scope, &one.key).await;
-            if boarded.is_none() {
+            _boarded = self.flights.board(&one.scope, &one.key).await;
+            if _boarded.is_none() {
                 return Err(CommandError::InFlight);
-            }
-            if let Some(row) = self.ledger.idempotent(&one.scope, &one.key).await? {
-                if row.digest != one.digest {
-                    return Err(CommandError::IdempotencyMismatch);
-                }
-                let receipt = Receipt {
-                    first_position: row.first_position,
-                    last_position: row.last_position,
-                    recorded_at: row.recorded_at,
-                    replayed: true,
-                };
-                return self.answer(receipt).await;
             }
         }
         let id = match request.target {
@@ -261,74 +274,132 @@ impl Bus {
             Target::Stream(id) => id,
         };
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
-        let rules = self.rules_in_force().await?;
         // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
         let Some(_turn) = self.turns.board(K::NAME, &id.to_string()).await else {
             return Err(CommandError::Busy);
         };
         for _ in 0..ATTEMPTS_MAX {
-            let outcome = self
+            let loaded = self.load::<K>(&request, id).await?;
+            let (own, guards) = (
+                (StreamName::new(K::TYPE, id), loaded.history.version()),
+                loaded.guards(self.ledger.id()),
+            );
+            let history = loaded.history.clone();
+            let attempt = self
                 .attempt::<K>(
                     &request,
+                    loaded,
                     id,
                     correlation_id,
-                    &rules,
+                    guards.clone(),
                     idempotency.clone(),
                     &keys,
                 )
                 .await;
-            if lost_race(&outcome) {
-                continue;
+            let error = match attempt {
+                Attempt::Recorded(recorded) if recorded.receipt.replayed => {
+                    return self.answer(recorded.receipt).await;
+                }
+                Attempt::Recorded(recorded) => return self.recorded(id, history, recorded),
+                Attempt::Again => continue,
+                Attempt::Not(error) => error,
+            };
+            if !error.rests_on_streams() {
+                return Err(error);
             }
-            let receipt = outcome?;
-            drop(boarded);
-            return self.answer(receipt).await;
+            // The first answer to a request is its answer, whatever has become of things since.
+            if let Some(one) = &idempotency
+                && let Some(row) = self.ledger.idempotent(&one.scope, &one.key).await?
+            {
+                if row.digest != one.digest {
+                    return Err(CommandError::IdempotencyMismatch);
+                }
+                return self.answer(row.into()).await;
+            }
+            let used: Vec<_> = guards.into_iter().chain([own]).collect();
+            if let Some(decided_at) = self.still_so(&used).await? {
+                return Err(error.decided_at(decided_at));
+            }
         }
         Err(CommandError::Conflict)
     }
 
+    /// Whether streams are at these versions, and if so the position at which they are; those that
+    /// are not are remembered to be behind.
+    ///
+    /// A command is decided on streams as this process last saw them. What is then recorded guards
+    /// their versions; what is refused is refused only after this.
+    async fn still_so(&self, used: &[(StreamName, u64)]) -> Result<Option<u64>, CommandError> {
+        // First the position: what has not moved until later had not moved by then.
+        let position = self.ledger.last_position().await?;
+        let streams: Vec<_> = used.iter().map(|(stream, _)| stream.clone()).collect();
+        let versions = self.ledger.stream_versions(&streams).await?;
+        let mut so = true;
+        for ((stream, expected), found) in used.iter().zip(versions) {
+            if found != *expected {
+                self.warm.is_behind(stream);
+                so = false;
+            }
+        }
+        Ok(so.then_some(position))
+    }
+
+    /// The answer to a command that was just carried out. The entries join their history.
+    fn recorded<K: StreamKind>(
+        &self,
+        id: StreamId,
+        mut history: History<K>,
+        recorded: Recorded<K>,
+    ) -> Result<Answer, CommandError> {
+        let Recorded {
+            receipt,
+            entries,
+            encoded,
+        } = recorded;
+        for entry in entries {
+            history.push(entry);
+        }
+        let (stream, version) = (StreamName::new(K::TYPE, id), history.version());
+        self.warm.put(id, history);
+        let positions = receipt.first_position..;
+        let entries = encoded
+            .into_iter()
+            .zip(positions)
+            .map(|((event, entry), position)| entry_answer(position, event, entry));
+        Ok(Answer {
+            stream,
+            version,
+            position: receipt.last_position,
+            recorded_at: receipt.recorded_at,
+            entries: entries.collect(),
+            replayed: false,
+        })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "everything a command is carried out with, gathered in one place"
+    )]
     async fn attempt<K: StreamKind>(
         &self,
         request: &Request<K::Command>,
+        loaded: Loaded<K>,
         id: StreamId,
         correlation_id: Uuid,
-        rules: &RulePackRef,
+        guards: Vec<(StreamName, u64)>,
         idempotency: Option<Idempotency>,
         keys: &[KeyChange],
-    ) -> Result<Receipt, CommandError> {
-        let loaded = self.load::<K>(request, id).await?;
-        if loaded.history.version() == 0 && request.command.opens() == Opens::No {
-            return Err(CommandError::Hidden);
+    ) -> Attempt<K> {
+        if let Err(error) = self.admit(request, &loaded) {
+            return Attempt::Not(error);
         }
-        // What one may not see, one does not change either, whatever date it is changed for.
-        if !self.visible::<K>(request, &loaded) {
-            return Err(CommandError::Hidden);
-        }
-        let (decided_at, on) = (loaded.decided_at, loaded.on);
-        let refused = |refusal: Refusal| {
-            let decided_for = refusal.decided_for.or(Some(on));
-            CommandError::Refused {
-                refusal: Refusal {
-                    decided_for,
-                    ..refusal
-                },
-                decided_at,
-            }
-        };
-        self.authorise::<K>(request, &loaded).map_err(&refused)?;
-        if let Some(expected) = request.if_match
-            && expected != loaded.history.version()
-        {
-            let actual = loaded.history.version();
-            return Err(CommandError::Stale { expected, actual });
-        }
-
+        let on = loaded.on;
         let slot = Slot::default();
         let store = CommandStore::<K> {
             ledger: self.ledger.clone(),
             vault: Arc::clone(&self.vault),
             edge: self.edge.clone(),
-            guards: loaded.rests_on.versions(),
+            guards,
             history: loaded.history,
             idempotency,
             keys: keys.to_vec(),
@@ -338,7 +409,7 @@ impl Bus {
             stream: id,
             today: self.edge.today(),
             rests_on: loaded.rests_on,
-            rules: rules.clone(),
+            rules: loaded.rules.0,
             ids: Box::new(self.edge.clone()),
         };
         let given = Given {
@@ -357,10 +428,40 @@ impl Bus {
         let framework = CqrsFramework::<Stream<K>, _>::new(store, Vec::new(), surroundings);
         let executed = framework.execute(&id.to_string(), given).await;
         match (slot.take(), executed) {
-            (Some(outcome), _) => outcome,
-            (None, Err(AggregateError::UserError(refusal))) => Err(refused(refusal)),
-            (None, Err(error)) => Err(CommandError::Internal(error.to_string())),
-            (None, Ok(())) => Err(CommandError::Internal("a command without a commit".into())),
+            (Some(Outcome::Recorded(recorded)), _) => Attempt::Recorded(recorded),
+            (Some(Outcome::LostRace(stream)), _) => {
+                self.warm.is_behind(&stream);
+                Attempt::Again
+            }
+            (Some(Outcome::Failed(error)), _) => Attempt::Not(error),
+            (None, Err(AggregateError::UserError(refusal))) => Attempt::Not(refused(refusal, on)),
+            (None, Err(error)) => Attempt::Not(CommandError::Internal(error.to_string())),
+            (None, Ok(())) => {
+                Attempt::Not(CommandError::Internal("a command without a commit".into()))
+            }
+        }
+    }
+
+    /// Whether a command may be given at all: there is such a stream, whoever gives it may see it
+    /// and may do this, and it is at the version they named.
+    fn admit<K: StreamKind>(
+        &self,
+        request: &Request<K::Command>,
+        loaded: &Loaded<K>,
+    ) -> Result<(), CommandError> {
+        let actual = loaded.history.version();
+        if actual == 0 && request.command.opens() == Opens::No {
+            return Err(CommandError::Hidden);
+        }
+        // What one may not see, one does not change either, whatever date it is changed for.
+        if !self.visible::<K>(request, loaded) {
+            return Err(CommandError::Hidden);
+        }
+        self.authorise::<K>(request, loaded)
+            .map_err(|refusal| refused(refusal, loaded.on))?;
+        match request.if_match {
+            Some(expected) if expected != actual => Err(CommandError::Stale { expected, actual }),
+            _ => Ok(()),
         }
     }
 
@@ -370,11 +471,14 @@ impl Bus {
         request: &Request<K::Command>,
         id: StreamId,
     ) -> Result<Loaded<K>, CommandError> {
-        let decided_at = self.ledger.head();
         let on = request
             .occurred_on
             .map_or_else(|| self.edge.today(), |d| d.date);
-        let history = load::history::<K>(&self.ledger, id, None).await?;
+        let history = match request.target {
+            // Nobody else knows its id.
+            Target::New => History::default(),
+            Target::Stream(_) => self.warm.history::<K>(&self.ledger, id).await?,
+        };
         let (state, latest) = (history.state(on), history.state(NaiveDate::MAX));
         let command = &request.command;
         let mut rests_on = Histories::default();
@@ -384,7 +488,7 @@ impl Bus {
         };
         if let Some(partnership) = partnership {
             let wanted = [partnership_stream(partnership)];
-            load::add(&self.ledger, &mut rests_on, wanted, None).await?;
+            self.warm.add(&self.ledger, &mut rests_on, wanted).await?;
         }
         for _ in 0..ROUNDS_MAX {
             let world = rests_on.on(on);
@@ -396,7 +500,7 @@ impl Bus {
                     wanted.extend(areas.map(|id| area_stream(*id)));
                 }
             }
-            if !load::add(&self.ledger, &mut rests_on, wanted, None).await? {
+            if !self.warm.add(&self.ledger, &mut rests_on, wanted).await? {
                 break;
             }
         }
@@ -406,8 +510,8 @@ impl Bus {
             latest,
             partnership,
             rests_on,
+            rules: self.rules_in_force().await?,
             on,
-            decided_at,
         })
     }
 
@@ -420,8 +524,8 @@ impl Bus {
         let now = loaded.rests_on.on(NaiveDate::MAX);
         let command = &request.command;
         let partnership = loaded.partnership;
-        let known = partnership.and_then(|id| Some((id, world.partnerships.get(&id)?)));
-        let current = partnership.and_then(|id| Some((id, now.partnerships.get(&id)?)));
+        let known = partnership.and_then(|id| Some((id, &**world.partnerships.get(&id)?)));
+        let current = partnership.and_then(|id| Some((id, &**now.partnerships.get(&id)?)));
         let (actors, subject) = corrected::<K>(command, &loaded.history, request.principal)
             .unwrap_or_else(|| (command.actors(), command.subject(&loaded.state)));
         let asked = Asked {
@@ -443,13 +547,13 @@ impl Bus {
         let principal = request.principal;
         let now = loaded.rests_on.on(NaiveDate::MAX);
         let today = self.edge.today();
-        let of_area = |area: &AreaState| {
+        let of_area = |area: &Arc<AreaState>| {
             let here = principal.id.and_then(|id| area.authorities.get(&id));
             here.is_some_and(|a| a.exists_on(today))
         };
         let current = loaded
             .partnership
-            .and_then(|id| Some((id, now.partnerships.get(&id)?)));
+            .and_then(|id| Some((id, &**now.partnerships.get(&id)?)));
         let concerned = principal.kind == PrincipalKind::Authority
             && principal
                 .id
@@ -480,28 +584,16 @@ impl Bus {
         }
     }
 
-    /// The rule pack in force in this ledger.
-    async fn rules_in_force(&self) -> Result<RulePackRef, CommandError> {
+    /// The rule pack in force in this ledger, and the version of the ledger's own stream.
+    async fn rules_in_force(&self) -> Result<(RulePackRef, u64), CommandError> {
         let id = StreamId::new(self.ledger.id().uuid());
-        let version = self
-            .ledger
-            .stream_version(&StreamName::new(LedgerStream::TYPE, id))
-            .await?;
-        let known = self
-            .rules
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some((_, rules)) = known.filter(|(at, _)| *at == version) {
-            return Ok(rules);
-        }
-        let rules = load::rules(&self.ledger, None).await?;
-        let newest = (version, rules.clone());
-        *self.rules.lock().unwrap_or_else(PoisonError::into_inner) = Some(newest);
-        Ok(rules)
+        let history = self.warm.history::<LedgerStream>(&self.ledger, id).await?;
+        let state = history.state(NaiveDate::MAX);
+        let rules = state.rules.clone().unwrap_or_else(enacted_ref);
+        Ok((rules, history.version()))
     }
 
-    /// The answer to a command, rebuilt from the entries: the first time as every other.
+    /// The answer to a command that was carried out before, rebuilt from its entries.
     async fn answer(&self, receipt: Receipt) -> Result<Answer, CommandError> {
         let count = receipt.last_position + 1 - receipt.first_position;
         let limit = u32::try_from(count).unwrap_or(u32::MAX);
@@ -511,7 +603,7 @@ impl Bus {
         for one in &stored {
             let record = one.record()?;
             last = Some((record.entry.stream.clone(), record.entry.version));
-            entries.push(entry_answer(record));
+            entries.push(entry_answer(record.position, record.event, record.entry));
         }
         let Some((stream, version)) = last else {
             return Err(CommandError::Internal("a receipt without entries".into()));
@@ -524,6 +616,18 @@ impl Bus {
             entries,
             replayed: receipt.replayed,
         })
+    }
+}
+
+/// A refusal of a command, which says what date it was decided for.
+fn refused(refusal: Refusal, on: NaiveDate) -> CommandError {
+    let decided_for = refusal.decided_for.or(Some(on));
+    CommandError::Refused {
+        refusal: Refusal {
+            decided_for,
+            ..refusal
+        },
+        decided_at: 0,
     }
 }
 
@@ -559,7 +663,7 @@ fn corrected<K: StreamKind>(
     principal: Principal,
 ) -> Option<(Actors, Option<StreamId>)> {
     let named = command.corrects()?;
-    let entry = history.entries().iter().find(|e| e.entry_id == named)?;
+    let entry = history.entries().find(|e| e.entry_id == named)?;
     let (actors, subject) = K::recordable_by(&entry.payload);
     // What an authority recorded with its own key, nobody else withdraws by a report or by telling
     // what happened elsewhere.
@@ -609,13 +713,7 @@ fn scope(principal: Principal) -> String {
     }
 }
 
-fn entry_answer(record: Record) -> EntryAnswer {
-    let Record {
-        position,
-        event,
-        entry,
-        ..
-    } = record;
+fn entry_answer(position: u64, event: Event, entry: Envelope<Value>) -> EntryAnswer {
     let mut payload = entry.payload;
     if let Value::Object(members) = &mut payload {
         members.retain(|_, value| {

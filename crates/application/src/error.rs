@@ -54,6 +54,27 @@ pub enum CommandError {
     Internal(String),
 }
 
+impl CommandError {
+    /// Whether it is so only as long as the streams it was decided on are as they were.
+    pub(crate) const fn rests_on_streams(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. } | Self::Hidden | Self::Stale { .. } | Self::Entry(_)
+        )
+    }
+
+    /// The same, decided at a position.
+    pub(crate) fn decided_at(self, position: u64) -> Self {
+        match self {
+            Self::Refused { refusal, .. } => Self::Refused {
+                refusal,
+                decided_at: position,
+            },
+            other => other,
+        }
+    }
+}
+
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {

@@ -15,6 +15,7 @@ mod open;
 pub mod schemas;
 pub mod sealing;
 mod store;
+mod warm;
 
 pub use aggregate::{Fact, Stream};
 pub use bus::{Answer, Bus, EntryAnswer, Request, Target, Under};

@@ -82,5 +82,6 @@ pub async fn rules(ledger: &LedgerReader, up_to: Option<u64>) -> Result<RulePack
     Ok(history
         .state(NaiveDate::MAX)
         .rules
+        .clone()
         .unwrap_or_else(enacted_ref))
 }

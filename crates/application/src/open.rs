@@ -9,7 +9,9 @@ use dutyledger_domain::Payload;
 use dutyledger_domain::rules;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
-use dutyledger_ledger::{Ledger, OpenError, Opening, Options, Vault, VaultError, request_digest};
+use dutyledger_ledger::{
+    Ledger, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError, request_digest,
+};
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
     RulePackRef, Standing, Stream, StreamId,
@@ -19,30 +21,45 @@ use crate::bus::Bus;
 use crate::edge::{Edge, london_date};
 use crate::load::{self, LoadError};
 
-/// Where a ledger on SQLite lives: the ledger is one file, the projections another, the wrapped
-/// keys of sealed texts a third, and the master key is in a file apart.
+/// Where everything of a ledger lives: its databases, and the two files that are in none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Home {
-    /// The ledger's file.
-    pub ledger: PathBuf,
-    /// The projections' file.
-    pub projections: PathBuf,
-    /// The file of wrapped keys.
-    pub keys: PathBuf,
+    /// The ledger.
+    pub ledger: Place,
+    /// The projections: a file of their own, or a schema of their own beside the ledger's.
+    pub projections: Place,
+    /// The wrapped keys of sealed texts: likewise.
+    pub keys: Place,
     /// The master key's file.
     pub master_key: PathBuf,
+    /// The file in which the ledger's head is noted.
+    pub noted_head: PathBuf,
 }
 
 impl Home {
-    /// The usual names beside a ledger's file.
+    /// A ledger in a file, with everything else in files beside it.
     #[must_use]
     pub fn beside(ledger: PathBuf) -> Self {
         let beside = |extension: &str| ledger.with_extension(extension);
         Self {
-            projections: beside("projections.db"),
-            keys: beside("keys.db"),
+            projections: beside("projections.db").into(),
+            keys: beside("keys.db").into(),
             master_key: beside("master.key"),
-            ledger,
+            noted_head: beside("noted-head.json"),
+            ledger: ledger.into(),
+        }
+    }
+
+    /// A ledger in a PostgreSQL database, with the two files in a folder.
+    #[must_use]
+    pub fn on_server(database: PostgresUrl, folder: &Path) -> Self {
+        let place = Place::Postgres(database);
+        Self {
+            projections: place.clone(),
+            keys: place.clone(),
+            ledger: place,
+            master_key: folder.join("dutyledger.master.key"),
+            noted_head: folder.join("dutyledger.noted-head.json"),
         }
     }
 }
@@ -50,11 +67,11 @@ impl Home {
 /// Why a ledger could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// The ledger's file.
+    /// The ledger.
     #[error(transparent)]
     Ledger(#[from] OpenError),
-    /// The file of wrapped keys.
-    #[error("the file of wrapped keys could not be opened: {0}")]
+    /// The wrapped keys.
+    #[error("the wrapped keys could not be opened: {0}")]
     Vault(#[from] VaultError),
     /// The ledger's own stream.
     #[error(transparent)]
@@ -85,7 +102,7 @@ impl MasterKey {
     ///
     /// # Errors
     /// When it cannot be read or made, or is not 64 hexadecimal digits.
-    pub fn open(home: &Home, edge: &Edge) -> Result<Self, HomeError> {
+    pub async fn open(home: &Home, edge: &Edge) -> Result<Self, HomeError> {
         let path = &home.master_key;
         let wrong = |reason: String| HomeError::MasterKey {
             path: path.clone(),
@@ -96,7 +113,7 @@ impl MasterKey {
                 wrong("must hold 64 hexadecimal digits and nothing else".to_owned())
             }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if home.keys.exists() {
+                if !Vault::is_empty(&home.keys).await? {
                     return Err(wrong(
                         "is missing, and sealed texts need it: put it back from its backup"
                             .to_owned(),
@@ -206,12 +223,15 @@ impl Bus {
     ) -> Result<(Self, MasterKey), HomeError> {
         let opening_edge = edge.clone();
         let ledger = Ledger::open(
-            Options::at(&home.ledger),
+            Options {
+                noted: Some(home.noted_head.clone()),
+                ..Options::at(&home.ledger)
+            },
             std::sync::Arc::clone(&edge.clock),
             move |_| opening(&opening_edge, mode),
         )
         .await?;
-        let master = MasterKey::open(home, &edge)?;
+        let master = MasterKey::open(home, &edge).await?;
         let vault = Vault::open(&home.keys, master.0.clone()).await?;
         let adopted = load::rules(&ledger, None).await?;
         if rules::pack(&adopted.pack, adopted.revision).is_none() {

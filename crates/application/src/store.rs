@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cqrs_es::persist::EventStoreAggregateContext as Context;
 use cqrs_es::{AggregateError, EventEnvelope, EventStore};
+use serde_json::Value;
 
 use dutyledger_domain::{History, Payload, Refusal, StreamKind};
-use dutyledger_ledger::{Append, Idempotency, KeyChange, Ledger, Receipt, StreamAppend, Vault};
-use dutyledger_record::{Draft, Envelope, RestsOn, Stream as StreamName, StreamId};
+use dutyledger_ledger::{
+    Append, AppendError, Idempotency, KeyChange, Ledger, Receipt, StreamAppend, Vault,
+};
+use dutyledger_record::{Draft, Envelope, Event, Stream as StreamName, StreamId};
 
 use crate::aggregate::{Fact, Stream};
 use crate::edge::Edge;
@@ -17,21 +20,45 @@ use crate::error::CommandError;
 use crate::sealing;
 
 /// What a commit came to.
-#[derive(Default)]
-pub(crate) struct Slot(Arc<Mutex<Option<Result<Receipt, CommandError>>>>);
+pub(crate) enum Outcome<K: StreamKind> {
+    /// Everything is durable.
+    Recorded(Recorded<K>),
+    /// A stream it rested on had moved; nothing was recorded.
+    LostRace(StreamName),
+    /// It failed, or nobody knows.
+    Failed(CommandError),
+}
 
-impl Clone for Slot {
+/// What was recorded.
+pub(crate) struct Recorded<K: StreamKind> {
+    pub(crate) receipt: Receipt,
+    /// The entries, as they will be read from the ledger.
+    pub(crate) entries: Vec<Envelope<K::Event>>,
+    /// The same, as they were encoded.
+    pub(crate) encoded: Vec<(Event, Envelope<Value>)>,
+}
+
+/// Where a commit puts what it came to.
+pub(crate) struct Slot<K: StreamKind>(Arc<Mutex<Option<Outcome<K>>>>);
+
+impl<K: StreamKind> Default for Slot<K> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<K: StreamKind> Clone for Slot<K> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl Slot {
-    fn put(&self, outcome: Result<Receipt, CommandError>) {
+impl<K: StreamKind> Slot<K> {
+    fn put(&self, outcome: Outcome<K>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
     }
 
-    pub(crate) fn take(&self) -> Option<Result<Receipt, CommandError>> {
+    pub(crate) fn take(&self) -> Option<Outcome<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -43,20 +70,30 @@ pub(crate) struct CommandStore<K: StreamKind> {
     pub(crate) edge: Edge,
     /// The stream as it was loaded when the command's surroundings were.
     pub(crate) history: History<K>,
-    pub(crate) guards: Vec<RestsOn>,
+    /// The streams it rested on, at their versions.
+    pub(crate) guards: Vec<(StreamName, u64)>,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) keys: Vec<KeyChange>,
-    pub(crate) slot: Slot,
+    pub(crate) slot: Slot<K>,
 }
 
 impl<K: StreamKind> CommandStore<K> {
-    async fn append(
+    async fn append(&self, id: StreamId, facts: Vec<Fact<K::Event>>) -> Outcome<K> {
+        match self.try_append(id, facts).await {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    async fn try_append(
         &self,
         id: StreamId,
         facts: Vec<Fact<K::Event>>,
-    ) -> Result<Receipt, CommandError> {
+    ) -> Result<Outcome<K>, CommandError> {
         let ledger_id = self.ledger.id();
         let mut new_keys = Vec::new();
+        let mut entries = Vec::with_capacity(facts.len());
+        let mut encoded = Vec::with_capacity(facts.len());
         let mut drafts = Vec::with_capacity(facts.len());
         for Fact(mut entry) in facts {
             new_keys.extend(sealing::seal(&self.edge, ledger_id, &mut entry));
@@ -65,21 +102,16 @@ impl<K: StreamKind> CommandStore<K> {
                 .payload
                 .to_payload()
                 .map_err(|e| CommandError::Internal(format!("cannot write an event: {e}")))?;
-            let Envelope {
-                entry_id,
-                stream,
-                version,
-                standing,
-                ..
-            } = entry;
-            let entry = Envelope {
-                entry_id,
-                stream,
-                version,
-                standing,
+            let written = Envelope {
+                entry_id: entry.entry_id,
+                stream: entry.stream.clone(),
+                version: entry.version,
+                standing: entry.standing.clone(),
                 payload,
             };
-            drafts.push(Draft::new(ledger_id, event, &entry)?);
+            drafts.push(Draft::new(ledger_id, event.clone(), &written)?);
+            encoded.push((event, written));
+            entries.push(entry);
         }
         // Keys are durable before the batch that uses them: text that cannot be opened would be
         // text that is lost.
@@ -87,18 +119,16 @@ impl<K: StreamKind> CommandStore<K> {
             self.vault.store(new_keys).await?;
         }
         let own = StreamName::new(K::TYPE, id);
-        let guards = self
-            .guards
-            .iter()
-            .map(|guard| StreamAppend {
-                stream: StreamName::new(guard.stream_type.clone(), guard.id),
-                expected_version: guard.version,
+        let guards = self.guards.iter().filter(|(guard, _)| *guard != own);
+        let mut streams: Vec<_> = guards
+            .map(|(guard, version)| StreamAppend {
+                stream: guard.clone(),
+                expected_version: *version,
                 drafts: Vec::new(),
             })
-            .filter(|guard| guard.stream != own);
-        let mut streams: Vec<_> = guards.collect();
+            .collect();
         streams.push(StreamAppend {
-            stream: own.clone(),
+            stream: own,
             expected_version: self.history.version(),
             drafts,
         });
@@ -107,7 +137,15 @@ impl<K: StreamKind> CommandStore<K> {
             idempotency: self.idempotency.clone(),
             keys: self.keys.clone(),
         };
-        self.ledger.append(append).await.map_err(CommandError::from)
+        match self.ledger.append(append).await {
+            Ok(receipt) => Ok(Outcome::Recorded(Recorded {
+                receipt,
+                entries,
+                encoded,
+            })),
+            Err(AppendError::Conflict { stream, .. }) => Ok(Outcome::LostRace(stream)),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
@@ -117,17 +155,16 @@ impl<K: StreamKind> EventStore<Stream<K>> for CommandStore<K> {
     type AC = Context<Stream<K>>;
 
     async fn load_events(&self, id: &str) -> Result<Vec<EventEnvelope<Stream<K>>>, Error> {
-        let entries = self.history.entries().iter();
-        Ok(entries.map(|entry| envelope(id, entry.clone())).collect())
+        let entries = self.history.entries();
+        let envelopes = entries.map(|entry| envelope(id, Envelope::clone(entry)));
+        Ok(envelopes.collect())
     }
 
     async fn load_aggregate(&self, id: &str) -> Result<Self::AC, Error> {
         let current_sequence = usize::try_from(self.history.version()).unwrap_or(usize::MAX);
         Ok(Context {
             aggregate_id: id.to_owned(),
-            aggregate: Stream {
-                history: self.history.clone(),
-            },
+            aggregate: self.history.clone().into(),
             current_sequence,
             current_snapshot: None,
         })
@@ -143,15 +180,16 @@ impl<K: StreamKind> EventStore<Stream<K>> for CommandStore<K> {
             .aggregate_id
             .parse()
             .map_err(|e| AggregateError::UnexpectedError(Box::new(e)))?;
-        let committed: Vec<_> = facts
-            .iter()
-            .map(|fact| envelope(&context.aggregate_id, fact.0.clone()))
-            .collect();
         let outcome = self.append(id, facts).await;
         let answer = match &outcome {
-            Ok(_) => Ok(committed),
-            Err(CommandError::Conflict) => Err(AggregateError::AggregateConflict),
-            Err(error) => Err(AggregateError::UnexpectedError(Box::new(Failed(
+            Outcome::Recorded(recorded) => {
+                let entries = recorded.entries.iter();
+                Ok(entries
+                    .map(|entry| envelope(&context.aggregate_id, entry.clone()))
+                    .collect())
+            }
+            Outcome::LostRace(_) => Err(AggregateError::AggregateConflict),
+            Outcome::Failed(error) => Err(AggregateError::UnexpectedError(Box::new(Failed(
                 error.to_string(),
             )))),
         };
@@ -172,9 +210,4 @@ fn envelope<K: StreamKind>(id: &str, entry: Envelope<K::Event>) -> EventEnvelope
         payload: Fact(entry),
         metadata: HashMap::new(),
     }
-}
-
-/// Whether an append lost a race and the command is to be decided again.
-pub(crate) fn lost_race(outcome: &Result<Receipt, CommandError>) -> bool {
-    matches!(outcome, Err(CommandError::Conflict))
 }

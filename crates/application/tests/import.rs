@@ -130,7 +130,10 @@ fn review(histories: &Histories, report: &ImportReport, on: NaiveDate) -> Review
     let strategy = &world.strategies[&id(report, "strategy")];
     reviews::status(
         strategy,
-        world.partnerships.get(&id(report, "partnership")),
+        world
+            .partnerships
+            .get(&id(report, "partnership"))
+            .map(|p| &**p),
         on,
     )
 }
@@ -316,7 +319,7 @@ async fn marrowby_plays_the_duty_through() {
 
     let direction = histories.on(day("2026-08-01")).directions[&id(&report, "direction")].clone();
     assert_eq!(
-        direction.directed.unwrap().comply_by,
+        direction.directed.as_ref().unwrap().comply_by,
         Some(day("2026-09-30"))
     );
 }

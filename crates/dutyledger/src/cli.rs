@@ -1,12 +1,13 @@
 //! The command line.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use dutyledger_application::Home;
 use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_ledger::Place as Database;
 use dutyledger_record::PrincipalKind;
 
 use crate::exit::Failure;
@@ -36,6 +37,11 @@ pub(crate) enum Command {
     /// Issue, revoke and list API keys.
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Prepare a PostgreSQL database, or bring it up to date, under the role that owns it.
+    Migrate(MigrateSettings),
+    /// Verify, copy and back up the ledger.
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Look after the projections.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -51,6 +57,44 @@ pub(crate) enum KeyCommand {
     Revoke(RevokeSettings),
     /// List the keys, without their secrets.
     List(Place),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Verify every entry: positions, versions, hashes, the Merkle tree. A server may run meanwhile.
+    Verify(Place),
+    /// Copy the ledger to another database, everything hashed unchanged. Stop the server first.
+    /// Copying again goes on where it was interrupted.
+    Copy(CopySettings),
+    /// Write a copy of a ledger's file while a server runs. (For PostgreSQL, use pg_dump.)
+    Backup(BackupSettings),
+    /// Note the ledger's head outside its database, where the note is missing.
+    Note(NoteSettings),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CopySettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Where to: sqlite:<path> or postgres://…, prepared by `dutyledger migrate`.
+    pub(crate) to: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The file to write; it must not be there yet.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NoteSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Replace a note that the ledger does not go on from: entries after its head are given up.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -80,23 +124,29 @@ impl From<Mode> for LedgerMode {
 /// Where the ledger is, and how to speak to the server that holds it.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
-    /// The ledger: sqlite:<path>. The projections, the wrapped keys and the master key lie beside
-    /// it unless they are named.
+    /// The ledger: sqlite:<path> or postgres://<user>@<host>/<database>. Beside a file lie the
+    /// projections, the wrapped keys, the master key and the noted head; in a PostgreSQL database
+    /// the first two are schemas of their own, and the other two are files here.
     #[arg(
         long,
         env = "DUTYLEDGER_DATABASE_URL",
-        default_value = "sqlite:data/ledger.db"
+        default_value = "sqlite:data/ledger.db",
+        hide_env_values = true
     )]
     pub(crate) database_url: String,
-    /// The projections' file.
+    /// The projections' file, for a ledger in a file.
     #[arg(long, env = "DUTYLEDGER_PROJECTIONS")]
     pub(crate) projections: Option<PathBuf>,
-    /// The file of wrapped keys.
+    /// The file of wrapped keys, for a ledger in a file.
     #[arg(long, env = "DUTYLEDGER_KEYS")]
     pub(crate) keys: Option<PathBuf>,
     /// The master key's file.
     #[arg(long, env = "DUTYLEDGER_MASTER_KEY_FILE")]
     pub(crate) master_key_file: Option<PathBuf>,
+    /// The file in which the ledger's head is noted, outside its database. A ledger that does not
+    /// go on from it is not appended to.
+    #[arg(long, env = "DUTYLEDGER_NOTED_HEAD_FILE")]
+    pub(crate) noted_head_file: Option<PathBuf>,
     /// What the ledger is for, where it is made now.
     #[arg(long, env = "DUTYLEDGER_MODE", value_enum, default_value = "live")]
     pub(crate) mode: Mode,
@@ -106,26 +156,41 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The files.
+    /// Where everything is.
     pub(crate) fn home(&self) -> Result<Home, Failure> {
-        let path = self
-            .database_url
-            .strip_prefix("sqlite://")
-            .or_else(|| self.database_url.strip_prefix("sqlite:"))
-            .filter(|path| !path.is_empty());
-        let Some(path) = path else {
-            return Err(Failure::usage(format!(
-                "{} is no address of a ledger: write sqlite:<path>",
-                self.database_url
-            )));
+        let usual = match database(&self.database_url)? {
+            Database::Sqlite(path) => Home::beside(path),
+            Database::Postgres(_) if self.projections.is_some() || self.keys.is_some() => {
+                return Err(Failure::usage(
+                    "the projections and the wrapped keys of a ledger on a server are in its \
+                     database: name no files for them",
+                ));
+            }
+            Database::Postgres(url) => Home::on_server(url, Path::new("")),
         };
-        let usual = Home::beside(PathBuf::from(path));
+        let file = |named: &Option<PathBuf>, usual| named.clone().map_or(usual, Database::from);
         Ok(Home {
-            projections: self.projections.clone().unwrap_or(usual.projections),
-            keys: self.keys.clone().unwrap_or(usual.keys),
+            projections: file(&self.projections, usual.projections),
+            keys: file(&self.keys, usual.keys),
             master_key: self.master_key_file.clone().unwrap_or(usual.master_key),
+            noted_head: self.noted_head_file.clone().unwrap_or(usual.noted_head),
             ledger: usual.ledger,
         })
+    }
+}
+
+/// Reads the address of a ledger.
+pub(crate) fn database(url: &str) -> Result<Database, Failure> {
+    // The address may hold a password, so it is not repeated.
+    Database::parse(url).map_err(|error| Failure::usage(format!("no address of a ledger: {error}")))
+}
+
+/// Makes the folder of a ledger that is a file.
+pub(crate) fn make_folder(place: &Database) -> Result<(), Failure> {
+    let folder = place.file().and_then(Path::parent);
+    match folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => std::fs::create_dir_all(folder).map_err(Failure::cannot_open),
+        None => Ok(()),
     }
 }
 
@@ -136,6 +201,16 @@ pub(crate) struct ServeSettings {
     /// The address to listen on.
     #[arg(long, env = "DUTYLEDGER_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateSettings {
+    /// The database, with the role that owns it: postgres://<owner>@<host>/<database>.
+    #[arg(long, env = "DUTYLEDGER_DATABASE_URL", hide_env_values = true)]
+    pub(crate) database_url: String,
+    /// The role that serves: it may append and read, and nothing else. It must exist.
+    #[arg(long, env = "DUTYLEDGER_SERVE_ROLE", default_value = "dutyledger")]
+    pub(crate) serve_role: String,
 }
 
 #[derive(Debug, Args)]

@@ -13,7 +13,10 @@ pub(crate) const HELP: &str = "Exit codes:
   2  the command line is not right
   3  refused: the duty, the law or the state of things does not allow it
   4  the ledger is in use by another process and could not be reached through it
-  5  the ledger, the projections or a key file could not be opened";
+  5  the ledger, the projections or a key file could not be opened
+  6  the ledger stopped while serving: its database failed. Nothing acknowledged is lost; whether
+     the last commands were recorded is told by asking again under their idempotency keys
+  7  the ledger does not verify";
 
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
@@ -48,6 +51,14 @@ impl Failure {
 
     pub(crate) fn cannot_open(message: impl Display) -> Self {
         Self::new(5, message)
+    }
+
+    pub(crate) fn stopped(message: impl Display) -> Self {
+        Self::new(6, message)
+    }
+
+    pub(crate) fn not_verified(message: impl Display) -> Self {
+        Self::new(7, message)
     }
 
     /// Says why on standard error, and gives the exit code.

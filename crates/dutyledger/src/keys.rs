@@ -9,7 +9,7 @@ use dutyledger_application::{Bus, Edge, KeyRequest, SystemEntropy};
 use dutyledger_ledger::{ApiKey, Ledger, LedgerReader, SystemClock};
 use dutyledger_record::{KeyId, Principal, PrincipalKind, PublicText, StreamId, format_instant};
 
-use crate::cli::{IssueSettings, Place, RevokeSettings};
+use crate::cli::{IssueSettings, Place, RevokeSettings, make_folder};
 use crate::exit::Failure;
 use crate::remote::Server;
 
@@ -36,9 +36,7 @@ fn kind_name(kind: PrincipalKind) -> Value {
 /// Opens the ledger on its file, making its folder where it is new.
 pub(crate) async fn open(place: &Place) -> Result<Bus, Failure> {
     let home = place.home()?;
-    if let Some(folder) = home.ledger.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(Failure::cannot_open)?;
-    }
+    make_folder(&home.ledger)?;
     let (bus, _) = Bus::open(&home, place.mode.into(), edge()).await?;
     Ok(bus)
 }

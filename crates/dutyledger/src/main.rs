@@ -5,6 +5,8 @@ mod demo;
 mod exit;
 mod import;
 mod keys;
+mod ledger;
+mod migrate;
 mod output;
 mod remote;
 mod schemas;
@@ -14,8 +16,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, KeyCommand, ProjectionsCommand};
+use crate::cli::{Cli, Command, KeyCommand, LedgerCommand, ProjectionsCommand};
 use crate::exit::Failure;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -38,6 +43,13 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Serve(settings) => serve::serve(settings).await,
         Command::Demo(settings) => demo::demo(settings, cli.json).await,
         Command::Import(settings) => import::import(settings, cli.json).await,
+        Command::Migrate(settings) => migrate::migrate(settings, cli.json).await,
+        Command::Ledger(LedgerCommand::Verify(place)) => ledger::verify(place, cli.json).await,
+        Command::Ledger(LedgerCommand::Copy(settings)) => ledger::copy(settings, cli.json).await,
+        Command::Ledger(LedgerCommand::Backup(settings)) => {
+            ledger::backup(settings, cli.json).await
+        }
+        Command::Ledger(LedgerCommand::Note(settings)) => ledger::note(settings, cli.json).await,
         Command::Key(KeyCommand::Issue(settings)) => keys::issue(settings, cli.json).await,
         Command::Key(KeyCommand::Revoke(settings)) => keys::revoke(settings, cli.json).await,
         Command::Key(KeyCommand::List(settings)) => keys::list(settings, cli.json).await,

@@ -1,7 +1,7 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
 use std::io;
-use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,10 +9,10 @@ use tokio::sync::watch;
 
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
-use dutyledger_ledger::LedgerReader;
+use dutyledger_ledger::{LedgerReader, Place as Database};
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
 
-use crate::cli::{Place, ServeSettings};
+use crate::cli::{Place, ServeSettings, make_folder};
 use crate::exit::Failure;
 use crate::keys::edge;
 use crate::output;
@@ -26,11 +26,11 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Over an open ledger, with the projections at a path.
+    /// Over an open ledger, with the projections at a place.
     pub(crate) async fn over(
         bus: Bus,
         master: MasterKey,
-        projections: &Path,
+        projections: &Database,
     ) -> Result<Self, Failure> {
         let (projections, projector) = Projections::open(projections, bus.ledger())
             .await
@@ -80,7 +80,21 @@ impl Service {
         tracing::info!(%address, "serving");
         let limits = Limits::default();
         let router = router(app, limits);
-        let served = dutyledger_api::serve(listener, router, limits, asked_to_end).await;
+        // A server whose ledger takes no more has nothing left to do: it ends with a code of its
+        // own, and whatever started it starts it again.
+        let ledger = bus.ledger().clone();
+        let broken = Arc::new(OnceLock::new());
+        let why = Arc::clone(&broken);
+        let end = async move {
+            tokio::select! {
+                () = asked_to_end => {}
+                reason = ledger.stopped() => {
+                    // It is set once: this future completes once.
+                    let _ = why.set(reason);
+                }
+            }
+        };
+        let served = dutyledger_api::serve(listener, router, limits, end).await;
         tracing::info!("ending: recording what is queued");
         let _ = stop.send(true);
         if let Err(error) = projecting.await {
@@ -88,7 +102,10 @@ impl Service {
         }
         projections.close().await;
         bus.close().await;
-        served.map_err(Failure::other)
+        match broken.get() {
+            Some(reason) => Err(Failure::stopped(format!("the ledger stopped: {reason}"))),
+            None => served.map_err(Failure::other),
+        }
     }
 }
 
@@ -106,9 +123,7 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
 
 pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
     let home = settings.place.home()?;
-    if let Some(folder) = home.ledger.parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(Failure::cannot_open)?;
-    }
+    make_folder(&home.ledger)?;
     let (bus, master) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
     let listener = TcpListener::bind(settings.listen)
         .await

@@ -1,5 +1,7 @@
 //! Entries of the record, and the texts sealed in them.
 
+use std::sync::Arc;
+
 use aide::axum::ApiRouter;
 use axum::Json;
 use axum::response::IntoResponse;
@@ -202,7 +204,7 @@ async fn sealed_text(app: App, ask: Ask, _: NoQuery) -> Outcome {
         ask.principal,
         record.entry.standing.principal,
         addressee(&app, &record).await?,
-        partnership.and_then(|id| world.partnerships.get(&id)),
+        partnership.and_then(|id| world.partnerships.get(&id).map(Arc::as_ref)),
         &world,
         seer.today,
     );

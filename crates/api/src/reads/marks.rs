@@ -85,8 +85,8 @@ pub(super) async fn of_strategy(
         let history = load::history::<Partnership>(ledger, partnership, known_at)
             .await
             .map_err(internal)?;
-        let members = history.state(NaiveDate::MAX).members.into_keys();
-        streams.extend(members.map(authority::stream));
+        let members = &history.state(NaiveDate::MAX).members;
+        streams.extend(members.keys().map(|id| authority::stream(*id)));
         streams.extend(areas(&history));
         streams.push(partnership::stream(partnership));
     }

@@ -174,7 +174,7 @@ async fn one(app: App, ask: Ask, query: StateQuery) -> Outcome {
 
 /// Every area an entry ever named.
 pub(super) fn areas(history: &History<Partnership>) -> Vec<Stream> {
-    let named = history.entries().iter();
+    let named = history.entries();
     named
         .filter_map(|entry| match &entry.payload {
             PartnershipEvent::PartnershipAreaNamed(named) => Some(area::stream(named.area)),

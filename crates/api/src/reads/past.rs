@@ -1,6 +1,8 @@
 //! Partnerships and areas as true on a date and as known at a position, folded from the ledger. They
 //! are to decide with: who may see them is decided elsewhere, by how things stand now.
 
+use std::sync::Arc;
+
 use dutyledger_application::load;
 use dutyledger_domain::World;
 use dutyledger_domain::streams::{Area, Partnership, PartnershipState};
@@ -22,7 +24,7 @@ pub(super) async fn partnership(
     let history = load::history::<Partnership>(app.bus.ledger(), id, Some(as_of.known_at))
         .await
         .map_err(internal)?;
-    Ok((history.version() > 0).then(|| history.state(as_of.on)))
+    Ok((history.version() > 0).then(|| Arc::unwrap_or_clone(history.state(as_of.on))))
 }
 
 /// A partnership with the areas it then had, all as of then.
@@ -39,6 +41,6 @@ pub(super) async fn world(app: &App, id: StreamId, as_of: AsOf) -> Result<World,
             world.areas.insert(*area, history.state(as_of.on));
         }
     }
-    world.partnerships.insert(id, state);
+    world.partnerships.insert(id, Arc::new(state));
     Ok(world)
 }

@@ -1,6 +1,7 @@
 //! What a principal sees, now. What it saw at an earlier date never widens that.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -56,7 +57,8 @@ impl<'a> Seer<'a> {
         if self.in_ledger {
             let history = load::history::<K>(self.app.bus.ledger(), id, None).await;
             let history = history.map_err(internal)?;
-            return Ok((history.version() > 0).then(|| history.state(NaiveDate::MAX)));
+            let state = (history.version() > 0).then(|| history.state(NaiveDate::MAX));
+            return Ok(state.map(Arc::unwrap_or_clone));
         }
         let row = self.app.projections.stream::<K>(id).await;
         Ok(row.map_err(internal)?.map(|row| row.state))
@@ -113,7 +115,7 @@ impl<'a> Seer<'a> {
         let mut world = World::default();
         for id in ids {
             if let Some(area) = self.area(id).await? {
-                world.areas.insert(id, area.clone());
+                world.areas.insert(id, Arc::new(area.clone()));
             }
         }
         Ok(world)
@@ -158,7 +160,7 @@ impl<'a> Seer<'a> {
         };
         let state = state.clone();
         let mut world = self.with_areas(state.areas.iter().copied()).await?;
-        world.partnerships.insert(partnership, state);
+        world.partnerships.insert(partnership, Arc::new(state));
         Ok(world)
     }
 
@@ -221,7 +223,7 @@ impl<'a> Seer<'a> {
         if let Some(id) = state.area
             && let Some(area) = self.area(id).await?
         {
-            world.areas.insert(id, area.clone());
+            world.areas.insert(id, Arc::new(area.clone()));
         }
         Ok(access::sees_direction(
             self.principal,

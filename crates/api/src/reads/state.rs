@@ -1,5 +1,7 @@
 //! One thing, as it stands or as it stood.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -130,7 +132,6 @@ where
         .map_err(internal)?;
     if !history
         .entries()
-        .iter()
         .any(|entry| entry.standing.occurred_on.date <= on)
     {
         return Err(Problem::absent());
@@ -139,7 +140,7 @@ where
         id,
         version: history.version(),
         position: known_at,
-        state: history.state(on),
+        state: Arc::unwrap_or_clone(history.state(on)),
         as_of: Some(AsOf { on, known_at }),
     })
 }

@@ -344,7 +344,7 @@ impl Run<'_> {
         same: impl Fn(&AreaEvent) -> bool,
     ) -> Option<&'static str> {
         let withdrawn = history.withdrawn();
-        let mut others = history.entries().iter().filter(|e| {
+        let mut others = history.entries().filter(|e| {
             e.standing.correlation_id != self.correlation_id && !withdrawn.contains(&e.entry_id)
         });
         others

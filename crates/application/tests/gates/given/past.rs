@@ -1,5 +1,7 @@
 //! What has been: entries of a stream, and the streams it rests on.
 
+use std::sync::Arc;
+
 use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::{
     Area, Authority, Direction, EntryCorrected, NeedsAssessment, Partnership, Strategy,
@@ -129,7 +131,7 @@ impl<K: StreamKind> Past<K> {
 
     /// The state as true on a date.
     pub(crate) fn state(&self, date: &str) -> K::State {
-        self.history().state(day(date))
+        Arc::unwrap_or_clone(self.history().state(day(date)))
     }
 }
 

@@ -1,0 +1,151 @@
+//! `dutyledger ledger`: verifying, copying and backing up.
+
+use serde_json::json;
+
+use dutyledger_ledger::{LedgerReader, NotedHead, Place as Database};
+
+use crate::cli::{BackupSettings, CopySettings, NoteSettings, Place, database, make_folder};
+use crate::exit::Failure;
+use crate::output;
+
+async fn reader(place: &Database) -> Result<LedgerReader, Failure> {
+    LedgerReader::open(place)
+        .await
+        .map_err(Failure::cannot_open)
+}
+
+pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
+    let home = place.home()?;
+    let ledger = reader(&home.ledger).await?;
+    let bar = output::progress("verifying");
+    let shown = bar.clone();
+    let verified = dutyledger_ledger::verify(&ledger, move |done, total| {
+        shown.set_length(total);
+        shown.set_position(done);
+    })
+    .await
+    .map_err(Failure::other)?;
+    bar.finish_and_clear();
+    // The note is outside the database: whoever changed everything in it did not change that.
+    let mut findings: Vec<_> = verified
+        .findings
+        .iter()
+        .map(|finding| (finding.position, finding.what.clone()))
+        .collect();
+    let note = NotedHead::read(&home.noted_head).map_err(Failure::cannot_open)?;
+    if let Some(noted) = &note
+        && let Err(error) = noted.check(&home.noted_head, &ledger).await
+    {
+        findings.push((noted.position, error.to_string()));
+    }
+    ledger.close().await;
+    let root: String = verified.root.iter().map(|b| format!("{b:02x}")).collect();
+    if json {
+        let findings: Vec<_> = findings
+            .iter()
+            .map(|(position, what)| json!({ "position": position, "what": what }))
+            .collect();
+        println!(
+            "{}",
+            json!({
+                "ledger_id": verified.ledger,
+                "entries": verified.entries,
+                "streams": verified.streams,
+                "roots": verified.roots,
+                "root": root,
+                "noted_position": note.map(|noted| noted.position),
+                "findings": findings,
+            })
+        );
+    } else {
+        for (position, what) in &findings {
+            println!("position {position}: {what}");
+        }
+        eprintln!(
+            "{} entries in {} streams; {} roots compared; the root is {root}.",
+            verified.entries, verified.streams, verified.roots
+        );
+    }
+    match findings.len() {
+        0 => Ok(()),
+        found => Err(Failure::not_verified(format!(
+            "the ledger is not as it was recorded: {found} findings"
+        ))),
+    }
+}
+
+pub(crate) async fn copy(settings: &CopySettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let to = database(&settings.to)?;
+    make_folder(&to)?;
+    let ledger = reader(&home.ledger).await?;
+    let bar = output::progress("copying");
+    let shown = bar.clone();
+    let position = dutyledger_ledger::copy(&ledger, &to, move |done, total| {
+        shown.set_length(total);
+        shown.set_position(done);
+    })
+    .await
+    .map_err(Failure::other)?;
+    bar.finish_and_clear();
+    ledger.close().await;
+    if json {
+        println!("{}", json!({ "position": position }));
+    } else {
+        eprintln!(
+            "Copied up to position {position}. Verify the copy, rebuild its projections, and bring \
+             the wrapped keys and the master key along."
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn backup(settings: &BackupSettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let Some(ledger) = home.ledger.file() else {
+        return Err(Failure::usage(
+            "a ledger in PostgreSQL is backed up with pg_dump: --schema=ledger for the ledger, \
+             --schema=keys for the wrapped keys, each kept apart",
+        ));
+    };
+    dutyledger_ledger::backup(ledger, &settings.file)
+        .await
+        .map_err(Failure::cannot_open)?;
+    let copy = reader(&Database::from(&settings.file)).await?;
+    let position = copy.last_position().await.map_err(Failure::other)?;
+    copy.close().await;
+    if json {
+        println!("{}", json!({ "position": position }));
+    } else {
+        eprintln!(
+            "{} holds the ledger up to position {position}.",
+            settings.file.display()
+        );
+    }
+    Ok(())
+}
+
+pub(crate) async fn note(settings: &NoteSettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let ledger = reader(&home.ledger).await?;
+    let path = &home.noted_head;
+    let noted = NotedHead::read(path).map_err(Failure::cannot_open)?;
+    if let Some(noted) = noted
+        && !settings.accept_loss
+    {
+        noted
+            .check(path, &ledger)
+            .await
+            .map_err(Failure::cannot_open)?;
+    }
+    let head = NotedHead::of(&ledger).await.map_err(Failure::other)?;
+    let head = head.ok_or_else(|| Failure::other("the ledger has no root to note"))?;
+    head.write(path).map_err(Failure::cannot_open)?;
+    ledger.close().await;
+    if json {
+        println!("{}", json!(head));
+    } else {
+        eprintln!("{} notes position {}.", path.display(), head.position);
+    }
+    Ok(())
+}
