@@ -1,0 +1,290 @@
+//! Carrying out one cell.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use dutyledger_test_postgres::{Database, Postgres};
+
+use crate::Fallible;
+use crate::cell::{By, Cell};
+use crate::check::{Due, check};
+use crate::fill::filled;
+use crate::hogs::Hogs;
+use crate::http::Server;
+use crate::limit::{PlainClient, PostgresWriter, SqliteWriter};
+use crate::load::drive;
+use crate::ours::Ours;
+use crate::peer::Peer;
+use crate::replay;
+use crate::rows::{Rows, Template};
+use crate::sample::Sample;
+use crate::settings::Settings;
+use crate::store::{Db, Store};
+
+/// How many hogs there are.
+const HOGS: usize = 2;
+
+/// Everything that cells stand on.
+pub(crate) struct Bench {
+    settings: Settings,
+    time: Duration,
+    template: Template,
+    server: Option<Postgres>,
+    peer: Option<Peer>,
+    /// The number of clients the peer does best with.
+    peer_best: Option<usize>,
+    /// Ledgers that were filled for this group, by their database and number of entries.
+    filled: BTreeMap<(Db, u64), Store>,
+    /// The peer's events, for its replay.
+    peer_filled: Option<Database>,
+}
+
+impl Bench {
+    /// With a PostgreSQL server if one is needed.
+    pub(crate) async fn new(settings: &Settings, postgres: bool) -> Fallible<Self> {
+        let server =
+            postgres.then(|| Postgres::start_with(&[("shared_buffers", &settings.shared_buffers)]));
+        let store = Store::new(Db::Sqlite, None)?;
+        let ours = Ours::open_alone(&store).await?;
+        let template = ours.template().await?;
+        ours.close().await?;
+        let peer = settings.peer.as_deref();
+        Ok(Self {
+            time: settings.time(),
+            template,
+            server,
+            peer: peer.map(|program| Peer::new(program, settings.streams)),
+            peer_best: None,
+            filled: BTreeMap::new(),
+            peer_filled: None,
+            settings: settings.clone(),
+        })
+    }
+
+    /// The PostgreSQL server.
+    pub(crate) const fn server(&self) -> Option<&Postgres> {
+        self.server.as_ref()
+    }
+
+    /// The number of clients the peer does best with, once it is known.
+    pub(crate) const fn peer_best(&self) -> Option<usize> {
+        self.peer_best
+    }
+
+    /// How many bytes a leaf of the raw driver's has.
+    pub(crate) fn leaf_bytes(&self) -> usize {
+        Rows::new(&self.template, 1)
+            .row(1, chrono::DateTime::UNIX_EPOCH)
+            .leaf_data
+            .len()
+    }
+
+    /// What cells need that takes long: done once, before the rounds of their group.
+    pub(crate) async fn prepare(&mut self, cells: &[Cell]) -> Fallible<()> {
+        for store in std::mem::take(&mut self.filled).into_values() {
+            store.remove(self.server());
+        }
+        for cell in cells {
+            match *cell {
+                Cell::Peer { clients: None } if self.peer_best.is_none() => {
+                    if let (Some(peer), Some(server)) = (&self.peer, &self.server) {
+                        self.peer_best = Some(peer.best(server).await?);
+                    }
+                }
+                Cell::Replay { by: By::Peer, .. } if self.peer_filled.is_none() => {
+                    if let (Some(peer), Some(server)) = (&self.peer, &self.server) {
+                        let events = self.settings.replayed();
+                        self.peer_filled = Some(peer.filled(server, events).await?);
+                    }
+                }
+                Cell::Replay { db, .. } => self.fill(db, self.settings.replayed(), false).await?,
+                Cell::Grown { db, entries, .. } => {
+                    self.fill(db, entries, true).await?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self, db: Db, entries: u64, names: bool) -> Fallible<()> {
+        if !self.filled.contains_key(&(db, entries)) {
+            eprintln!("  filling {} with {entries} entries", db.name());
+            let server = self.server.as_ref();
+            let store = filled(db, server, entries, names).await?;
+            self.filled.insert((db, entries), store);
+        }
+        Ok(())
+    }
+
+    /// Carries out a cell on a new database. `None` where it cannot run yet.
+    pub(crate) async fn run(&self, cell: Cell) -> Fallible<Option<Sample>> {
+        match cell {
+            Cell::Ours { db, clients } => self.ours_anew(db, clients, Way::Bus).await,
+            Cell::Hot { db, clients } => self.ours_anew(db, clients, Way::Hot).await,
+            Cell::Http { db, connections } => self.ours_anew(db, connections, Way::Http).await,
+            Cell::Limit { db, rows } => {
+                let limit = async |store: &Store| self.limit(store, rows).await.map(Some);
+                self.anew(db, limit).await
+            }
+            Cell::Peer { clients } => {
+                match (&self.peer, &self.server, clients.or(self.peer_best)) {
+                    (Some(peer), Some(server), Some(clients)) => {
+                        peer.append(server, clients, self.time).await.map(Some)
+                    }
+                    _ => Ok(None),
+                }
+            }
+            Cell::OursBesideHogs { clients } => {
+                let _hogs = Hogs::at_work(HOGS)?;
+                self.ours_anew(Db::Postgres, clients, Way::Bus).await
+            }
+            Cell::PlainBesideHogs { connections } => {
+                let _hogs = Hogs::at_work(HOGS)?;
+                let plain = async |store: &Store| self.plain(store, connections).await.map(Some);
+                self.anew(Db::Postgres, plain).await
+            }
+            Cell::Replay { by: By::Peer, .. } => match (&self.peer, &self.peer_filled) {
+                (Some(peer), Some(database)) => {
+                    let events = self.settings.replayed();
+                    peer.replay(database, events).await.map(Some)
+                }
+                _ => Ok(None),
+            },
+            Cell::Replay { db, by, decoded } => {
+                let entries = self.settings.replayed();
+                let store = self
+                    .filled
+                    .get(&(db, entries))
+                    .ok_or("nothing was filled")?;
+                let replayed = match by {
+                    By::Ours => replay::ours(store, decoded, entries).await,
+                    _ => replay::raw(store, decoded, entries).await,
+                };
+                replayed.map(Some)
+            }
+            Cell::Grown {
+                db,
+                entries,
+                clients,
+            } => match self.filled.get(&(db, entries)) {
+                Some(store) => self.ours(store, clients, Way::Alone).await.map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    /// Does something on a new database, which is removed afterwards.
+    async fn anew(
+        &self,
+        db: Db,
+        work: impl AsyncFnOnce(&Store) -> Fallible<Option<Sample>>,
+    ) -> Fallible<Option<Sample>> {
+        let store = Store::new(db, self.server())?;
+        let outcome = work(&store).await;
+        store.remove(self.server());
+        outcome
+    }
+
+    /// Our commands on a new database.
+    async fn ours_anew(&self, db: Db, clients: usize, way: Way) -> Fallible<Option<Sample>> {
+        self.anew(db, async |store: &Store| {
+            self.ours(store, clients, way).await.map(Some)
+        })
+        .await
+    }
+
+    /// Our commands, read back.
+    async fn ours(&self, store: &Store, clients: usize, way: Way) -> Fallible<Sample> {
+        let ours = match way {
+            Way::Alone => Ours::open_alone(store).await?,
+            Way::Bus | Way::Hot | Way::Http => Ours::open(store).await?,
+        };
+        let streams = ours.warm(self.settings.streams.max(clients)).await?;
+        let (sample, after, answered) = match way {
+            Way::Http => {
+                let server = Server::start(&ours).await?;
+                let after = ours.head();
+                let clients = server.clients(clients, &streams).await?;
+                let (sample, clients) = drive(clients, self.time).await?;
+                let answered: Vec<_> = clients.into_iter().map(|c| c.answered).collect();
+                server.end().await?;
+                (sample, after, answered)
+            }
+            Way::Bus | Way::Hot | Way::Alone => {
+                let after = ours.head();
+                let hot = streams.first().filter(|_| matches!(way, Way::Hot));
+                let clients = match hot {
+                    Some(stream) => ours.clients_of_one(clients, *stream),
+                    None => ours.clients(clients, &streams),
+                };
+                let (sample, clients) = drive(clients, self.time).await?;
+                let answered = clients.into_iter().map(|c| c.answered).collect();
+                (sample, after, answered)
+            }
+        };
+        ours.close().await?;
+        let count = answered.iter().map(Vec::len).sum::<usize>();
+        let keys: HashSet<String> = answered.into_iter().flatten().collect();
+        if keys.len() != count {
+            return Err("two commands had the same idempotency key".into());
+        }
+        check(store, after, &Due::Commands(keys)).await?;
+        Ok(sample)
+    }
+
+    /// What one connection of the raw driver commits, read back.
+    async fn limit(&self, store: &Store, rows_each: usize) -> Fallible<Sample> {
+        store.make_tables().await?;
+        let rows = Rows::new(&self.template, self.settings.streams);
+        let (sample, position) = match store {
+            Store::Sqlite { .. } => {
+                let writer = SqliteWriter::found(store.sqlite()?, rows, rows_each)?;
+                let (sample, writers) = drive(vec![writer], self.time).await?;
+                (sample, writers.first().map(SqliteWriter::position))
+            }
+            Store::Postgres { .. } => {
+                let connection = store.postgres().await?;
+                let writer = PostgresWriter::found(connection, rows, rows_each).await?;
+                let (sample, writers) = drive(vec![writer], self.time).await?;
+                (sample, writers.first().map(PostgresWriter::position))
+            }
+        };
+        check(store, 0, &Due::Rows(position.unwrap_or(0))).await?;
+        Ok(sample)
+    }
+
+    /// What many connections commit a row at a time, read back.
+    async fn plain(&self, store: &Store, connections: usize) -> Fallible<Sample> {
+        store.make_tables().await?;
+        let rows = Rows::new(&self.template, self.settings.streams);
+        let found = PostgresWriter::found(store.postgres().await?, rows, 1).await?;
+        let positions = Arc::new(AtomicU64::new(found.position()));
+        drop(found);
+        let mut clients = Vec::with_capacity(connections);
+        for _ in 0..connections {
+            let rows = Rows::new(&self.template, self.settings.streams / connections);
+            let connection = store.postgres().await?;
+            clients.push(PlainClient::new(connection, rows, Arc::clone(&positions)).await?);
+        }
+        let (sample, _) = drive(clients, self.time).await?;
+        let position = positions.load(Ordering::Relaxed);
+        check(store, 0, &Due::Rows(position)).await?;
+        Ok(sample)
+    }
+}
+
+/// How our commands are given.
+#[derive(Clone, Copy)]
+enum Way {
+    /// To the bus, while the projections follow.
+    Bus,
+    /// The same, all of them on one stream.
+    Hot,
+    /// Over HTTP.
+    Http,
+    /// To the bus, and nothing follows.
+    Alone,
+}

@@ -1,0 +1,92 @@
+//! What is measured: one figure each.
+
+use std::fmt;
+
+use crate::store::Db;
+
+/// Who replays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum By {
+    Ours,
+    Raw,
+    Peer,
+}
+
+/// A figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cell {
+    /// Our commands by so many clients, each on streams of its own.
+    Ours { db: Db, clients: usize },
+    /// Our commands by so many clients on one stream.
+    Hot { db: Db, clients: usize },
+    /// Our commands over HTTP.
+    Http { db: Db, connections: usize },
+    /// The raw driver with so many rows a transaction.
+    Limit { db: Db, rows: usize },
+    /// The peer's commands by so many clients; by its best number of them where none is said.
+    Peer { clients: Option<usize> },
+    /// Our commands beside hogs.
+    OursBesideHogs { clients: usize },
+    /// Plain connections beside hogs.
+    PlainBesideHogs { connections: usize },
+    /// A replay.
+    Replay { db: Db, by: By, decoded: bool },
+    /// Our commands, one client after another's, in a ledger of so many entries.
+    Grown {
+        db: Db,
+        entries: u64,
+        clients: usize,
+    },
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours { db, clients } => write!(f, "{}: ours, {clients} clients", db.name()),
+            Self::Hot { db, clients } => {
+                write!(f, "{}: ours, {clients} clients on one stream", db.name())
+            }
+            Self::Http { db, connections } => {
+                write!(
+                    f,
+                    "{}: ours over HTTP, {connections} connections",
+                    db.name()
+                )
+            }
+            Self::Limit { db, rows } => {
+                write!(f, "{}: raw driver, {rows} rows a transaction", db.name())
+            }
+            Self::Peer { clients: Some(n) } => write!(f, "PostgreSQL: stock peer, {n} clients"),
+            Self::Peer { clients: None } => f.write_str("PostgreSQL: stock peer at its best"),
+            Self::OursBesideHogs { clients } => {
+                write!(f, "PostgreSQL: ours, {clients} clients beside two hogs")
+            }
+            Self::PlainBesideHogs { connections } => {
+                write!(
+                    f,
+                    "PostgreSQL: {connections} plain connections beside two hogs"
+                )
+            }
+            Self::Replay { db, by, decoded } => {
+                let by = match by {
+                    By::Ours => "ours",
+                    By::Raw => "raw driver",
+                    By::Peer => "stock peer",
+                };
+                let how = if *decoded { "decoded" } else { "as text" };
+                write!(f, "{}: replay by {by}, {how}", db.name())
+            }
+            Self::Grown {
+                db,
+                entries,
+                clients,
+            } => {
+                let db = db.name();
+                write!(
+                    f,
+                    "{db}: ours, {clients} clients in a ledger of {entries} entries"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the bench is asked for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// Measures the ledger against the database it stands on, and against the stock framework.
+///
+/// For each workload it prints our figure, the limit's or the peer's, their ratio and the ratio that
+/// is wanted: medians of rounds whose order moves on from round to round, with the spread
+/// (max - min) / median. Every database is read back; where one does not hold exactly what was
+/// acknowledged there is no figure, and the bench fails. A workload that cannot run yet says so. A
+/// ratio that is missed is shown and is no failure.
+///
+/// Without --large: 3 rounds of 2 s a cell, replays of 200 000 entries, no growth. With it: 5 rounds
+/// of 5 s, replays of 1 000 000 entries, and growth to 10 000 000 entries, which needs 60 GB.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "bench", bin_name = "./ops/bench")]
+pub(crate) struct Settings {
+    /// The full sizes.
+    #[arg(long)]
+    pub(crate) large: bool,
+    /// Writes every round of every cell here, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+    /// Only workloads whose name holds this, such as "sqlite", "postgres 32 clients" or "replay".
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) only: Option<String>,
+    /// Lists the workloads and does nothing else.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// How many rounds, instead of the usual number.
+    #[arg(long)]
+    rounds: Option<usize>,
+    /// How many seconds a cell lasts, instead of the usual number.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// How many streams are warm before a cell begins.
+    #[arg(long, default_value_t = 1024)]
+    pub(crate) streams: usize,
+    /// PostgreSQL's shared_buffers, the same for all cells.
+    #[arg(long, default_value = "512MB")]
+    pub(crate) shared_buffers: String,
+    /// The program of the stock peer; without it the peer's cells are left out.
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) peer: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What the program does besides.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Keeps a core busy until the input ends.
+    #[command(hide = true)]
+    Hog,
+}
+
+impl Settings {
+    /// How many rounds a group has that asks for at least so many.
+    pub(crate) fn rounds(&self, least: usize) -> usize {
+        let usual = if self.large { 5 } else { 3 };
+        self.rounds.unwrap_or_else(|| usual.max(least))
+    }
+
+    /// How long a cell lasts.
+    pub(crate) fn time(&self) -> Duration {
+        let usual = if self.large { 5.0 } else { 2.0 };
+        Duration::from_secs_f64(self.seconds.unwrap_or(usual))
+    }
+
+    /// How many entries are replayed.
+    pub(crate) const fn replayed(&self) -> u64 {
+        if self.large { 1_000_000 } else { 200_000 }
+    }
+}

@@ -1,0 +1,234 @@
+//! The workloads and the ratios that are wanted.
+
+use crate::cell::{By, Cell};
+use crate::settings::Settings;
+use crate::store::Db;
+
+/// A small ledger and a large one, in entries.
+const GROWTH: (u64, u64) = (10_000, 10_000_000);
+
+/// The ratio that is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+    /// In the median, and in each round.
+    AtLeastEach(f64, f64),
+    /// None: the figures are shown.
+    Shown,
+}
+
+/// A workload: a figure of ours and the one it is held against.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) db: Db,
+    pub(crate) workload: &'static str,
+    pub(crate) against: &'static str,
+    pub(crate) ours: Cell,
+    pub(crate) other: Cell,
+    pub(crate) target: Target,
+}
+
+/// Workloads whose cells alternate.
+pub(crate) struct Group {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) rounds: usize,
+}
+
+impl Group {
+    /// Every cell once.
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        let mut cells = Vec::new();
+        for cell in self.rows.iter().flat_map(|row| [row.ours, row.other]) {
+            if !cells.contains(&cell) {
+                cells.push(cell);
+            }
+        }
+        cells
+    }
+}
+
+impl Row {
+    /// What `--only` looks in.
+    pub(crate) fn name(&self) -> String {
+        format!("{}: {} / {}", self.db.name(), self.workload, self.against)
+    }
+
+    /// Whether every word of a pattern is in the name.
+    fn is_asked_for(&self, pattern: Option<&str>) -> bool {
+        let name = self.name().to_lowercase();
+        let words = pattern.unwrap_or_default().to_lowercase();
+        words.split_whitespace().all(|word| name.contains(word))
+    }
+}
+
+/// The groups that are asked for.
+pub(crate) fn groups(settings: &Settings) -> Vec<Group> {
+    let mut groups = vec![
+        (append(Db::Sqlite), 3),
+        (append(Db::Postgres), 3),
+        (hogs(), 5),
+        (replay(Db::Sqlite), 3),
+        (replay(Db::Postgres), 3),
+    ];
+    if settings.large {
+        groups.extend([(growth(Db::Sqlite), 3), (growth(Db::Postgres), 3)]);
+    }
+    let pattern = settings.only.as_deref();
+    groups
+        .into_iter()
+        .map(|(rows, least)| Group {
+            rows: rows
+                .into_iter()
+                .filter(|row| row.is_asked_for(pattern))
+                .collect(),
+            rounds: settings.rounds(least),
+        })
+        .filter(|group| !group.rows.is_empty())
+        .collect()
+}
+
+fn append(db: Db) -> Vec<Row> {
+    let ours = |clients| Cell::Ours { db, clients };
+    let limit = |rows| Cell::Limit { db, rows };
+    let of = |postgres, sqlite| {
+        Target::AtLeast(match db {
+            Db::Postgres => postgres,
+            Db::Sqlite => sqlite,
+        })
+    };
+    let row = |workload, against, ours, other, target| Row {
+        db,
+        workload,
+        against,
+        ours,
+        other,
+        target,
+    };
+    let mut rows = vec![
+        row(
+            "1 client in sequence",
+            "raw driver, single-row commits",
+            ours(1),
+            limit(1),
+            of(0.80, 0.55),
+        ),
+        row(
+            "32 clients on distinct streams",
+            "raw driver, 32 rows a transaction",
+            ours(32),
+            limit(32),
+            of(0.50, 0.28),
+        ),
+        row(
+            "256 clients",
+            "raw driver, 128 rows a transaction",
+            ours(256),
+            limit(128),
+            of(0.60, 0.28),
+        ),
+        row(
+            "32 clients on one hot stream",
+            "32 clients on distinct streams",
+            Cell::Hot { db, clients: 32 },
+            ours(32),
+            of(0.15, 0.15),
+        ),
+        row(
+            "HTTP, 64 connections",
+            "in the process, 64 clients",
+            Cell::Http {
+                db,
+                connections: 64,
+            },
+            ours(64),
+            of(0.40, 0.40),
+        ),
+    ];
+    if db == Db::Postgres {
+        rows.push(row(
+            "32 clients",
+            "stock peer, 32 clients",
+            ours(32),
+            Cell::Peer { clients: Some(32) },
+            Target::AtLeast(6.0),
+        ));
+        rows.push(row(
+            "256 clients",
+            "stock peer at its best number of clients",
+            ours(256),
+            Cell::Peer { clients: None },
+            Target::AtLeast(10.0),
+        ));
+    }
+    rows
+}
+
+fn hogs() -> Vec<Row> {
+    vec![Row {
+        db: Db::Postgres,
+        workload: "32 clients beside two CPU hogs",
+        against: "32 plain connections beside the hogs, single-row commits",
+        ours: Cell::OursBesideHogs { clients: 32 },
+        other: Cell::PlainBesideHogs { connections: 32 },
+        target: Target::AtLeastEach(0.7, 0.5),
+    }]
+}
+
+fn replay(db: Db) -> Vec<Row> {
+    let by = |by, decoded| Cell::Replay { db, by, decoded };
+    let target = match db {
+        Db::Postgres => 0.7,
+        Db::Sqlite => 0.3,
+    };
+    let mut rows = vec![
+        Row {
+            db,
+            workload: "replay in order, decoded",
+            against: "raw driver's ordered scan, decoded",
+            ours: by(By::Ours, true),
+            other: by(By::Raw, true),
+            target: Target::AtLeast(target),
+        },
+        Row {
+            db,
+            workload: "replay in order, as text",
+            against: "raw driver's ordered scan, as text",
+            ours: by(By::Ours, false),
+            other: by(By::Raw, false),
+            target: Target::Shown,
+        },
+    ];
+    if db == Db::Postgres {
+        rows.push(Row {
+            db,
+            workload: "replay in order, decoded",
+            against: "stock peer's replay_all",
+            ours: by(By::Ours, true),
+            other: by(By::Peer, true),
+            target: Target::AtLeast(3.0),
+        });
+    }
+    rows
+}
+
+fn growth(db: Db) -> Vec<Row> {
+    let (small, large) = GROWTH;
+    let grown = |entries, clients| Cell::Grown {
+        db,
+        entries,
+        clients,
+    };
+    let row = |workload, clients| Row {
+        db,
+        workload,
+        against: "the same after 10 million (the ratio is how the time grew)",
+        ours: grown(small, clients),
+        other: grown(large, clients),
+        target: Target::AtMost(1.5),
+    };
+    vec![
+        row("append by 1 client after 10 thousand entries", 1),
+        row("append by 32 clients after 10 thousand entries", 32),
+    ]
+}
