@@ -717,7 +717,9 @@ fn entry_answer(position: u64, event: Event, entry: Envelope<Value>) -> EntryAns
     let mut payload = entry.payload;
     if let Value::Object(members) = &mut payload {
         members.retain(|_, value| {
-            serde_json::from_value::<Sealed>(value.clone()).is_err() && !value.is_null()
+            let sealed =
+                value.is_object() && serde_json::from_value::<Sealed>(value.clone()).is_ok();
+            !sealed && !value.is_null()
         });
     }
     EntryAnswer {

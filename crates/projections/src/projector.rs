@@ -28,7 +28,7 @@ pub const PAGE_ENTRIES_MAX: u32 = 5_000;
 const RETRY: Duration = Duration::from_secs(1);
 
 /// How long entries gather between one page and the next, unless somebody waits for them.
-const GATHER: Duration = Duration::from_millis(250);
+const GATHER: Duration = Duration::from_millis(500);
 
 /// Applies the ledger's entries to the rows. There is one for a file. Of those for rows in
 /// PostgreSQL one writes at a time, and the others follow: they tell how far the rows are, and take
