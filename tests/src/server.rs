@@ -1,9 +1,10 @@
-//! A real server process over a folder of its own.
+//! A real server process with a folder of its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -45,12 +46,66 @@ pub fn program() -> &'static Path {
     &PROGRAM
 }
 
+/// What a server logs, unless more is asked for.
+const LOGGED: &str = "warn,dutyledger=info";
+/// How long a server may take to do what is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A server, its folder and its operator's key.
 pub struct Server {
     folder: TempDir,
+    /// Where the ledger is.
+    database: String,
+    /// The master key's file, where it is not in the server's own folder.
+    master_key: Option<PathBuf>,
+    logged: String,
     child: Option<Child>,
     address: String,
     operator: String,
+    log: Arc<Log>,
+}
+
+/// What a process has said, as it says it.
+#[derive(Default)]
+struct Log {
+    said: Mutex<Said>,
+    more: Condvar,
+}
+
+#[derive(Default)]
+struct Said {
+    text: String,
+    ended: bool,
+}
+
+impl Log {
+    fn say(&self, change: impl FnOnce(&mut Said)) {
+        change(&mut self.said.lock().expect("nobody panics here"));
+        self.more.notify_all();
+    }
+
+    /// Waits until something was said, or the log has ended; answers whether it came to pass.
+    fn until(&self, patience: Duration, heard: impl Fn(&Said) -> bool) -> bool {
+        let said = self.said.lock().expect("nobody panics here");
+        let waited = self
+            .more
+            .wait_timeout_while(said, patience, |said| !heard(said));
+        !waited.expect("nobody panics here").1.timed_out()
+    }
+
+    fn text(&self) -> String {
+        self.said.lock().expect("nobody panics here").text.clone()
+    }
+}
+
+/// The address that a log says is served at.
+fn served_at(log: &str) -> Option<String> {
+    let mut lines = log.lines().filter(|line| line.contains("\"serving\""));
+    lines.find_map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).ok()?;
+        let fields = &line["fields"];
+        (fields["message"] == "serving").then(|| fields["address"].as_str().map(str::to_owned))?
+    })
 }
 
 impl Server {
@@ -69,16 +124,75 @@ impl Server {
     /// When it does not start.
     #[must_use]
     pub fn start_as(mode: &str) -> Self {
+        Self::new(None, LOGGED).first(mode)
+    }
+
+    /// Starts a server over a new sandbox ledger in a prepared PostgreSQL database.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_on(database: &str) -> Self {
+        Self::start_logging(database, LOGGED)
+    }
+
+    /// Starts a server over a PostgreSQL database that logs as much as is asked for.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_logging(database: &str, logged: &str) -> Self {
+        Self::new(Some(database), logged).first("sandbox")
+    }
+
+    /// Starts another server over the same database, with a folder of its own and the same master
+    /// key.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        self.on(&self.database)
+    }
+
+    /// Starts another server over a copy of this one's ledger in a PostgreSQL database, with a
+    /// folder of its own and the same master key.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn on(&self, database: &str) -> Self {
+        let mut server = Self::new(Some(database), &self.logged);
+        let usual = || {
+            let file = self.database.starts_with("sqlite:");
+            let name = if file { "ledger" } else { "dutyledger" };
+            self.folder().join(format!("{name}.master.key"))
+        };
+        server.master_key = Some(self.master_key.clone().unwrap_or_else(usual));
+        server.operator.clone_from(&self.operator);
+        server.go();
+        server
+    }
+
+    fn new(database: Option<&str>, logged: &str) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let mut server = Self {
+        let file = || format!("sqlite:{}", folder.path().join("ledger.db").display());
+        Self {
+            database: database.map_or_else(file, str::to_owned),
             folder,
+            master_key: None,
+            logged: logged.to_owned(),
             child: None,
             address: String::new(),
             operator: String::new(),
-        };
-        server.operator = server.first_key(mode);
-        server.go();
-        server
+            log: Arc::default(),
+        }
+    }
+
+    fn first(mut self, mode: &str) -> Self {
+        self.operator = self.first_key(mode);
+        self.go();
+        self
     }
 
     /// The folder of its files.
@@ -165,24 +279,60 @@ impl Server {
         assert!(ended.success(), "the server ended with {ended}");
     }
 
+    /// Waits until the process has ended by itself.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn ended(&mut self) -> ExitStatus {
+        assert!(
+            self.log.until(PATIENCE, |said| said.ended),
+            "the server has not ended:\n{}",
+            self.log.text()
+        );
+        let mut child = self.child.take().expect("the server ran");
+        child.wait().expect("the server has ended")
+    }
+
+    /// Everything the process has logged since it was started last.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.log.text()
+    }
+
+    /// Waits until the process has logged a text.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn until_logged(&self, text: &str) {
+        let heard = |said: &Said| said.ended || said.text.contains(text);
+        let waited = self.log.until(PATIENCE, heard);
+        let log = self.log();
+        assert!(
+            waited && log.contains(text),
+            "{text} is not in the log:\n{log}"
+        );
+    }
+
     /// Starts the process again over the same files.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "the server still runs");
         self.go();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// Another command of the program on this server's ledger, not yet started.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&*PROGRAM);
         command
             .args(arguments)
             .current_dir(self.folder.path())
-            .env(
-                "DUTYLEDGER_DATABASE_URL",
-                format!("sqlite:{}", self.ledger().display()),
-            )
+            .env("DUTYLEDGER_DATABASE_URL", &self.database)
             .env("DUTYLEDGER_MODE", "sandbox")
             .env("DUTYLEDGER_OPERATOR_KEY", &self.operator)
-            .env("RUST_LOG", "warn,dutyledger=info");
+            .env("RUST_LOG", &self.logged);
+        if let Some(file) = &self.master_key {
+            command.env("DUTYLEDGER_MASTER_KEY_FILE", file);
+        }
         command
     }
 
@@ -205,28 +355,32 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
-        let mut said = String::new();
-        let address = loop {
-            let mut line = String::new();
-            let read = log.read_line(&mut line).expect("the log can be read");
-            assert!(read > 0, "the server ended before it served:\n{said}");
-            said.push_str(&line);
-            let parsed: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if parsed["fields"]["message"] == "serving" {
-                break parsed["fields"]["address"]
-                    .as_str()
-                    .expect("an address")
-                    .to_owned();
-            }
-        };
-        // The log goes on: somebody must read it, or the server would wait for that.
+        let lines = BufReader::new(child.stderr.take().expect("it is piped"));
+        self.log = Arc::default();
+        let log = Arc::clone(&self.log);
+        let shown = self.logged == LOGGED;
+        // Somebody must read the log, or the server would wait for that.
         std::thread::spawn(move || {
-            for line in log.lines().map_while(Result::ok) {
-                eprintln!("server: {line}");
+            for line in lines.lines().map_while(Result::ok) {
+                if shown {
+                    eprintln!("server: {line}");
+                }
+                log.say(|said| {
+                    said.text.push_str(&line);
+                    said.text.push('\n');
+                });
             }
+            log.say(|said| said.ended = true);
         });
-        self.address = format!("http://{address}");
+        let heard = |said: &Said| said.ended || served_at(&said.text).is_some();
+        let waited = self.log.until(PATIENCE, heard);
+        let address = served_at(&self.log.text());
+        assert!(
+            waited && address.is_some(),
+            "the server does not serve:\n{}",
+            self.log.text()
+        );
+        self.address = format!("http://{}", address.unwrap_or_default());
         self.child = Some(child);
     }
 }

@@ -284,6 +284,7 @@ impl Bus {
                 (StreamName::new(K::TYPE, id), loaded.history.version()),
                 loaded.guards(self.ledger.id()),
             );
+            let used: Vec<_> = guards.iter().cloned().chain([own]).collect();
             let history = loaded.history.clone();
             let attempt = self
                 .attempt::<K>(
@@ -291,7 +292,7 @@ impl Bus {
                     loaded,
                     id,
                     correlation_id,
-                    guards.clone(),
+                    guards,
                     idempotency.clone(),
                     &keys,
                 )
@@ -301,7 +302,11 @@ impl Bus {
                     return self.answer(recorded.receipt).await;
                 }
                 Attempt::Recorded(recorded) => return self.recorded(id, history, recorded),
-                Attempt::Again => continue,
+                Attempt::Again => {
+                    // Where one has moved, others may have: all are found at once.
+                    self.still_so(&used).await?;
+                    continue;
+                }
                 Attempt::Not(error) => error,
             };
             if !error.rests_on_streams() {
@@ -316,7 +321,6 @@ impl Bus {
                 }
                 return self.answer(row.into()).await;
             }
-            let used: Vec<_> = guards.into_iter().chain([own]).collect();
             if let Some(decided_at) = self.still_so(&used).await? {
                 return Err(error.decided_at(decided_at));
             }

@@ -10,7 +10,8 @@ use dutyledger_domain::rules;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{
-    Ledger, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError, request_digest,
+    Ledger, LedgerReader, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError,
+    request_digest,
 };
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
@@ -113,9 +114,12 @@ impl MasterKey {
                 wrong("must hold 64 hexadecimal digits and nothing else".to_owned())
             }),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                if !Vault::is_empty(&home.keys).await? {
+                // Only a new ledger gets a new key: the keys of sealed texts and the names of
+                // requests hang on it, in every process that serves the ledger.
+                if is_founded(&home.ledger).await? || !Vault::is_empty(&home.keys).await? {
                     return Err(wrong(
-                        "is missing, and sealed texts need it: put it back from its backup"
+                        "is missing, and the ledger needs it: put it back from its backup, or copy \
+                         it from another server of the same ledger"
                             .to_owned(),
                     ));
                 }
@@ -131,6 +135,19 @@ impl MasterKey {
     #[must_use]
     pub fn derived(&self, purpose: &str) -> [u8; 32] {
         request_digest(&self.0.0, &[b"dutyledger", purpose.as_bytes()])
+    }
+}
+
+/// Whether there is a ledger already. A server that cannot be reached may have one.
+async fn is_founded(place: &Place) -> Result<bool, OpenError> {
+    match LedgerReader::open(place).await {
+        Ok(reader) => {
+            reader.close().await;
+            Ok(true)
+        }
+        Err(OpenError::Foreign { .. }) => Ok(false),
+        Err(_) if place.file().is_some() => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -221,6 +238,8 @@ impl Bus {
         mode: LedgerMode,
         edge: Edge,
     ) -> Result<(Self, MasterKey), HomeError> {
+        // The key before the ledger: a ledger that is there has one.
+        let master = MasterKey::open(home, &edge).await?;
         let opening_edge = edge.clone();
         let ledger = Ledger::open(
             Options {
@@ -231,7 +250,6 @@ impl Bus {
             move |_| opening(&opening_edge, mode),
         )
         .await?;
-        let master = MasterKey::open(home, &edge).await?;
         let vault = Vault::open(&home.keys, master.0.clone()).await?;
         let adopted = load::rules(&ledger, None).await?;
         if rules::pack(&adopted.pack, adopted.revision).is_none() {

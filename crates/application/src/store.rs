@@ -119,6 +119,16 @@ impl<K: StreamKind> CommandStore<K> {
             self.vault.store(new_keys).await?;
         }
         let own = StreamName::new(K::TYPE, id);
+        // The stream may be among those it rested on too. Had it moved between the two readings,
+        // the command was decided on two moments at once.
+        let expected = self.history.version();
+        if self
+            .guards
+            .iter()
+            .any(|(guard, version)| *guard == own && *version != expected)
+        {
+            return Ok(Outcome::LostRace(own));
+        }
         let guards = self.guards.iter().filter(|(guard, _)| *guard != own);
         let mut streams: Vec<_> = guards
             .map(|(guard, version)| StreamAppend {

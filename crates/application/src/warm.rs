@@ -8,8 +8,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use dutyledger_domain::{Histories, History, Listed, StreamKind, by_kind};
 use dutyledger_ledger::{LedgerReader, Stored};
@@ -18,7 +18,10 @@ use dutyledger_record::{Stream, StreamId};
 use crate::load::LoadError;
 
 /// How many entries the histories held have together at the most; a stream counts as one more.
-const ENTRIES_MAX: u64 = 500_000;
+/// An entry takes one to two kilobytes here.
+const ENTRIES_MAX: u64 = 200_000;
+/// Into how many parts the cache is cut. A stream is held only if it fits into one of them.
+const SHARDS: usize = 2;
 /// How many streams the cache is laid out for.
 const STREAMS_EXPECTED: usize = 20_000;
 
@@ -45,10 +48,17 @@ pub(crate) struct Warm(Cache<Stream, Held, ByEntries>);
 
 impl Default for Warm {
     fn default() -> Self {
-        Self(Cache::with_weighter(
-            STREAMS_EXPECTED,
-            ENTRIES_MAX,
+        let options = OptionsBuilder::new()
+            .estimated_items_capacity(STREAMS_EXPECTED)
+            .weight_capacity(ENTRIES_MAX)
+            .shards(SHARDS)
+            .build()
+            .unwrap_or_else(|_| unreachable!("both capacities are given"));
+        Self(Cache::with_options(
+            options,
             ByEntries,
+            DefaultHashBuilder::default(),
+            DefaultLifecycle::default(),
         ))
     }
 }
@@ -102,14 +112,19 @@ impl Warm {
         Ok(added)
     }
 
-    /// Holds a history as it now is.
+    /// Holds a history as it now is, unless more of it is held already.
     pub(crate) fn put<K: StreamKind>(&self, id: StreamId, history: History<K>) {
+        let stream = Stream::new(K::TYPE, id);
+        let newer = |held: &Held| held.entries > history.version();
+        if self.0.peek(&stream).as_ref().is_some_and(newer) {
+            return;
+        }
         let held = Held {
             entries: history.version(),
             history: Arc::new(history),
             behind: false,
         };
-        self.0.insert(Stream::new(K::TYPE, id), held);
+        self.0.insert(stream, held);
     }
 
     /// Takes in that the ledger holds more of a stream.

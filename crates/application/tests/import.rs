@@ -369,8 +369,13 @@ async fn importing_again_records_nothing_new_when_other_requests_are_long_forgot
     bus.close().await;
 
     let bus = place.open_later(31).await;
-    // Any commit makes the ledger forget.
+    // A commit makes the ledger forget, by the instant of the commit before it.
     bus.execute::<Authority>(register("later", false, "B"))
+        .await
+        .unwrap();
+    bus.close().await;
+    let bus = place.open_later(32).await;
+    bus.execute::<Authority>(register("later still", false, "C"))
         .await
         .unwrap();
     let remembered = async |key: &str| bus.ledger().idempotent("operator", key).await.unwrap();

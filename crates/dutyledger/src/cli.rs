@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use dutyledger_application::Home;
@@ -179,10 +181,65 @@ impl Place {
     }
 }
 
+/// Says what is not right with the command line, or what was asked about it, and gives the exit
+/// code.
+pub(crate) fn explain(error: &clap::Error) -> ExitCode {
+    // A word that was not expected is repeated, and it may be an address with a password.
+    let context = [ContextKind::InvalidArg, ContextKind::InvalidValue];
+    let repeats_address = context.iter().any(|kind| match error.get(*kind) {
+        Some(ContextValue::String(word)) => word.contains("://"),
+        _ => false,
+    });
+    if repeats_address {
+        return Failure::usage("an address stands where none is expected: see --help")
+            .report(false);
+    }
+    // Nothing is left to do where it cannot be said.
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// The parameters that an address of a PostgreSQL database may have.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
 /// Reads the address of a ledger.
 pub(crate) fn database(url: &str) -> Result<Database, Failure> {
     // The address may hold a password, so it is not repeated.
-    Database::parse(url).map_err(|error| Failure::usage(format!("no address of a ledger: {error}")))
+    let place = Database::parse(url)
+        .map_err(|error| Failure::usage(format!("no address of a ledger: {error}")))?;
+    if let Database::Postgres(url) = &place
+        && let Some((_, parameters)) = url.reveal().split_once('?')
+    {
+        for parameter in parameters
+            .split('&')
+            .filter(|parameter| !parameter.is_empty())
+        {
+            let name = parameter
+                .split_once('=')
+                .map_or(parameter, |(name, _)| name);
+            // What is not known would be passed over, `ssl_mode` as well, and its value logged.
+            if !PARAMETERS.contains(&name) {
+                return Err(Failure::usage(format!(
+                    "the address of the ledger has a parameter that is none of {}",
+                    PARAMETERS.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(place)
 }
 
 /// Makes the folder of a ledger that is a file.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use dutyledger_application::{CommandError, HomeError};
-use dutyledger_ledger::OpenError;
+use dutyledger_ledger::{CopyError, OpenError};
 
 /// The exit codes, for `--help`.
 pub(crate) const HELP: &str = "Exit codes:
@@ -78,6 +78,18 @@ impl From<HomeError> for Failure {
         match &error {
             HomeError::Ledger(OpenError::Owned { .. }) => Self::in_use(&error),
             _ => Self::cannot_open(&error),
+        }
+    }
+}
+
+impl From<CopyError> for Failure {
+    fn from(error: CopyError) -> Self {
+        match &error {
+            CopyError::Open(OpenError::Owned { .. }) | CopyError::Busy(_) => Self::in_use(&error),
+            CopyError::Open(_) => Self::cannot_open(&error),
+            CopyError::NotEmpty(_) => Self::refused(&error),
+            CopyError::Broken(_) => Self::not_verified(&error),
+            CopyError::Read(_) | CopyError::Write(_) => Self::other(&error),
         }
     }
 }

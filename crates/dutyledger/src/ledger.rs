@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use dutyledger_ledger::{LedgerReader, NotedHead, Place as Database};
+use dutyledger_ledger::{LedgerReader, NotedHead, OpenError, Place as Database};
 
 use crate::cli::{BackupSettings, CopySettings, NoteSettings, Place, database, make_folder};
 use crate::exit::Failure;
@@ -36,7 +36,10 @@ pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
     if let Some(noted) = &note
         && let Err(error) = noted.check(&home.noted_head, &ledger).await
     {
-        findings.push((noted.position, error.to_string()));
+        match error {
+            OpenError::NoContinuation(why) => findings.push((noted.position, why.to_string())),
+            error => return Err(Failure::other(error)),
+        }
     }
     ledger.close().await;
     let root: String = verified.root.iter().map(|b| format!("{b:02x}")).collect();
@@ -85,8 +88,7 @@ pub(crate) async fn copy(settings: &CopySettings, json: bool) -> Result<(), Fail
         shown.set_length(total);
         shown.set_position(done);
     })
-    .await
-    .map_err(Failure::other)?;
+    .await?;
     bar.finish_and_clear();
     ledger.close().await;
     if json {
@@ -146,6 +148,9 @@ pub(crate) async fn note(settings: &NoteSettings, json: bool) -> Result<(), Fail
         println!("{}", json!(head));
     } else {
         eprintln!("{} notes position {}.", path.display(), head.position);
+        if settings.accept_loss {
+            eprintln!("Now make the rest fit: run `dutyledger projections rebuild`.");
+        }
     }
     Ok(())
 }

@@ -33,6 +33,9 @@ pub enum CopyError {
          `dutyledger ledger verify` tells more"
     )]
     Broken(u64),
+    /// Another process writes there at the same time.
+    #[error("{0} is being written to by another process: end it, and copy again")]
+    Busy(String),
     /// Writing failed. What was copied before stays, and copying again goes on after it.
     #[error("the copy could not be written: {0}")]
     Write(#[source] StoreError),
@@ -63,11 +66,35 @@ pub async fn copy(
     }
 }
 
+/// How often a copy that found another writing begins again.
+const AGAIN_MAX: usize = 3;
+
 async fn copy_to<S: Store>(
     from: &LedgerReader,
     mut store: S,
     to: &Place,
     mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<u64, CopyError> {
+    let mut again = 0;
+    loop {
+        match copy_rest(from, &mut store, to, &mut progress).await {
+            // The last commit of a copy that was killed may have come to pass only now.
+            Err(CopyError::Busy(_)) if again < AGAIN_MAX => again += 1,
+            Err(error) => return Err(error),
+            Ok(position) => {
+                store.close().await.map_err(CopyError::Write)?;
+                return Ok(position);
+            }
+        }
+    }
+}
+
+/// Copies what is not there yet.
+async fn copy_rest<S: Store>(
+    from: &LedgerReader,
+    store: &mut S,
+    to: &Place,
+    progress: &mut (impl FnMut(u64, u64) + Send),
 ) -> Result<u64, CopyError> {
     let (head, _) = from.frontier().await?;
     let other = || CopyError::NotEmpty(to.to_string());
@@ -118,14 +145,13 @@ async fn copy_to<S: Store>(
         };
         let roots = roots_within(from, first - 1, position).await?;
         let batch = copied.batch(from, position, instant, entries, roots);
-        copied.commit(&mut store, batch, to).await?;
+        copied.commit(store, batch, to).await?;
         progress(position, head);
     }
     if there > position {
         return Err(other());
     }
-    copy_names(from, &mut store, &mut copied, position, instant, to).await?;
-    store.close().await.map_err(CopyError::Write)?;
+    copy_names(from, store, &mut copied, position, instant, to).await?;
     Ok(position)
 }
 
@@ -191,8 +217,7 @@ impl Copied {
                 self.there = true;
                 Ok(())
             }
-            // Somebody else writes there.
-            Committed::Refused => Err(CopyError::NotEmpty(to.to_string())),
+            Committed::Refused => Err(CopyError::Busy(to.to_string())),
         }
     }
 }
@@ -237,7 +262,8 @@ async fn copy_names<S: Store>(
         let names = page
             .into_iter()
             .zip(there)
-            .filter(|(_, there)| there.is_none());
+            // What was recorded since the copy began comes with its entries, the next time.
+            .filter(|((_, row), there)| there.is_none() && row.last_position <= position);
         let mut batch = copied.batch(from, position, recorded_at, Vec::new(), Vec::new());
         batch.names = names
             .map(|((idempotency, row), _)| NewName {

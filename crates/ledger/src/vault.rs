@@ -6,6 +6,7 @@ mod sqlite;
 use dutyledger_record::{DataKey, KeyId, NONCE_BYTES, unwrap_key, wrap_key};
 use zeroize::Zeroize;
 
+use crate::digest::request_digest;
 use crate::error::OpenError;
 use crate::place::Place;
 use crate::store::StoreError;
@@ -78,6 +79,10 @@ impl Vault {
             Place::Postgres(url) => Wrapped::Postgres(PostgresKeys::open(&url).await?),
         };
         let vault = Self { master, wrapped };
+        let fingerprint = request_digest(&vault.master.0.0, &[b"dutyledger", b"fingerprint"]);
+        if !ask!(vault, is_of(&fingerprint)).map_err(failed)? {
+            return Err(VaultError::WrongMaster);
+        }
         // Better told now than by the first text that does not open.
         if let Some((id, wrapped)) = ask!(vault, any())? {
             vault.unwrap(id, &wrapped)?.0.zeroize();

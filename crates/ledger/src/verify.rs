@@ -3,7 +3,7 @@
 //! What is checked: positions from 1 without gaps; each entry the exact text the format writes, of
 //! this ledger, at its position, its instant never before the one before; each stream's versions
 //! from 1 without gaps; each leaf hash; the columns that repeat parts of the text; every root of the
-//! Merkle tree, and the head. Somebody who recomputed all of that is found only by comparing the
+//! Merkle tree, and the head, which is at the last entry and left a root. Somebody who recomputed all of that is found only by comparing the
 //! root with one kept elsewhere.
 
 use std::collections::HashMap;
@@ -56,17 +56,20 @@ pub async fn verify(
     mut progress: impl FnMut(u64, u64) + Send,
 ) -> Result<Verified, ReadError> {
     // What is appended meanwhile is left for the next time.
-    let (head, frontier) = ledger.frontier().await?;
+    let (head, frontier) = match ledger.frontier().await {
+        Ok((head, frontier)) => (head, Some(frontier)),
+        Err(ReadError::Corrupt(_)) => (ledger.last_position().await?, None),
+        Err(error) => return Err(error),
+    };
     let mut check = Check::new(ledger.id());
     let mut roots = Roots::default();
-    let mut page = ledger.rows(0, PAGE).await?;
+    let mut page = Page::read(ledger, 0, head).await?;
     while check.position < head && !page.is_empty() {
-        page.retain(|row| row.position <= head);
-        let after = page.last().map_or(head, |row| row.position);
+        let after = page.last().unwrap_or(head);
         // While one page is verified, the next is read.
         let id = ledger.id();
-        let verifying = tokio::task::spawn_blocking(move || read_rows(id, &page));
-        let next = ledger.rows(after, PAGE).await?;
+        let verifying = tokio::task::spawn_blocking(move || page.facts(id));
+        let next = Page::read(ledger, after, head).await?;
         // A panic in there is a defect of this program; it goes on in this thread.
         let facts = verifying
             .await
@@ -78,8 +81,101 @@ pub async fn verify(
         progress(check.position, head);
         page = next;
     }
-    check.end(head, &frontier);
+    check.end(head, frontier.as_ref());
+    if check.position == head && roots.last != head {
+        check.found(head, "no root was left at the head: a commit is not whole");
+    }
+    beyond(ledger, head, &mut check).await?;
     Ok(check.verified(roots.compared))
+}
+
+/// Looks for what is beyond the head: it moves with what it is the head of, so that whatever is
+/// seen is never beyond a head that is asked for afterwards.
+async fn beyond(ledger: &LedgerReader, head: u64, check: &mut Check) -> Result<(), ReadError> {
+    let entry = match Page::read(ledger, head, u64::MAX).await? {
+        Page::Rows(rows) => rows.first().map(|row| row.position),
+        Page::Meaningless { position, .. } => Some(position),
+    };
+    let root = ledger.roots(head, 1).await?;
+    let now = ledger.last_position().await?;
+    for at in entry.into_iter().chain(root.first().map(|(at, _)| *at)) {
+        if at > now {
+            check.found(
+                at,
+                format!("it is beyond the head, which is at position {now}"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Entries that were read together.
+enum Page {
+    Rows(Vec<Row>),
+    /// One that cannot be read, and why.
+    Meaningless {
+        position: u64,
+        why: String,
+    },
+}
+
+impl Page {
+    /// Reads what follows a position, up to another. Where some row there has no meaning, what is
+    /// before it is read, or then it alone.
+    async fn read(ledger: &LedgerReader, after: u64, to: u64) -> Result<Self, ReadError> {
+        let mut limit = PAGE;
+        loop {
+            match ledger.rows(after, limit).await {
+                Ok(mut rows) => {
+                    rows.retain(|row| row.position <= to);
+                    return Ok(Self::Rows(rows));
+                }
+                Err(error) if !is_meaningless(&error) => return Err(error),
+                Err(_) if after >= to => return Ok(Self::Rows(Vec::new())),
+                Err(error) if limit == 1 => {
+                    return Ok(Self::Meaningless {
+                        position: after + 1,
+                        why: error.to_string(),
+                    });
+                }
+                Err(_) => limit /= 2,
+            }
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.last().is_none()
+    }
+
+    fn last(&self) -> Option<u64> {
+        match self {
+            Self::Rows(rows) => rows.last().map(|row| row.position),
+            Self::Meaningless { position, .. } => Some(*position),
+        }
+    }
+
+    fn facts(self, ledger: LedgerId) -> Vec<Fact> {
+        match self {
+            Self::Rows(rows) => read_rows(ledger, &rows),
+            Self::Meaningless { position, why } => vec![Fact {
+                position,
+                leaf_hash: [0; 32],
+                record: None,
+                wrong: vec![why],
+            }],
+        }
+    }
+}
+
+/// Whether what was read is the trouble, not the reading.
+fn is_meaningless(error: &ReadError) -> bool {
+    match error {
+        ReadError::Corrupt(_) => true,
+        ReadError::Database(cause) => matches!(
+            cause.downcast_ref(),
+            Some(sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+        ),
+    }
 }
 
 /// What one row says of itself.
@@ -205,10 +301,10 @@ impl Check {
         }
     }
 
-    fn end(&mut self, head: u64, frontier: &Frontier) {
+    fn end(&mut self, head: u64, frontier: Option<&Frontier>) {
         if self.position != head {
             self.found(self.position + 1, format!("the head says position {head}"));
-        } else if *frontier != self.frontier {
+        } else if frontier != Some(&self.frontier) {
             self.found(head, "the head's Merkle tree is not that of the entries");
         }
     }
@@ -232,29 +328,55 @@ struct Roots {
     read_to: u64,
     ended: bool,
     compared: u64,
+    /// Where the last one was left.
+    last: u64,
+    /// Whether that one was another than computed. What is wrong from one entry on is told once.
+    differs: bool,
 }
 
 impl Roots {
     /// Compares the root that was left where the check has come to, if one was.
     async fn compare(&mut self, ledger: &LedgerReader, check: &mut Check) -> Result<(), ReadError> {
         if self.page.is_empty() && !self.ended {
-            let page = ledger.roots(self.read_to, PAGE).await?;
-            self.ended = page.is_empty();
-            self.read_to = page.last().map_or(self.read_to, |(at, _)| *at);
-            self.page = page.into();
+            self.read(ledger, check).await?;
         }
         while let Some((at, root)) = self.page.front().copied()
             && at <= check.position
         {
             self.page.pop_front();
             self.compared += 1;
-            if at != check.position || root != check.frontier.root() {
+            self.last = at;
+            let differs = at != check.position || root != check.frontier.root();
+            if differs && !self.differs {
                 check.found(
                     at,
                     "the root left here is not that of the entries up to here",
                 );
             }
+            self.differs = differs;
         }
         Ok(())
+    }
+
+    async fn read(&mut self, ledger: &LedgerReader, check: &mut Check) -> Result<(), ReadError> {
+        let mut limit = PAGE;
+        loop {
+            match ledger.roots(self.read_to, limit).await {
+                Ok(page) => {
+                    self.ended = page.is_empty();
+                    self.read_to = page.last().map_or(self.read_to, |(at, _)| *at);
+                    self.page = page.into();
+                    return Ok(());
+                }
+                Err(error) if !is_meaningless(&error) => return Err(error),
+                Err(error) if limit == 1 => {
+                    // Where it was left is not known either.
+                    check.found(self.read_to + 1, format!("the next root: {error}"));
+                    self.ended = true;
+                    return Ok(());
+                }
+                Err(_) => limit /= 2,
+            }
+        }
     }
 }

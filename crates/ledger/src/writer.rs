@@ -13,7 +13,7 @@ use crate::memory::Memory;
 use crate::plan::{Care, Plan, questions};
 use crate::queue::{Inbox, Queued};
 use crate::status::Status;
-use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError};
+use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
 
 /// For how long a repeated request is recognised, unless its name is lasting.
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -127,7 +127,11 @@ impl<S: Store> Writer<S> {
         care: Care,
     ) -> Result<Option<Results>, Failure> {
         let asked = questions(appends, &self.memory, care);
-        let answers = self.ask(&asked).await.map_err(Failure::before)?;
+        let answers = match asked.is_empty() {
+            true => Answers::default(),
+            false => self.store.ask(&asked).await.map_err(Failure::before)?,
+        };
+        let versions = answers.versions.clone();
         let recorded_at = instant_not_before(self.clock.as_ref(), self.head.recorded_at);
         let memory = (care == Care::Trusting).then_some(&self.memory);
         let mut plan = Plan::begin(&self.head, recorded_at, memory, &asked, answers);
@@ -141,6 +145,9 @@ impl<S: Store> Writer<S> {
             return Ok(None);
         }
         let mut batch = plan.finish();
+        // Only now: what is learned may push out what the batch was judged by.
+        self.memory
+            .learn(asked.streams.iter().copied().zip(versions));
         if batch.is_empty() {
             // What a memory says is proved by a commit that rested on it, and by nothing else.
             if S::SHARED && care == Care::Trusting {
@@ -159,17 +166,6 @@ impl<S: Store> Writer<S> {
                 Ok(Some(results))
             }
         }
-    }
-
-    async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
-        if asked.is_empty() {
-            return Ok(Answers::default());
-        }
-        let answers = self.store.ask(asked).await?;
-        let versions = asked.streams.iter().copied();
-        self.memory
-            .learn(versions.zip(answers.versions.iter().copied()));
-        Ok(answers)
     }
 
     /// Takes in a batch that is durable.
@@ -207,7 +203,11 @@ impl<S: Store> Writer<S> {
     fn forget_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         match self.forgot_at {
             Some(at) if now - at < FORGET_EVERY => None,
-            _ => now.checked_sub_signed(NAMES_KEPT),
+            // By the earlier of this clock and the last commit's: one clock that is ahead makes
+            // nothing forgotten.
+            _ => now
+                .min(self.head.recorded_at)
+                .checked_sub_signed(NAMES_KEPT),
         }
     }
 }

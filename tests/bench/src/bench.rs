@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dutyledger_test_postgres::{Database, Postgres};
 
@@ -14,7 +14,7 @@ use crate::fill::filled;
 use crate::hogs::Hogs;
 use crate::http::Server;
 use crate::limit::{PlainClient, PostgresWriter, SqliteWriter};
-use crate::load::drive;
+use crate::load::{Client, drive};
 use crate::ours::Ours;
 use crate::peer::Peer;
 use crate::replay;
@@ -23,6 +23,12 @@ use crate::sample::Sample;
 use crate::settings::Settings;
 use crate::store::{Db, Store};
 
+/// How many entries a long stream has.
+const LONG: usize = 5_000;
+/// How many clients make it so.
+const LONG_BY: usize = 50;
+/// How often a ledger is opened to give its first command.
+const COLD_TIMES: usize = 10;
 /// How many hogs there are.
 const HOGS: usize = 2;
 
@@ -124,6 +130,10 @@ impl Bench {
         match cell {
             Cell::Ours { db, clients } => self.ours_anew(db, clients, Way::Bus).await,
             Cell::Hot { db, clients } => self.ours_anew(db, clients, Way::Hot).await,
+            Cell::Long { db, cold } => {
+                let long = async |store: &Store| self.long(store, cold).await.map(Some);
+                self.anew(db, long).await
+            }
             Cell::Http { db, connections } => self.ours_anew(db, connections, Way::Http).await,
             Cell::Limit { db, rows } => {
                 let limit = async |store: &Store| self.limit(store, rows).await.map(Some);
@@ -232,6 +242,44 @@ impl Bench {
             return Err("two commands had the same idempotency key".into());
         }
         check(store, after, &Due::Commands(keys)).await?;
+        Ok(sample)
+    }
+
+    /// Our commands on a stream that is long already.
+    async fn long(&self, store: &Store, cold: bool) -> Fallible<Sample> {
+        let mut ours = Ours::open_alone(store).await?;
+        let stream = *ours.warm(1).await?.first().ok_or("no stream")?;
+        let mut fillers = ours.clients_of_one(LONG_BY, stream);
+        for filler in &mut fillers {
+            filler.stop_after(LONG / LONG_BY);
+        }
+        let filling = fillers.into_iter().map(|mut filler| {
+            tokio::spawn(async move {
+                while filler.goes_on() {
+                    filler.ask().await?;
+                }
+                Fallible::Ok(())
+            })
+        });
+        for filled in filling.collect::<Vec<_>>() {
+            filled.await??;
+        }
+        let sample = if cold {
+            let mut latencies = Vec::new();
+            for _ in 0..COLD_TIMES {
+                ours.close().await?;
+                ours = Ours::open_alone(store).await?;
+                let mut first = ours.clients_of_one(1, stream);
+                let since = Instant::now();
+                first.first_mut().ok_or("no client")?.ask().await?;
+                latencies.push(since.elapsed());
+            }
+            let all = latencies.iter().sum();
+            Sample::of(latencies, 1, all)
+        } else {
+            drive(ours.clients_of_one(1, stream), self.time).await?.0
+        };
+        ours.close().await?;
         Ok(sample)
     }
 

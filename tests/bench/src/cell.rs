@@ -19,6 +19,9 @@ pub(crate) enum Cell {
     Ours { db: Db, clients: usize },
     /// Our commands by so many clients on one stream.
     Hot { db: Db, clients: usize },
+    /// Our commands by one client on one long stream: held warm, or each the first after the ledger
+    /// was opened.
+    Long { db: Db, cold: bool },
     /// Our commands over HTTP.
     Http { db: Db, connections: usize },
     /// The raw driver with so many rows a transaction.
@@ -45,6 +48,10 @@ impl fmt::Display for Cell {
             Self::Ours { db, clients } => write!(f, "{}: ours, {clients} clients", db.name()),
             Self::Hot { db, clients } => {
                 write!(f, "{}: ours, {clients} clients on one stream", db.name())
+            }
+            Self::Long { db, cold } => {
+                let how = if *cold { "cold" } else { "warm" };
+                write!(f, "{}: ours, 1 client on a long {how} stream", db.name())
             }
             Self::Http { db, connections } => {
                 write!(

@@ -135,6 +135,20 @@ fn append(db: Db) -> Vec<Row> {
             of(0.15, 0.15),
         ),
         row(
+            "1 client on a stream of 5 000 entries",
+            "on short streams",
+            Cell::Long { db, cold: false },
+            ours(1),
+            Target::Shown,
+        ),
+        row(
+            "the first command on it after opening",
+            "those after",
+            Cell::Long { db, cold: true },
+            Cell::Long { db, cold: false },
+            Target::Shown,
+        ),
+        row(
             "HTTP, 64 connections",
             "in the process, 64 clients",
             Cell::Http {

@@ -34,6 +34,20 @@ impl PostgresKeys {
         Ok(any.map(|(id, wrapped)| (KeyId::new(id), wrapped)))
     }
 
+    /// Whether the master key is the one the first server had; the first server's is kept.
+    pub(super) async fn is_of(&self, fingerprint: &[u8; 32]) -> Result<bool, sqlx::Error> {
+        sqlx::query(
+            "INSERT INTO keys.master (one, fingerprint) VALUES (1, $1) ON CONFLICT DO NOTHING",
+        )
+        .bind(fingerprint.as_slice())
+        .execute(&self.pool)
+        .await?;
+        sqlx::query_scalar("SELECT fingerprint = $1 FROM keys.master")
+            .bind(fingerprint.as_slice())
+            .fetch_one(&self.pool)
+            .await
+    }
+
     pub(super) async fn insert(&self, keys: &[WrappedKey]) -> Result<(), sqlx::Error> {
         let ids: Vec<Uuid> = keys.iter().map(|(id, _)| id.uuid()).collect();
         let wrapped: Vec<&[u8]> = keys.iter().map(|(_, key)| key.as_slice()).collect();

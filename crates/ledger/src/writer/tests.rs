@@ -18,6 +18,7 @@ use super::*;
 use crate::append::StreamAppend;
 use crate::queue::{Bounds, Queue, queue};
 use crate::status::Health;
+use crate::store::Questions;
 
 const LEDGER: u128 = 1;
 

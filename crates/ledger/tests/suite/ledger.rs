@@ -327,9 +327,16 @@ async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting(place: 
         .await
         .unwrap();
     assert!(ledger.idempotent("tests", "old").await.unwrap().is_some());
+    // One clock that is ahead makes nothing forgotten: it takes a second commit, an hour later.
     place.clock.set(at(13) + TimeDelta::days(30));
     ledger
         .append(append(vec![part(3, 0, 1, 30)]))
+        .await
+        .unwrap();
+    assert!(ledger.idempotent("tests", "old").await.unwrap().is_some());
+    place.clock.set(at(14) + TimeDelta::days(30));
+    ledger
+        .append(append(vec![part(3, 1, 1, 31)]))
         .await
         .unwrap();
     assert!(ledger.idempotent("tests", "old").await.unwrap().is_none());
@@ -337,6 +344,12 @@ async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting(place: 
     place.clock.set(at(12) + TimeDelta::days(10_000));
     ledger
         .append(append(vec![part(4, 0, 1, 40)]))
+        .await
+        .unwrap();
+    assert!(ledger.idempotent("tests", "new").await.unwrap().is_some());
+    place.clock.set(at(13) + TimeDelta::days(10_000));
+    ledger
+        .append(append(vec![part(4, 1, 1, 41)]))
         .await
         .unwrap();
     assert!(ledger.idempotent("tests", "new").await.unwrap().is_none());

@@ -1,0 +1,964 @@
+//! Looking after a ledger with the program: verifying, backing up, restoring and copying.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Output, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use dutyledger_application::load;
+use dutyledger_ledger::{
+    Append, Idempotency, Ledger, LedgerReader, Opening, Options, StreamAppend, SystemClock,
+};
+use dutyledger_record::{
+    Basis, Draft, EntryId, Envelope, Event, Frontier, LedgerId, OccurredOn, Principal, RulePackRef,
+    Standing, Stream, StreamId, StreamType, leaf_hash,
+};
+use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
+use dutyledger_tests::{Client, Server, Town, program, repository};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use uuid::Uuid;
+
+/// A ledger with a town's strategy in it, ended well, with its head noted.
+static TOLD: LazyLock<Told> = LazyLock::new(Told::tell);
+
+struct Told {
+    server: Server,
+    entries: u64,
+}
+
+impl Told {
+    fn tell() -> Self {
+        let mut server = Server::start();
+        let town = Town::found(&server, "Tamperton");
+        let strategy = town.adopted("2023-06-01");
+        let police = town.client("police");
+        let path = format!("/v1/strategies/{strategy}/engagements");
+        let mut entries = 0;
+        for name in ["told-1", "told-2", "told-3"] {
+            let body = json!({ "occurred_on": "2023-06-02",
+                "particulars": { "version": 1, "group": "young_people" } });
+            let sent = police.send(&path, &[("idempotency-key", name)], &body.to_string());
+            entries = sent.ok()["position"].as_u64().unwrap();
+        }
+        server.end();
+        Self { server, entries }
+    }
+}
+
+/// Runs the program in a folder.
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    std::process::Command::new(program())
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The one line of JSON that a command answered.
+fn said(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+}
+
+/// A copy of the ledger's file in a folder of its own, without its note.
+struct Copy {
+    folder: TempDir,
+}
+
+impl Copy {
+    fn new() -> Self {
+        let folder = TempDir::new().unwrap();
+        fs::copy(TOLD.server.ledger(), folder.path().join("ledger.db")).unwrap();
+        Self { folder }
+    }
+
+    fn bring_note(&self) {
+        let note = "ledger.noted-head.json";
+        fs::copy(
+            TOLD.server.folder().join(note),
+            self.folder.path().join(note),
+        )
+        .unwrap();
+    }
+
+    async fn connect(&self) -> SqliteConnection {
+        let mut conn = SqliteConnectOptions::new()
+            .filename(self.folder.path().join("ledger.db"))
+            .connect()
+            .await
+            .unwrap();
+        sqlx::raw_sql(
+            "DROP TRIGGER entry_is_never_changed; DROP TRIGGER entry_is_never_removed; \
+             DROP TRIGGER entry_is_only_appended; DROP TRIGGER root_is_never_changed; \
+             DROP TRIGGER root_is_never_removed; DROP TRIGGER root_is_only_appended; \
+             PRAGMA ignore_check_constraints = ON",
+        )
+        .execute(&mut conn)
+        .await
+        .unwrap();
+        conn
+    }
+
+    fn verify(&self) -> (Option<i32>, Vec<(u64, String)>) {
+        let verified = run(
+            self.folder.path(),
+            &[
+                "--json",
+                "ledger",
+                "verify",
+                "--database-url",
+                "sqlite:ledger.db",
+            ],
+        );
+        if verified.stdout.is_empty() {
+            panic!("{}", stderr(&verified));
+        }
+        let findings = said(&verified)["findings"].as_array().unwrap().clone();
+        let findings = findings.iter().map(|finding| {
+            let what = finding["what"].as_str().unwrap().to_owned();
+            (finding["position"].as_u64().unwrap(), what)
+        });
+        (verified.status.code(), findings.collect())
+    }
+
+    /// Fails unless verifying finds something at a position before anything else.
+    fn is_found(&self, position: u64, what: &str) {
+        let (code, findings) = self.verify();
+        let (at, said) = findings.first().expect("something is found");
+        assert!(
+            *at == position && said.contains(what),
+            "{position} {what}: {findings:?}"
+        );
+        assert_eq!(code, Some(7));
+    }
+}
+
+/// Changes a copy with SQL, and fails unless verifying finds that at a position.
+fn tampered(sql: &'static str, position: u64, what: &str) {
+    let copy = Copy::new();
+    Runtime::new().unwrap().block_on(async {
+        let mut conn = copy.connect().await;
+        let done = sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        assert!(done.rows_affected() > 0, "{sql} changes something");
+        conn.close().await.unwrap();
+    });
+    copy.is_found(position, what);
+}
+
+#[test]
+fn a_good_ledger_verifies_and_the_figures_are_told() {
+    let folder = TOLD.server.folder();
+    let plain = TOLD.server.run(&["ledger", "verify"]);
+    assert!(plain.status.success(), "{}", stderr(&plain));
+    let entries = TOLD.entries;
+    let told = stderr(&plain);
+    assert!(told.contains(&format!("{entries} entries in ")), "{told}");
+    assert!(plain.stdout.is_empty(), "there is nothing to find");
+
+    let json = said(&TOLD.server.run(&["--json", "ledger", "verify"]));
+    assert_eq!(json["entries"], entries);
+    assert_eq!(json["noted_position"], entries);
+    assert_eq!(json["findings"], json!([]));
+    assert!(json["streams"].as_u64().unwrap() > 10 && json["roots"].as_u64().unwrap() > 10);
+    let note: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("ledger.noted-head.json")).unwrap())
+            .unwrap();
+    assert_eq!(json["root"], note["root"]);
+    assert_eq!(json["ledger_id"], note["ledger_id"]);
+    assert!(told.contains(json["root"].as_str().unwrap()), "{told}");
+}
+
+#[test]
+fn a_ledger_that_is_not_there_is_no_finding() {
+    let folder = TempDir::new().unwrap();
+    let verify = ["ledger", "verify", "--database-url", "sqlite:none.db"];
+    let verified = run(folder.path(), &verify);
+    assert_eq!(verified.status.code(), Some(5), "{}", stderr(&verified));
+    assert!(!folder.path().join("none.db").exists());
+}
+
+#[test]
+fn a_text_that_was_edited_is_located() {
+    let hash = "the text does not have the leaf hash beside it";
+    tampered(
+        "UPDATE entry SET leaf_data = replace(leaf_data, '2023-0', '2024-0') WHERE position = 30",
+        30,
+        hash,
+    );
+    tampered(
+        "UPDATE entry SET leaf_data = '' WHERE position = 30",
+        30,
+        hash,
+    );
+    tampered(
+        "UPDATE entry SET leaf_data = leaf_data || char(10) || '\"' || char(0) WHERE position = 30",
+        30,
+        hash,
+    );
+    tampered(
+        "UPDATE entry SET leaf_data = CAST(x'ff00fe' AS TEXT) WHERE position = 30",
+        30,
+        "the ledger could not be read",
+    );
+}
+
+#[test]
+fn a_leaf_hash_that_was_edited_is_located() {
+    tampered(
+        "UPDATE entry SET leaf_hash = zeroblob(32) WHERE position = 30",
+        30,
+        "the text does not have the leaf hash beside it",
+    );
+    tampered(
+        "UPDATE entry SET leaf_hash = x'00' WHERE position = 30",
+        30,
+        "the text does not have the leaf hash beside it",
+    );
+}
+
+#[test]
+fn an_entry_that_was_removed_is_located() {
+    tampered(
+        "DELETE FROM entry WHERE position = 30",
+        30,
+        "entries are missing",
+    );
+    tampered(
+        "DELETE FROM entry WHERE position = 1",
+        1,
+        "entries are missing",
+    );
+    let last = TOLD.entries;
+    tampered(
+        "DELETE FROM entry WHERE position = (SELECT max(position) FROM entry)",
+        last,
+        "the head says position",
+    );
+}
+
+#[test]
+fn a_column_beside_the_text_that_was_changed_is_located() {
+    let column = "a column beside the text says something else";
+    for sql in [
+        "UPDATE entry SET entry_id = '00000000-0000-4000-8000-000000000000' WHERE position = 30",
+        "UPDATE entry SET stream_type = 'x' WHERE position = 30",
+        "UPDATE entry SET stream_id = '00000000-0000-4000-8000-000000000000' WHERE position = 30",
+        "UPDATE entry SET version = 999 WHERE position = 30",
+        "UPDATE entry SET version = -1 WHERE position = 30",
+        "UPDATE entry SET event_type = 'x' WHERE position = 30",
+        "UPDATE entry SET schema_version = 9 WHERE position = 30",
+        "UPDATE entry SET occurred_on = '2020-01-01' WHERE position = 30",
+        "UPDATE entry SET recorded_at = '2020-01-01T00:00:00.000000Z' WHERE position = 30",
+    ] {
+        tampered(sql, 30, column);
+    }
+}
+
+#[test]
+fn entries_that_changed_places_are_located() {
+    tampered(
+        "UPDATE entry SET position = -1 WHERE position = 30; \
+         UPDATE entry SET position = 30 WHERE position = 31; \
+         UPDATE entry SET position = 31 WHERE position = -1",
+        30,
+        "the text says position 31",
+    );
+}
+
+#[test]
+fn a_root_or_a_head_that_was_changed_is_located() {
+    let last = TOLD.entries;
+    let root = "the root left here is not that of the entries up to here";
+    tampered(
+        "UPDATE root SET root = zeroblob(32) WHERE position = 1",
+        1,
+        root,
+    );
+    let tree = "the head's Merkle tree is not that of the entries";
+    tampered(
+        "UPDATE head SET frontier = zeroblob(length(frontier))",
+        last,
+        tree,
+    );
+    tampered("UPDATE head SET frontier = x'00'", last, tree);
+    let more = "UPDATE head SET position = position + 1";
+    tampered(more, last + 1, "the head says position");
+    tampered(
+        "DELETE FROM root WHERE position = (SELECT max(position) FROM root)",
+        last,
+        "no root was left at the head",
+    );
+    tampered(
+        "UPDATE root SET root = x'00' WHERE position = 1",
+        1,
+        "no meaning",
+    );
+}
+
+#[test]
+fn what_is_beyond_the_head_is_located() {
+    let last = TOLD.entries;
+    tampered(
+        "INSERT INTO entry SELECT position + 7, '00000000-0000-4000-8000-000000000000', \
+             stream_type, stream_id, version + 1, event_type, schema_version, occurred_on, \
+             recorded_at, leaf_data, leaf_hash FROM entry ORDER BY position DESC LIMIT 1",
+        last + 7,
+        "it is beyond the head",
+    );
+    tampered(
+        "INSERT INTO root VALUES (100000, zeroblob(32))",
+        100_000,
+        "it is beyond the head",
+    );
+}
+
+#[test]
+fn every_place_that_was_tampered_with_is_told() {
+    let copy = Copy::new();
+    Runtime::new().unwrap().block_on(async {
+        let mut conn = copy.connect().await;
+        let sql = "UPDATE entry SET leaf_data = replace(leaf_data, '2023-0', '2024-0') \
+                   WHERE position = 20; \
+                   UPDATE entry SET event_type = 'x' WHERE position = 40; \
+                   UPDATE entry SET leaf_hash = x'' WHERE position = 45; \
+                   UPDATE entry SET leaf_hash = zeroblob(32) \
+                   WHERE position = (SELECT max(position) FROM entry)";
+        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+    let (code, findings) = copy.verify();
+    for position in [20, 40, 45, TOLD.entries] {
+        assert!(
+            findings.iter().any(|(at, _)| *at == position),
+            "{position}: {findings:?}"
+        );
+    }
+    assert!(findings.is_sorted_by_key(|(at, _)| *at), "{findings:?}");
+    assert_eq!(code, Some(7));
+}
+
+/// The texts and where each stands, changed where they are to be.
+async fn forge(conn: &mut SqliteConnection, at: u64, forged: impl Fn(&str) -> String) {
+    let position = i64::try_from(at).unwrap();
+    let text: String = sqlx::query_scalar("SELECT leaf_data FROM entry WHERE position = ?1")
+        .bind(position)
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    let new = forged(&text);
+    assert_ne!(text, new, "it is changed");
+    sqlx::query("UPDATE entry SET leaf_data = ?1, leaf_hash = ?2 WHERE position = ?3")
+        .bind(&new)
+        .bind(leaf_hash(&new).to_vec())
+        .bind(position)
+        .execute(conn)
+        .await
+        .unwrap();
+}
+
+/// Where the town's police are registered.
+async fn police(conn: &mut SqliteConnection) -> u64 {
+    let found: i64 = sqlx::query_scalar(
+        "SELECT min(position) FROM entry WHERE instr(leaf_data, 'Tamperton police') > 0",
+    )
+    .fetch_one(conn)
+    .await
+    .unwrap();
+    found.unsigned_abs()
+}
+
+fn renamed(text: &str) -> String {
+    text.replace("Tamperton police", "Temperton police")
+}
+
+#[test]
+fn a_text_and_its_hash_edited_together_are_located_by_the_root_of_their_commit() {
+    let copy = Copy::new();
+    let at = Runtime::new().unwrap().block_on(async {
+        let mut conn = copy.connect().await;
+        let at = police(&mut conn).await;
+        forge(&mut conn, at, renamed).await;
+        let root: i64 = sqlx::query_scalar("SELECT min(position) FROM root WHERE position >= ?1")
+            .bind(i64::try_from(at).unwrap())
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        root.unsigned_abs()
+    });
+    copy.is_found(
+        at,
+        "the root left here is not that of the entries up to here",
+    );
+    let (_, findings) = copy.verify();
+    assert_eq!(
+        findings.len(),
+        2,
+        "the root once, and the head: {findings:?}"
+    );
+}
+
+#[test]
+fn a_version_changed_in_text_column_and_hash_is_located() {
+    let copy = Copy::new();
+    let at = Runtime::new().unwrap().block_on(async {
+        let mut conn = copy.connect().await;
+        let at = police(&mut conn).await;
+        forge(&mut conn, at, |text| {
+            text.replace("\"version\":1,", "\"version\":5,")
+        })
+        .await;
+        sqlx::query("UPDATE entry SET version = 5 WHERE position = ?1")
+            .bind(i64::try_from(at).unwrap())
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        at
+    });
+    copy.is_found(at, "it is version 5 of its stream, after version 0");
+}
+
+#[test]
+fn everything_recomputed_is_found_by_the_noted_head() {
+    let copy = Copy::new();
+    Runtime::new().unwrap().block_on(async {
+        let mut conn = copy.connect().await;
+        let at = police(&mut conn).await;
+        forge(&mut conn, at, renamed).await;
+        let hashes = sqlx::query("SELECT position, leaf_hash FROM entry ORDER BY position")
+            .fetch_all(&mut conn)
+            .await
+            .unwrap();
+        let mut frontier = Frontier::empty();
+        for row in hashes {
+            let hash: Vec<u8> = row.get(1);
+            frontier.push(hash.try_into().unwrap());
+            sqlx::query("UPDATE root SET root = ?1 WHERE position = ?2")
+                .bind(frontier.root().to_vec())
+                .bind(row.get::<i64, _>(0))
+                .execute(&mut conn)
+                .await
+                .unwrap();
+        }
+        sqlx::query("UPDATE head SET frontier = ?1")
+            .bind(frontier.to_bytes())
+            .execute(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+    });
+    assert_eq!(
+        copy.verify(),
+        (Some(0), vec![]),
+        "by itself nothing is wrong with it"
+    );
+    copy.bring_note();
+    copy.is_found(TOLD.entries, "or it was changed");
+    // Nor is it served.
+    let serve = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--database-url",
+        "sqlite:ledger.db",
+    ];
+    let served = run(copy.folder.path(), &serve);
+    assert_eq!(served.status.code(), Some(5), "{}", stderr(&served));
+}
+
+/// Gives a command again and again until told to stop, and counts.
+fn flow(client: &Client, path: &str, stop: &AtomicBool, given: &AtomicU64) {
+    let body = json!({ "occurred_on": "2023-06-02",
+        "particulars": { "version": 1, "group": "young_people" } });
+    while !stop.load(Ordering::Relaxed) {
+        let _ = client.post(path, &body).ok();
+        given.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_backup_taken_under_load_verifies_and_a_restored_one_is_served_only_once_the_loss_is_accepted()
+{
+    let mut server = Server::start();
+    let town = Town::found(&server, "Backupton");
+    let strategy = town.draft("2023-06-01");
+    let path = format!("/v1/strategies/{strategy}/engagements");
+    let file = server.folder().join("backup.db");
+    let (stop, given) = (AtomicBool::new(false), AtomicU64::new(0));
+    let backup = std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| flow(town.client("police"), &path, &stop, &given));
+        }
+        let more = || {
+            let since = given.load(Ordering::Relaxed);
+            while given.load(Ordering::Relaxed) < since + 10 {
+                std::thread::yield_now();
+            }
+        };
+        more();
+        let backup = server.run(&["--json", "ledger", "backup", file.to_str().unwrap()]);
+        let verified = server.run(&["--json", "ledger", "verify"]);
+        assert!(verified.status.success(), "{}", stderr(&verified));
+        more();
+        stop.store(true, Ordering::Relaxed);
+        said(&backup)
+    });
+    let position = backup["position"].as_u64().unwrap();
+    let twice = server.run(&["ledger", "backup", file.to_str().unwrap()]);
+    assert_eq!(twice.status.code(), Some(5), "nothing is overwritten");
+    // The projections go as far as the ledger, and so further than the backup.
+    let read = town
+        .client("police")
+        .get_now(&format!("/v1/strategies/{strategy}"));
+    assert_eq!(read.status, 200);
+    server.end();
+    let head = said(&server.run(&["--json", "ledger", "verify"]))["entries"]
+        .as_u64()
+        .unwrap();
+    assert!(position > 50 && position < head, "{position} {head}");
+
+    let url = format!("sqlite:{}", file.display());
+    let verified = server.run(&["--json", "ledger", "verify", "--database-url", &url]);
+    assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
+    assert_eq!(said(&verified)["entries"], position);
+
+    fs::copy(&file, server.ledger()).unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let refused = server.run(&serve);
+    assert_eq!(refused.status.code(), Some(5));
+    let why = stderr(&refused);
+    for part in [
+        format!("the ledger ends at position {position}"),
+        format!("positions {} to {head}", position + 1),
+        "put back a newer copy".to_owned(),
+        "dutyledger ledger note --accept-loss".to_owned(),
+    ] {
+        assert!(why.contains(&part), "{part}: {why}");
+    }
+    let key = ["key", "issue", "--kind", "auditor", "--label", "an audit"];
+    assert_eq!(
+        server.run(&key).status.code(),
+        Some(5),
+        "nothing else appends either"
+    );
+    let verified = server.run(&["--json", "ledger", "verify"]);
+    assert_eq!(verified.status.code(), Some(7));
+    assert_eq!(said(&verified)["findings"][0]["position"], head);
+    assert_eq!(server.run(&["ledger", "note"]).status.code(), Some(5));
+
+    let noted = said(&server.run(&["--json", "ledger", "note", "--accept-loss"]));
+    assert_eq!(noted["position"], position);
+    // The projections were derived from what is lost, and say so.
+    let behind = server.run(&serve);
+    assert_eq!(behind.status.code(), Some(5));
+    let why = stderr(&behind);
+    assert!(why.contains("dutyledger projections rebuild"), "{why}");
+    let rebuilt = server.run(&["projections", "rebuild"]);
+    assert!(rebuilt.status.success(), "{}", stderr(&rebuilt));
+    server.restart();
+    let police = town.client("police").at(server.address());
+    let body = json!({ "occurred_on": "2023-06-02",
+        "particulars": { "version": 1, "group": "young_people" } });
+    assert_eq!(police.post(&path, &body).ok()["position"], position + 1);
+    assert_eq!(
+        police.get_now(&format!("/v1/strategies/{strategy}")).status,
+        200
+    );
+}
+
+/// A prepared database.
+fn prepared() -> Database {
+    let database = Postgres::shared().database();
+    let folder = TempDir::new().unwrap();
+    let url = database.url(OWNER);
+    let migrated = run(folder.path(), &["migrate", "--database-url", &url]);
+    assert!(migrated.status.success(), "{}", stderr(&migrated));
+    database
+}
+
+/// Every row of a ledger in a file, one a line.
+fn rows_of_file(file: &Path) -> Vec<String> {
+    Runtime::new().unwrap().block_on(async {
+        let options = SqliteConnectOptions::new().filename(file).read_only(true);
+        let mut conn = options.connect().await.unwrap();
+        let rows = sqlx::query_scalar(
+            "SELECT 'entry ' || position || ' ' || entry_id || ' ' || stream_type || ' ' || \
+                    stream_id || ' ' || version || ' ' || event_type || ' ' || schema_version || \
+                    ' ' || occurred_on || ' ' || recorded_at || ' ' || leaf_data || ' ' || \
+                    lower(hex(leaf_hash)) AS row FROM entry \
+             UNION ALL SELECT 'root ' || position || ' ' || lower(hex(root)) FROM root \
+             UNION ALL SELECT 'name ' || scope || ' ' || key || ' ' || lower(hex(digest)) || ' ' \
+                    || first_position || ' ' || last_position || ' ' || created_at || ' ' || \
+                    lasting FROM idempotency \
+             UNION ALL SELECT 'key ' || key_id || ' ' || lower(hex(hash)) || ' ' || kind || ' ' || \
+                    coalesce(principal_id, '-') || ' ' || label || ' ' || issued_at || ' ' || \
+                    coalesce(expires_at, '-') || ' ' || coalesce(revoked_at, '-') FROM api_key \
+             UNION ALL SELECT 'head ' || ledger_id || ' ' || position || ' ' || recorded_at || \
+                    ' ' || lower(hex(frontier)) FROM head",
+        );
+        let mut rows: Vec<String> = rows.fetch_all(&mut conn).await.unwrap();
+        rows.sort();
+        conn.close().await.unwrap();
+        rows
+    })
+}
+
+/// Every row of a ledger in a database, one a line, written as those of a file.
+fn rows_of_database(database: &Database) -> Vec<String> {
+    let sql = "CREATE FUNCTION pg_temp.at(timestamptz) RETURNS text LANGUAGE sql AS $$ SELECT \
+             to_char($1 AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') $$; \
+         SELECT concat_ws(' ', 'entry', position, entry_id, stream_type, stream_id, version, \
+                event_type, schema_version, occurred_on, pg_temp.at(recorded_at), leaf_data, \
+                encode(leaf_hash, 'hex')) FROM ledger.entry \
+         UNION ALL SELECT concat_ws(' ', 'root', position, encode(root, 'hex')) FROM ledger.root \
+         UNION ALL SELECT concat_ws(' ', 'name', scope, key, encode(digest, 'hex'), \
+                first_position, last_position, pg_temp.at(created_at), lasting::int) \
+                FROM ledger.idempotency \
+         UNION ALL SELECT concat_ws(' ', 'key', key_id, encode(hash, 'hex'), kind, \
+                coalesce(principal_id::text, '-'), label, pg_temp.at(issued_at), \
+                coalesce(pg_temp.at(expires_at), '-'), coalesce(pg_temp.at(revoked_at), '-')) \
+                FROM ledger.api_key \
+         UNION ALL SELECT concat_ws(' ', 'head', ledger_id, position, pg_temp.at(recorded_at), \
+                encode(frontier, 'hex')) FROM ledger.head";
+    let mut rows: Vec<String> = database
+        .sql(OWNER, sql)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    rows.sort();
+    rows
+}
+
+/// Fails with the first row that differs.
+fn same(left: &[String], right: &[String]) {
+    for (left, right) in left.iter().zip(right) {
+        assert_eq!(left, right);
+    }
+    assert_eq!(left.len(), right.len());
+}
+
+#[test]
+fn a_copy_to_postgresql_and_back_holds_the_same_rows_and_repeated_keys_are_answered_over_it() {
+    let mut server = Server::start();
+    let town = Town::found(&server, "Copyton");
+    let strategy = town.draft("2023-06-01");
+    let path = format!("/v1/strategies/{strategy}/engagements");
+    let body = json!({ "occurred_on": "2023-06-02",
+        "particulars": { "version": 1, "group": "young_people" } });
+    let named = [("idempotency-key", "before-the-copy")];
+    let first = town
+        .client("police")
+        .send(&path, &named, &body.to_string())
+        .ok();
+    let audit = [
+        "--json", "key", "issue", "--kind", "auditor", "--label", "an audit",
+    ];
+    let revoked = said(&server.run(&audit));
+    let revoked = revoked["key_id"].as_str().unwrap();
+    let file = repository().join("ops/histories/city-of-london.json");
+    let imported = server.run(&["import", file.to_str().unwrap()]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    server.end();
+
+    let database = prepared();
+    let url = database.url(APPLICATION);
+    let copy = |server: &Server| {
+        said(&server.run(&["--json", "ledger", "copy", &url]))["position"].clone()
+    };
+    let position = copy(&server);
+    let rows = rows_of_file(&server.ledger());
+    assert!(
+        ["name ", "key ", "root "]
+            .iter()
+            .all(|kind| rows.iter().any(|row| row.starts_with(kind)))
+    );
+    same(&rows, &rows_of_database(&database));
+    assert_eq!(copy(&server), position, "there is nothing more to copy");
+    same(&rows, &rows_of_database(&database));
+
+    let back = server.folder().join("back.db");
+    let to = format!("sqlite:{}", back.display());
+    let returned = server.run(&["ledger", "copy", "--database-url", &url, &to]);
+    assert!(returned.status.success(), "{}", stderr(&returned));
+    same(&rows, &rows_of_file(&back));
+    let verify =
+        |url: &str| said(&server.run(&["--json", "ledger", "verify", "--database-url", url]));
+    let (here, there) = (verify(&to), verify(&url));
+    assert_eq!(
+        (&here["root"], &here["findings"]),
+        (&there["root"], &json!([]))
+    );
+
+    // What happened to the original since is copied as well: an entry, a name, a revocation.
+    assert!(server.run(&["key", "revoke", revoked]).status.success());
+    server.restart();
+    let police = town.client("police").at(server.address());
+    let second = police
+        .send(&path, &[("idempotency-key", "since")], &body.to_string())
+        .ok();
+    server.end();
+    assert_eq!(copy(&server), second["position"]);
+    same(
+        &rows_of_file(&server.ledger()),
+        &rows_of_database(&database),
+    );
+
+    // The copy is served with the same master key, and answers what the original answered.
+    let served = server.on(&url);
+    let police = town.client("police").at(served.address());
+    let again = police.send(&path, &named, &body.to_string()).ok();
+    assert_eq!(again["replayed"], true);
+    assert_eq!(again["entries"], first["entries"]);
+}
+
+#[test]
+fn a_copy_is_not_made_over_another_ledger() {
+    let other = Server::start();
+    let mut third = Server::start();
+    third.end();
+    let database = prepared();
+    let url = database.url(APPLICATION);
+    let to = |server: &Server| format!("sqlite:{}", server.ledger().display());
+    let copied = TOLD.server.run(&["ledger", "copy", &url]);
+    assert!(copied.status.success(), "{}", stderr(&copied));
+    let before = rows_of_database(&database);
+    let refused = third.run(&["ledger", "copy", &url]);
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    same(&before, &rows_of_database(&database));
+    let before = rows_of_file(&third.ledger());
+    let refused = TOLD.server.run(&["ledger", "copy", &to(&third)]);
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    same(&before, &rows_of_file(&third.ledger()));
+    let used = TOLD.server.run(&["ledger", "copy", &to(&other)]);
+    assert_eq!(used.status.code(), Some(4), "{}", stderr(&used));
+    // What went on from the copy is not the original's to overwrite.
+    let ahead = TempDir::new().unwrap();
+    let ahead = ahead.path().join("ahead.db");
+    fs::copy(third.ledger(), &ahead).unwrap();
+    let issue = ["key", "issue", "--kind", "auditor", "--label", "an audit"];
+    assert!(third.run(&issue).status.success());
+    let url = format!("sqlite:{}", ahead.display());
+    let refused = third.run(&["ledger", "copy", "--database-url", &url, &to(&third)]);
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    // Nor is a ledger that is not prepared for.
+    let bare = Postgres::shared().database().url(OWNER);
+    let refused = third.run(&["ledger", "copy", &bare]);
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(
+        stderr(&refused).contains("dutyledger migrate"),
+        "{}",
+        stderr(&refused)
+    );
+}
+
+/// How many entries one append of the large ledger has, and how many appends there are.
+const EACH: u64 = 7;
+const APPENDS: u64 = 1_000;
+
+/// A ledger with some thousands of entries, each append under a name.
+fn large(folder: &Path) -> PathBuf {
+    let file = folder.join("large.db");
+    let ledger = LedgerId::new(Uuid::from_u128(0xd0));
+    let draft = |stream: u64, version: u64, entry: u64| {
+        let entry = Envelope {
+            entry_id: EntryId::new(Uuid::from_u128(u128::from(entry))),
+            stream: Stream::new(
+                StreamType::of("strategy"),
+                StreamId::new(Uuid::from_u128(u128::from(stream))),
+            ),
+            version,
+            standing: Standing {
+                basis: Basis::Administrative,
+                causation_id: None,
+                correlation_id: Uuid::from_u128(u128::from(entry)),
+                corrects: None,
+                occurred_on: OccurredOn {
+                    assumed: false,
+                    date: chrono::NaiveDate::default(),
+                },
+                on_behalf_of: vec![],
+                partnerships: vec![],
+                past_fact: None,
+                principal: Principal::SYSTEM,
+                reported: false,
+                rests_on: vec![],
+                rules: RulePackRef {
+                    pack: "test".into(),
+                    revision: 1,
+                },
+                source: None,
+                warnings: vec![],
+            },
+            payload: json!({ "text": "x".repeat(200) }),
+        };
+        let event = Event {
+            schema_version: 1,
+            event_type: "Tested".into(),
+        };
+        Draft::new(ledger, event, &entry)
+    };
+    Runtime::new().unwrap().block_on(async {
+        let opening = |_| {
+            Ok(Opening {
+                ledger,
+                draft: draft(0, 1, 1)?,
+            })
+        };
+        let clock = std::sync::Arc::new(SystemClock);
+        let opened = Ledger::open(Options::at(&file), clock, opening)
+            .await
+            .unwrap();
+        let mut appends = Vec::new();
+        for number in 1..=APPENDS {
+            let drafts =
+                (1..=EACH).map(|version| draft(number, version, number * 10 + version).unwrap());
+            let append = Append {
+                streams: vec![StreamAppend {
+                    stream: Stream::new(
+                        StreamType::of("strategy"),
+                        StreamId::new(Uuid::from_u128(u128::from(number))),
+                    ),
+                    expected_version: 0,
+                    drafts: drafts.collect(),
+                }],
+                idempotency: Some(Idempotency {
+                    scope: "test".into(),
+                    key: number.to_string(),
+                    digest: [7; 32],
+                    lasting: true,
+                }),
+                ..Append::default()
+            };
+            let opened = opened.clone();
+            appends.push(tokio::spawn(async move { opened.append(append).await }));
+        }
+        for append in appends {
+            append.await.unwrap().unwrap();
+        }
+        opened.close().await;
+    });
+    file
+}
+
+/// Asks until the database says what it is to say.
+fn until(database: &Database, sql: &str, says: &str) {
+    let since = std::time::Instant::now();
+    while database.sql("postgres", sql).unwrap() != says {
+        assert!(
+            since.elapsed().as_secs() < 60,
+            "{sql} does not become {says}"
+        );
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_copy_that_was_killed_goes_on_even_while_its_last_commit_is_still_under_way() {
+    let folder = TempDir::new().unwrap();
+    let file = large(folder.path());
+    let database = prepared();
+    // The page that holds this position waits for as long as somebody else holds the lock.
+    database
+        .sql(
+            OWNER,
+            "CREATE FUNCTION public.wait() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$; \
+             CREATE TRIGGER wait BEFORE INSERT ON ledger.entry FOR EACH ROW \
+                 WHEN (NEW.position = 5000) EXECUTE FUNCTION public.wait()",
+        )
+        .unwrap();
+    let mut holder = database.program("psql");
+    let mut holder: Child = holder
+        .arg("--quiet")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lock = holder.stdin.take().unwrap();
+    lock.write_all(b"SELECT pg_advisory_lock(1);\n").unwrap();
+    let held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted";
+    until(&database, held, "1");
+
+    let (from, to) = (
+        format!("sqlite:{}", file.display()),
+        database.url(APPLICATION),
+    );
+    let copy = || {
+        let mut command = std::process::Command::new(program());
+        command
+            .args(["--json", "ledger", "copy", "--database-url", &from, &to])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let mut first = copy();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                   AND wait_event_type = 'Lock'";
+    until(&database, waiting, "1");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let there = database
+        .sql(OWNER, "SELECT position FROM ledger.head")
+        .unwrap();
+    assert_eq!(there, "4000", "it was killed in the middle");
+    let second = copy();
+    until(&database, waiting, "2");
+    drop(lock);
+    holder.wait().unwrap();
+    let second = second.wait_with_output().unwrap();
+    assert!(second.status.success(), "{}", stderr(&second));
+    let entries = APPENDS * EACH + 1;
+    assert_eq!(said(&second)["position"], entries);
+    same(&rows_of_file(&file), &rows_of_database(&database));
+    let verified = run(
+        folder.path(),
+        &["--json", "ledger", "verify", "--database-url", &to],
+    );
+    assert_eq!(said(&verified)["entries"], entries);
+    assert!(verified.status.success());
+}
+
+#[test]
+fn a_ledger_on_a_server_is_not_backed_up_into_a_file() {
+    let folder = TempDir::new().unwrap();
+    let url = prepared().url(APPLICATION);
+    let refused = run(
+        folder.path(),
+        &["ledger", "backup", "--database-url", &url, "x.db"],
+    );
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("pg_dump"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_copied_ledger_folds_to_the_same_state() {
+    let folder = TempDir::new().unwrap();
+    let to = folder.path().join("copy.db");
+    let copied = TOLD
+        .server
+        .run(&["ledger", "copy", &format!("sqlite:{}", to.display())]);
+    assert!(copied.status.success(), "{}", stderr(&copied));
+    Runtime::new().unwrap().block_on(async {
+        let here = LedgerReader::open(&TOLD.server.ledger()).await.unwrap();
+        let there = LedgerReader::open(&to).await.unwrap();
+        assert_eq!(
+            here.read(0, 10_000).await.unwrap(),
+            there.read(0, 10_000).await.unwrap()
+        );
+        let rules = |ledger: LedgerReader| async move { load::rules(&ledger, None).await.unwrap() };
+        assert_eq!(rules(here).await, rules(there).await);
+    });
+}
