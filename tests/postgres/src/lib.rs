@@ -4,6 +4,7 @@
 //! `DUTYLEDGER_TEST_POSTGRES_BIN` names the folder of another major version's programs.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -33,10 +34,34 @@ pub struct Postgres {
     settings: Vec<String>,
 }
 
-/// The process that keeps the server: the server ends when this process's standard input does.
+/// The process that keeps the server: when this process's standard input ends, so does the server,
+/// and its folder goes, unless it was told to keep it. The folder is not left to the process that
+/// asked for the server, which may be killed and does not drop what is shared.
 struct Keeper {
     child: Child,
-    _alive: ChildStdin,
+    input: ChildStdin,
+}
+
+impl Keeper {
+    /// Ends the server.
+    fn end(self, folder: Folder) {
+        let Self {
+            mut child,
+            mut input,
+        } = self;
+        if folder == Folder::Keep {
+            let _ = input.write_all(b"keep\n");
+        }
+        drop(input);
+        let _ = child.wait();
+    }
+}
+
+/// What becomes of a server's folder when the server ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Folder {
+    Keep,
+    Remove,
 }
 
 /// A new database on a server.
@@ -163,9 +188,8 @@ impl Postgres {
             .output()
             .expect("pg_ctl runs");
         assert!(stopped.status.success(), "pg_ctl: {}", text(&stopped));
-        if let Some(Keeper { mut child, _alive }) = self.keeper.take() {
-            drop(_alive);
-            child.wait().expect("the keeper ends");
+        if let Some(keeper) = self.keeper.take() {
+            keeper.end(Folder::Keep);
         }
     }
 
@@ -174,16 +198,17 @@ impl Postgres {
     /// # Panics
     /// When it does not start.
     pub fn go(&mut self) {
-        // The shell waits on its input, which ends with this process, and then stops the server.
-        let keep = "\"$@\" & server=$!; cat >/dev/null; kill -QUIT $server 2>/dev/null; \
-                    wait $server";
+        let keep = "folder=$1; shift; \"$@\" & server=$!; read -r word; \
+                    kill -QUIT $server 2>/dev/null; wait $server; \
+                    [ \"$word\" = keep ] || rm -rf \"$folder\"";
         let log = fs::File::create(self.folder.path().join("log")).expect("a log");
         let mut child = unprivileged(Path::new("sh"))
             .args(["-c", keep, "sh"])
+            .arg(self.socket())
             .arg(self.bin.join("postgres"))
             .arg("-D")
             .arg(self.data())
-            .args(["-c", "listen_addresses=", "-c"])
+            .args(["-c", "listen_addresses=", "-c", "max_wal_size=64MB", "-c"])
             .arg(format!(
                 "unix_socket_directories={}",
                 self.socket().display()
@@ -198,11 +223,8 @@ impl Postgres {
             .stderr(log)
             .spawn()
             .expect("the server starts");
-        let alive = child.stdin.take().expect("its input is piped");
-        self.keeper = Some(Keeper {
-            child,
-            _alive: alive,
-        });
+        let input = child.stdin.take().expect("its input is piped");
+        self.keeper = Some(Keeper { child, input });
         let since = Instant::now();
         while psql(&self.bin, self.socket(), "postgres", "postgres", "SELECT 1").is_err() {
             assert!(
@@ -217,9 +239,8 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if let Some(Keeper { mut child, _alive }) = self.keeper.take() {
-            drop(_alive);
-            let _ = child.wait();
+        if let Some(keeper) = self.keeper.take() {
+            keeper.end(Folder::Remove);
         }
     }
 }
