@@ -47,10 +47,6 @@ pub(crate) fn json_files(folder: &Path) -> BTreeMap<String, String> {
         .collect()
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
 /// Every file that is released once it is listed: its path from the top folder, to its text.
 pub(crate) fn to_release() -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();

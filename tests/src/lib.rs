@@ -1,12 +1,14 @@
 //! What the tests across crates share: a real server process, spoken to over real HTTP.
 
 mod client;
+mod draft;
 mod nation;
 mod server;
 
 pub use client::{Answer, Client};
+pub use draft::{LEDGER, draft, stream};
 pub use nation::Town;
-pub use server::{Server, key, program, repository};
+pub use server::{Server, build, key, program, repository};
 
 /// Whether the full sizes are asked for: the one variable is `DUTYLEDGER_TEST_SIZE`.
 #[must_use]

@@ -16,29 +16,30 @@ pub fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The program, built once for all tests of a run.
-static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+/// Builds a program of the workspace, which cargo's arguments name, and answers where it is.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn build(named: &[&str]) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "dutyledger",
-            "--message-format=json",
-        ])
+        .args(["build", "--quiet", "--locked", "--message-format=json"])
+        .args(named)
         .current_dir(repository())
         .stderr(Stdio::inherit())
         .output()
         .expect("cargo runs, since it runs the tests");
-    assert!(built.status.success(), "the program does not build");
+    assert!(built.status.success(), "{named:?} does not build");
     String::from_utf8_lossy(&built.stdout)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
         .next_back()
         .expect("cargo names the program it built")
-});
+}
+
+/// The program, built once for all tests of a run.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| build(&["--package", "dutyledger"]));
 
 /// The program.
 #[must_use]

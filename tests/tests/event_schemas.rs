@@ -17,11 +17,11 @@ use dutyledger_application::sealing::sealed_texts;
 use dutyledger_domain::streams::event_schemas;
 use dutyledger_domain::{EventSchema, History, Payload, StreamKind};
 use dutyledger_record::{
-    Binding, Draft, ENTRY_BYTES_MAX, Record, canonical_json, leaf_hash, sha256_hex,
+    Binding, Draft, ENTRY_BYTES_MAX, Record, canonical_json, hex, leaf_hash, sha256_hex,
 };
 
 use released::{
-    SAMPLE_KEY, hashes_file, hex, json_files, listed, nullable, read, released_file, root,
+    SAMPLE_KEY, hashes_file, json_files, listed, nullable, read, released_file, root,
     samples_folder, schemas_folder, to_release, with_kind,
 };
 

@@ -11,18 +11,14 @@ use dutyledger_application::load;
 use dutyledger_ledger::{
     Append, Idempotency, Ledger, LedgerReader, Opening, Options, StreamAppend, SystemClock,
 };
-use dutyledger_record::{
-    Basis, Draft, EntryId, Envelope, Event, Frontier, LedgerId, OccurredOn, Principal, RulePackRef,
-    Standing, Stream, StreamId, StreamType, leaf_hash,
-};
+use dutyledger_record::{Frontier, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Client, Server, Town, program, repository};
+use dutyledger_tests::{Client, LEDGER, Server, Town, draft, program, repository, stream};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection, Row};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use uuid::Uuid;
 
 /// A ledger with a town's strategy in it, ended well, with its head noted.
 static TOLD: LazyLock<Told> = LazyLock::new(Told::tell);
@@ -769,49 +765,10 @@ const APPENDS: u64 = 1_000;
 /// A ledger with some thousands of entries, each append under a name.
 fn large(folder: &Path) -> PathBuf {
     let file = folder.join("large.db");
-    let ledger = LedgerId::new(Uuid::from_u128(0xd0));
-    let draft = |stream: u64, version: u64, entry: u64| {
-        let entry = Envelope {
-            entry_id: EntryId::new(Uuid::from_u128(u128::from(entry))),
-            stream: Stream::new(
-                StreamType::of("strategy"),
-                StreamId::new(Uuid::from_u128(u128::from(stream))),
-            ),
-            version,
-            standing: Standing {
-                basis: Basis::Administrative,
-                causation_id: None,
-                correlation_id: Uuid::from_u128(u128::from(entry)),
-                corrects: None,
-                occurred_on: OccurredOn {
-                    assumed: false,
-                    date: chrono::NaiveDate::default(),
-                },
-                on_behalf_of: vec![],
-                partnerships: vec![],
-                past_fact: None,
-                principal: Principal::SYSTEM,
-                reported: false,
-                rests_on: vec![],
-                rules: RulePackRef {
-                    pack: "test".into(),
-                    revision: 1,
-                },
-                source: None,
-                warnings: vec![],
-            },
-            payload: json!({ "text": "x".repeat(200) }),
-        };
-        let event = Event {
-            schema_version: 1,
-            event_type: "Tested".into(),
-        };
-        Draft::new(ledger, event, &entry)
-    };
     Runtime::new().unwrap().block_on(async {
         let opening = |_| {
             Ok(Opening {
-                ledger,
+                ledger: LEDGER,
                 draft: draft(0, 1, 1)?,
             })
         };
@@ -821,14 +778,13 @@ fn large(folder: &Path) -> PathBuf {
             .unwrap();
         let mut appends = Vec::new();
         for number in 1..=APPENDS {
-            let drafts =
-                (1..=EACH).map(|version| draft(number, version, number * 10 + version).unwrap());
+            let drafts = (1..=EACH).map(|version| {
+                let entry = u128::from(number * 10 + version);
+                draft(number.into(), version, entry).unwrap()
+            });
             let append = Append {
                 streams: vec![StreamAppend {
-                    stream: Stream::new(
-                        StreamType::of("strategy"),
-                        StreamId::new(Uuid::from_u128(u128::from(number))),
-                    ),
+                    stream: stream(number.into()),
                     expected_version: 0,
                     drafts: drafts.collect(),
                 }],

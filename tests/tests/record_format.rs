@@ -15,7 +15,7 @@ use dutyledger_record::{
     Basis, Binding, DataKey, Draft, ENTRY_BYTES_MAX, EntryId, Envelope, Event, KeyId, LedgerId,
     ListDigest, Mark, NaturalKey, OccurredOn, PastFact, PlainText, Principal, PrincipalKind,
     PublicText, Record, RestsOn, RulePackRef, SealedBox, Source, Standing, Stream, StreamId,
-    StreamType, canonical_json, leaf_hash, sha256_hex, unwrap_key, wrap_key,
+    StreamType, canonical_json, hex, leaf_hash, sha256_hex, unwrap_key, wrap_key,
 };
 
 const LEDGER: &str = "01931c2e-5a00-7000-8000-000000000001";
@@ -53,10 +53,6 @@ fn entry_id(number: u8) -> EntryId {
         "01931c2e-5a00-7000-8000-0000000000{:02x}",
         0xe0 + number
     )))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 fn date(text: &str) -> NaiveDate {

@@ -29,7 +29,7 @@ use crate::authorise::Asked;
 use crate::edge::Edge;
 use crate::error::CommandError;
 use crate::flight::Flights;
-use crate::store::{CommandStore, Outcome, Recorded, Slot};
+use crate::store::{CommandStore, Outcome, Recorded, Slot, Used};
 use crate::warm::Warm;
 
 /// How often a command is decided again when others wrote what it rests on.
@@ -176,13 +176,14 @@ struct Loaded<K: StreamKind> {
 }
 
 impl<K: StreamKind> Loaded<K> {
-    /// Every stream it rests on but its own, at its version.
-    fn guards(&self, ledger: LedgerId) -> Vec<(StreamName, u64)> {
-        let own = StreamName::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
+    /// Every stream it is decided on, its own included, at its version.
+    fn used(&self, id: StreamId, ledger: LedgerId) -> Used {
+        let own = StreamName::new(K::TYPE, id);
+        let rules = StreamName::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
         let rested = self.rests_on.versions().into_iter();
         rested
             .map(|on| (StreamName::new(on.stream_type, on.id), on.version))
-            .chain([(own, self.rules.1)])
+            .chain([(rules, self.rules.1), (own, self.history.version())])
             .collect()
     }
 }
@@ -262,13 +263,13 @@ impl Bus {
             lasting: under.lasting,
         });
         // Whoever uses the key at the same time waits for this one's answer.
-        let mut _boarded = None;
-        if let Some(one) = &idempotency {
-            _boarded = self.flights.board(&one.scope, &one.key).await;
-            if _boarded.is_none() {
-                return Err(CommandError::InFlight);
+        let _boarded = match &idempotency {
+            Some(one) => {
+                let boarded = self.flights.board(&one.scope, &one.key).await;
+                Some(boarded.ok_or(CommandError::InFlight)?)
             }
-        }
+            None => None,
+        };
         let id = match request.target {
             Target::New => StreamId::new(self.edge.uuid()),
             Target::Stream(id) => id,
@@ -280,11 +281,7 @@ impl Bus {
         };
         for _ in 0..ATTEMPTS_MAX {
             let loaded = self.load::<K>(&request, id).await?;
-            let (own, guards) = (
-                (StreamName::new(K::TYPE, id), loaded.history.version()),
-                loaded.guards(self.ledger.id()),
-            );
-            let used: Vec<_> = guards.iter().cloned().chain([own]).collect();
+            let used = loaded.used(id, self.ledger.id());
             let history = loaded.history.clone();
             let attempt = self
                 .attempt::<K>(
@@ -292,7 +289,7 @@ impl Bus {
                     loaded,
                     id,
                     correlation_id,
-                    guards,
+                    Arc::clone(&used),
                     idempotency.clone(),
                     &keys,
                 )
@@ -390,7 +387,7 @@ impl Bus {
         loaded: Loaded<K>,
         id: StreamId,
         correlation_id: Uuid,
-        guards: Vec<(StreamName, u64)>,
+        used: Used,
         idempotency: Option<Idempotency>,
         keys: &[KeyChange],
     ) -> Attempt<K> {
@@ -403,7 +400,7 @@ impl Bus {
             ledger: self.ledger.clone(),
             vault: Arc::clone(&self.vault),
             edge: self.edge.clone(),
-            guards,
+            used,
             history: loaded.history,
             idempotency,
             keys: keys.to_vec(),
@@ -433,10 +430,7 @@ impl Bus {
         let executed = framework.execute(&id.to_string(), given).await;
         match (slot.take(), executed) {
             (Some(Outcome::Recorded(recorded)), _) => Attempt::Recorded(recorded),
-            (Some(Outcome::LostRace(stream)), _) => {
-                self.warm.is_behind(&stream);
-                Attempt::Again
-            }
+            (Some(Outcome::LostRace), _) => Attempt::Again,
             (Some(Outcome::Failed(error)), _) => Attempt::Not(error),
             (None, Err(AggregateError::UserError(refusal))) => Attempt::Not(refused(refusal, on)),
             (None, Err(error)) => Attempt::Not(CommandError::Internal(error.to_string())),

@@ -1,7 +1,7 @@
 //! Why a command was not carried out.
 
 use dutyledger_domain::Refusal;
-use dutyledger_ledger::{AppendError, ReadError, VaultError};
+use dutyledger_ledger::{AppendError, Invalid, ReadError, VaultError};
 use dutyledger_record::EntryError;
 
 use crate::load::LoadError;
@@ -40,6 +40,9 @@ pub enum CommandError {
     /// It steps outside the record's format, or is too large.
     #[error(transparent)]
     Entry(#[from] EntryError),
+    /// It leads to more than is recorded at once.
+    #[error("this leads to more than is recorded at once: {0}")]
+    TooLarge(Invalid),
     /// The command was interrupted: the same idempotency key settles whether it happened.
     #[error("it is not known whether this was recorded")]
     OutcomeUnknown,
@@ -59,7 +62,11 @@ impl CommandError {
     pub(crate) const fn rests_on_streams(&self) -> bool {
         matches!(
             self,
-            Self::Refused { .. } | Self::Hidden | Self::Stale { .. } | Self::Entry(_)
+            Self::Refused { .. }
+                | Self::Hidden
+                | Self::Stale { .. }
+                | Self::Entry(_)
+                | Self::TooLarge(_)
         )
     }
 
@@ -83,6 +90,9 @@ impl From<AppendError> for CommandError {
             AppendError::OutcomeUnknown => Self::OutcomeUnknown,
             AppendError::Busy => Self::Busy,
             AppendError::Stopped => Self::Stopped,
+            AppendError::Invalid(
+                too_large @ (Invalid::TooManyRows { .. } | Invalid::TooManyBytes { .. }),
+            ) => Self::TooLarge(too_large),
             AppendError::Invalid(invalid) => Self::Internal(invalid.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{IssueKey, LedgerCommand, RevokeKey};
 use dutyledger_ledger::{ApiKey, KeyChange};
-use dutyledger_record::{KeyId, Principal, PrincipalKind, PublicText, StreamId};
+use dutyledger_record::{KeyId, Principal, PrincipalKind, PublicText, StreamId, hex};
 
 use crate::bus::{Answer, Bus, Request, Target};
 use crate::error::CommandError;
@@ -31,8 +31,7 @@ impl ApiSecret {
     }
 
     fn new(random: [u8; SECRET_BYTES]) -> Self {
-        let digits: String = random.iter().map(|b| format!("{b:02x}")).collect();
-        Self(format!("{PREFIX}{digits}"))
+        Self(format!("{PREFIX}{}", hex(&random)))
     }
 }
 

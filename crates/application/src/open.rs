@@ -15,7 +15,7 @@ use dutyledger_ledger::{
 };
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
-    RulePackRef, Standing, Stream, StreamId,
+    RulePackRef, Standing, Stream, StreamId, hex, unhex,
 };
 
 use crate::bus::Bus;
@@ -99,10 +99,11 @@ pub enum HomeError {
 pub struct MasterKey(DataKey);
 
 impl MasterKey {
-    /// Reads the key's file, or makes it where there is neither a key nor anything wrapped yet.
+    /// Reads the key's file, or makes it where no ledger is founded and nothing is wrapped yet.
     ///
     /// # Errors
-    /// When it cannot be read or made, or is not 64 hexadecimal digits.
+    /// When it cannot be read or made, is not 64 hexadecimal digits, or is missing and the ledger
+    /// needs it; and when it is missing and the ledger's database cannot be asked.
     pub async fn open(home: &Home, edge: &Edge) -> Result<Self, HomeError> {
         let path = &home.master_key;
         let wrong = |reason: String| HomeError::MasterKey {
@@ -110,9 +111,12 @@ impl MasterKey {
             reason,
         };
         match fs::read_to_string(path) {
-            Ok(text) => parse(text.trim()).map(Self).ok_or_else(|| {
-                wrong("must hold 64 hexadecimal digits and nothing else".to_owned())
-            }),
+            Ok(text) => match unhex(text.trim().as_bytes()) {
+                Some(key) => Ok(Self(DataKey(key))),
+                None => Err(wrong(
+                    "must hold 64 hexadecimal digits and nothing else".to_owned(),
+                )),
+            },
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 // Only a new ledger gets a new key: the keys of sealed texts and the names of
                 // requests hang on it, in every process that serves the ledger.
@@ -151,25 +155,13 @@ async fn is_founded(place: &Place) -> Result<bool, OpenError> {
     }
 }
 
-fn parse(text: &str) -> Option<DataKey> {
-    let mut key = [0u8; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[at * 2..at * 2 + 2], 16).ok()?;
-    }
-    Some(DataKey(key))
-}
-
 fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    let digits: String = key.iter().map(|b| format!("{b:02x}")).collect();
-    writeln!(file, "{digits}")?;
+    writeln!(file, "{}", hex(key))?;
     file.sync_all()?;
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         fs::File::open(folder)?.sync_all()?;

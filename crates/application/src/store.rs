@@ -24,7 +24,7 @@ pub(crate) enum Outcome<K: StreamKind> {
     /// Everything is durable.
     Recorded(Recorded<K>),
     /// A stream it rested on had moved; nothing was recorded.
-    LostRace(StreamName),
+    LostRace,
     /// It failed, or nobody knows.
     Failed(CommandError),
 }
@@ -63,6 +63,9 @@ impl<K: StreamKind> Slot<K> {
     }
 }
 
+/// The streams a command is decided on, its own included, at their versions.
+pub(crate) type Used = Arc<[(StreamName, u64)]>;
+
 /// The event store of one command.
 pub(crate) struct CommandStore<K: StreamKind> {
     pub(crate) ledger: Ledger,
@@ -70,8 +73,7 @@ pub(crate) struct CommandStore<K: StreamKind> {
     pub(crate) edge: Edge,
     /// The stream as it was loaded when the command's surroundings were.
     pub(crate) history: History<K>,
-    /// The streams it rested on, at their versions.
-    pub(crate) guards: Vec<(StreamName, u64)>,
+    pub(crate) used: Used,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) slot: Slot<K>,
@@ -121,16 +123,16 @@ impl<K: StreamKind> CommandStore<K> {
         let own = StreamName::new(K::TYPE, id);
         // The stream may be among those it rested on too. Had it moved between the two readings,
         // the command was decided on two moments at once.
-        let expected = self.history.version();
-        if self
-            .guards
-            .iter()
-            .any(|(guard, version)| *guard == own && *version != expected)
+        let expected_version = self.history.version();
+        let used = self.used.iter();
+        if used
+            .clone()
+            .any(|(stream, version)| *stream == own && *version != expected_version)
         {
-            return Ok(Outcome::LostRace(own));
+            return Ok(Outcome::LostRace);
         }
-        let guards = self.guards.iter().filter(|(guard, _)| *guard != own);
-        let mut streams: Vec<_> = guards
+        let mut streams: Vec<_> = used
+            .filter(|(stream, _)| *stream != own)
             .map(|(guard, version)| StreamAppend {
                 stream: guard.clone(),
                 expected_version: *version,
@@ -139,7 +141,7 @@ impl<K: StreamKind> CommandStore<K> {
             .collect();
         streams.push(StreamAppend {
             stream: own,
-            expected_version: self.history.version(),
+            expected_version,
             drafts,
         });
         let append = Append {
@@ -153,7 +155,7 @@ impl<K: StreamKind> CommandStore<K> {
                 entries,
                 encoded,
             })),
-            Err(AppendError::Conflict { stream, .. }) => Ok(Outcome::LostRace(stream)),
+            Err(AppendError::Conflict { .. }) => Ok(Outcome::LostRace),
             Err(error) => Err(error.into()),
         }
     }
@@ -198,7 +200,7 @@ impl<K: StreamKind> EventStore<Stream<K>> for CommandStore<K> {
                     .map(|entry| envelope(&context.aggregate_id, entry.clone()))
                     .collect())
             }
-            Outcome::LostRace(_) => Err(AggregateError::AggregateConflict),
+            Outcome::LostRace => Err(AggregateError::AggregateConflict),
             Outcome::Failed(error) => Err(AggregateError::UnexpectedError(Box::new(Failed(
                 error.to_string(),
             )))),

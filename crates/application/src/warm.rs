@@ -1,9 +1,9 @@
 //! Warm streams: the histories used last, so that a command costs what is new and not all there is.
 //!
 //! What is held may be behind the ledger, since others append too. That does no harm: an append
-//! guards the version of every stream it rested on, and before a command is refused those versions
-//! are asked for. Whichever finds a stream moved says so here, and its tail is read when it is next
-//! wanted.
+//! guards the version of every stream it rested on. Where that finds one moved, and before a command
+//! is refused, those versions are asked for; a stream that has moved is marked here, and its tail is
+//! read when it is next wanted.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -18,7 +18,6 @@ use dutyledger_record::{Stream, StreamId};
 use crate::load::LoadError;
 
 /// How many entries the histories held have together at the most; a stream counts as one more.
-/// An entry takes one to two kilobytes here.
 const ENTRIES_MAX: u64 = 200_000;
 /// Into how many parts the cache is cut. A stream is held only if it fits into one of them.
 const SHARDS: usize = 2;

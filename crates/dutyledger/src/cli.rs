@@ -265,7 +265,8 @@ pub(crate) struct MigrateSettings {
     /// The database, with the role that owns it: postgres://<owner>@<host>/<database>.
     #[arg(long, env = "DUTYLEDGER_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: String,
-    /// The role that serves: it may append and read, and nothing else. It must exist.
+    /// The role that serves: it may insert and read entries, and never change or remove one. It
+    /// must exist.
     #[arg(long, env = "DUTYLEDGER_SERVE_ROLE", default_value = "dutyledger")]
     pub(crate) serve_role: String,
 }

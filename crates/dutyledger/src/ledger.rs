@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use dutyledger_ledger::{LedgerReader, NotedHead, OpenError, Place as Database};
+use dutyledger_record::hex;
 
 use crate::cli::{BackupSettings, CopySettings, NoteSettings, Place, database, make_folder};
 use crate::exit::Failure;
@@ -42,7 +43,7 @@ pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
         }
     }
     ledger.close().await;
-    let root: String = verified.root.iter().map(|b| format!("{b:02x}")).collect();
+    let root = hex(&verified.root);
     if json {
         let findings: Vec<_> = findings
             .iter()

@@ -1,7 +1,6 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -9,7 +8,7 @@ use tokio::sync::watch;
 
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
-use dutyledger_ledger::{LedgerReader, Place as Database};
+use dutyledger_ledger::{Health, LedgerReader, Place as Database};
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
 
 use crate::cli::{Place, ServeSettings, make_folder};
@@ -83,15 +82,10 @@ impl Service {
         // A server whose ledger takes no more has nothing left to do: it ends with a code of its
         // own, and whatever started it starts it again.
         let ledger = bus.ledger().clone();
-        let broken = Arc::new(OnceLock::new());
-        let why = Arc::clone(&broken);
         let end = async move {
             tokio::select! {
                 () = asked_to_end => {}
-                reason = ledger.stopped() => {
-                    // It is set once: this future completes once.
-                    let _ = why.set(reason);
-                }
+                () = ledger.stopped() => {}
             }
         };
         let served = dutyledger_api::serve(listener, router, limits, end).await;
@@ -101,10 +95,12 @@ impl Service {
             tracing::error!(%error, "the projector did not end well");
         }
         projections.close().await;
+        // Before it is closed, which stops it too.
+        let health = bus.ledger().health();
         bus.close().await;
-        match broken.get() {
-            Some(reason) => Err(Failure::stopped(format!("the ledger stopped: {reason}"))),
-            None => served.map_err(Failure::other),
+        match health {
+            Health::Stopped { why } => Err(Failure::stopped(format!("the ledger stopped: {why}"))),
+            Health::Serving => served.map_err(Failure::other),
         }
     }
 }

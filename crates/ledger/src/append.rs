@@ -51,7 +51,7 @@ pub struct Idempotency {
 }
 
 /// The ledger's memory of a named request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdempotentRow {
     /// What was asked.
     pub digest: [u8; 32],
@@ -74,6 +74,19 @@ pub struct Receipt {
     pub recorded_at: DateTime<Utc>,
     /// Whether this repeats the receipt of an earlier append of the same name.
     pub replayed: bool,
+}
+
+impl IdempotentRow {
+    /// The request that is remembered, under its whole name, and what is remembered of it.
+    pub(crate) fn named(self, scope: String, key: String, lasting: bool) -> (Idempotency, Self) {
+        let name = Idempotency {
+            scope,
+            key,
+            digest: self.digest,
+            lasting,
+        };
+        (name, self)
+    }
 }
 
 impl From<IdempotentRow> for Receipt {

@@ -21,13 +21,13 @@ use crate::memory::Memory;
 use crate::noted::{self, NoContinuation, NotedHead};
 use crate::place::Place;
 use crate::plan::place;
-use crate::postgres::PostgresStore;
+use crate::postgres::{ANSWER_MAX, Deadline, PostgresStore};
 use crate::queue::{Bounds, Queue, queue};
 use crate::reader::LedgerReader;
 use crate::sqlite::SqliteStore;
 use crate::status::{Health, Status};
 use crate::store::{Batch, Committed, Head, Store};
-use crate::writer::Writer;
+use crate::writer::{Writer, advance};
 
 /// Where a ledger is and how much it takes on at once.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Ledger {
                 Self::over(store, Some(lock), options, clock, opening).await
             }
             Place::Postgres(url) => {
-                let store = PostgresStore::open(url).await?;
+                let store = Deadline::new(PostgresStore::open(url).await?, ANSWER_MAX);
                 Self::over(store, None, options, clock, opening).await
             }
         }
@@ -236,9 +236,9 @@ impl Ledger {
         self.status.health()
     }
 
-    /// Completes once the ledger takes no more appends, with the reason.
-    pub async fn stopped(&self) -> String {
-        self.status.stopped().await
+    /// Completes once the ledger takes no more appends; [`health`](Self::health) says why.
+    pub async fn stopped(&self) {
+        self.status.stopped().await;
     }
 
     /// Refuses new appends, finishes those that wait, notes the head, tidies up and lets go.
@@ -295,11 +295,7 @@ async fn follow(ledger: LedgerReader, tail: Weak<watch::Sender<u64>>) {
         match found {
             Ok(position) => {
                 failing = false;
-                tail.send_if_modified(|tail| {
-                    let moved = position > *tail;
-                    *tail = position.max(*tail);
-                    moved
-                });
+                advance(&tail, position);
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
                 tracing::warn!(%error, "other processes' appends cannot be followed");
@@ -398,3 +394,5 @@ impl Drop for StopWhenDone {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod silent;

@@ -27,6 +27,8 @@ mod reader;
 mod sqlite;
 mod status;
 mod store;
+#[cfg(test)]
+mod testing;
 mod value;
 mod vault;
 mod verify;

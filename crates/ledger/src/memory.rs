@@ -58,13 +58,7 @@ impl Memory {
             self.versions.insert(entry.stream.clone(), entry.version);
         }
         for new in &batch.names {
-            let row = IdempotentRow {
-                digest: new.idempotency.digest,
-                first_position: new.first_position,
-                last_position: new.last_position,
-                recorded_at: new.recorded_at,
-            };
-            self.names.insert(full_name(&new.idempotency), row);
+            self.names.insert(full_name(&new.idempotency), new.row());
         }
         if batch.forget_before.is_some() {
             self.names = Cache::new(NAMES_MAX);

@@ -12,7 +12,7 @@ use std::process;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use dutyledger_record::LedgerId;
+use dutyledger_record::{LedgerId, hex};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -194,8 +194,4 @@ async fn renew(
         .map_err(|e| e.to_string())?;
     *noted = Some(head);
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

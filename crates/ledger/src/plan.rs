@@ -62,17 +62,6 @@ pub(crate) fn questions<'a>(appends: &'a [Append], memory: &Memory, care: Care) 
     questions
 }
 
-impl Questions<'_> {
-    /// Whether there is nothing to ask.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.streams.is_empty()
-            && self.names.is_empty()
-            && self.entries.is_empty()
-            && self.keys.is_empty()
-            && self.hashes.is_empty()
-    }
-}
-
 /// What the store, the writer's memory and the appends judged so far say about everything a batch
 /// touches.
 #[derive(Debug)]
@@ -121,12 +110,7 @@ impl<'a> Known<'a> {
         if row.digest != name.digest {
             return Err(AppendError::IdempotencyMismatch);
         }
-        Ok(Some(Receipt {
-            first_position: row.first_position,
-            last_position: row.last_position,
-            recorded_at: row.recorded_at,
-            replayed: true,
-        }))
+        Ok(Some(Receipt::from(*row)))
     }
 
     fn check_versions(&self, append: &Append) -> Result<(), AppendError> {
@@ -247,19 +231,15 @@ impl<'a> Plan<'a> {
     }
 
     fn remember(&mut self, idempotency: &Idempotency, receipt: &Receipt) {
-        let row = IdempotentRow {
-            digest: idempotency.digest,
-            first_position: receipt.first_position,
-            last_position: receipt.last_position,
-            recorded_at: receipt.recorded_at,
-        };
-        self.known.names.insert(full_name(idempotency), row);
-        self.batch.names.push(NewName {
+        let new = NewName {
             idempotency: idempotency.clone(),
             first_position: receipt.first_position,
             last_position: receipt.last_position,
             recorded_at: receipt.recorded_at,
-        });
+        };
+        let row = new.row();
+        self.known.names.insert(full_name(idempotency), row);
+        self.batch.names.push(new);
     }
 
     fn change(&mut self, change: &KeyChange) {

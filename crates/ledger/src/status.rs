@@ -49,11 +49,9 @@ impl Status {
         }
     }
 
-    /// Completes once it has stopped, with the reason.
-    pub(crate) async fn stopped(&self) -> String {
-        let mut changes = self.0.subscribe();
-        let stopped = changes.wait_for(Option::is_some).await;
+    /// Completes once it has stopped.
+    pub(crate) async fn stopped(&self) {
         // The sender lives as long as this does, so the wait ends only with a reason.
-        stopped.ok().and_then(|why| why.clone()).unwrap_or_default()
+        let _ = self.0.subscribe().wait_for(Option::is_some).await;
     }
 }

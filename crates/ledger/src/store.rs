@@ -5,11 +5,13 @@
 
 use std::collections::HashSet;
 use std::error::Error;
+use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 use dutyledger_record::{EntryId, Event, Frontier, KeyId, LedgerId, Stream};
 
 use crate::append::{Idempotency, IdempotentRow};
+use crate::error::ReadError;
 use crate::key::KeyChange;
 
 /// What a database says when it fails. Nothing is decided by its kind: any failure stops the writer.
@@ -91,6 +93,17 @@ pub(crate) struct Questions<'a> {
     pub(crate) hashes: Vec<[u8; 32]>,
 }
 
+impl Questions<'_> {
+    /// Whether there is nothing to ask.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.streams.is_empty()
+            && self.names.is_empty()
+            && self.entries.is_empty()
+            && self.keys.is_empty()
+            && self.hashes.is_empty()
+    }
+}
+
 /// The answers to [`Questions`].
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
@@ -145,4 +158,39 @@ pub(crate) struct NewName {
     pub(crate) first_position: u64,
     pub(crate) last_position: u64,
     pub(crate) recorded_at: DateTime<Utc>,
+}
+
+impl NewName {
+    /// What is remembered of it.
+    pub(crate) fn row(&self) -> IdempotentRow {
+        IdempotentRow {
+            digest: self.idempotency.digest,
+            first_position: self.first_position,
+            last_position: self.last_position,
+            recorded_at: self.recorded_at,
+        }
+    }
+}
+
+/// The set that rows make.
+pub(crate) fn set<T: Eq + Hash>(
+    rows: impl Iterator<Item = Result<T, ReadError>>,
+) -> Result<HashSet<T>, StoreError> {
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// What was found for each of `count` questions, from rows that say which question they answer.
+pub(crate) fn placed<T: Copy>(
+    count: usize,
+    rows: impl Iterator<Item = Result<(i64, T), ReadError>>,
+) -> Result<Vec<Option<T>>, StoreError> {
+    let mut found = vec![None; count];
+    for row in rows {
+        let (index, row) = row?;
+        let place = usize::try_from(index)
+            .ok()
+            .and_then(|index| found.get_mut(index));
+        *place.ok_or("an index outside the set")? = Some(row);
+    }
+    Ok(found)
 }

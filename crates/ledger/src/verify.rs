@@ -3,8 +3,8 @@
 //! What is checked: positions from 1 without gaps; each entry the exact text the format writes, of
 //! this ledger, at its position, its instant never before the one before; each stream's versions
 //! from 1 without gaps; each leaf hash; the columns that repeat parts of the text; every root of the
-//! Merkle tree, and the head, which is at the last entry and left a root. Somebody who recomputed all of that is found only by comparing the
-//! root with one kept elsewhere.
+//! Merkle tree, and the head, which is at the last entry and left a root. Somebody who recomputed all
+//! of that is found only by comparing the root with one kept elsewhere.
 
 use std::collections::HashMap;
 use std::mem;

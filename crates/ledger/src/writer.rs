@@ -127,9 +127,10 @@ impl<S: Store> Writer<S> {
         care: Care,
     ) -> Result<Option<Results>, Failure> {
         let asked = questions(appends, &self.memory, care);
-        let answers = match asked.is_empty() {
-            true => Answers::default(),
-            false => self.store.ask(&asked).await.map_err(Failure::before)?,
+        let answers = if asked.is_empty() {
+            Answers::default()
+        } else {
+            self.store.ask(&asked).await.map_err(Failure::before)?
         };
         let versions = answers.versions.clone();
         let recorded_at = instant_not_before(self.clock.as_ref(), self.head.recorded_at);
@@ -192,12 +193,7 @@ impl<S: Store> Writer<S> {
 
     /// Moves the tail, before the answers go out, so that a caller who was answered finds it moved.
     fn tell(&self) {
-        let position = self.head.position;
-        self.tail.send_if_modified(|tail| {
-            let moved = position > *tail;
-            *tail = position.max(*tail);
-            moved
-        });
+        advance(&self.tail, self.head.position);
     }
 
     fn forget_before(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -210,6 +206,15 @@ impl<S: Store> Writer<S> {
                 .checked_sub_signed(NAMES_KEPT),
         }
     }
+}
+
+/// Moves a tail on to a position. It never goes back.
+pub(crate) fn advance(tail: &watch::Sender<u64>, position: u64) {
+    tail.send_if_modified(|tail| {
+        let moved = position > *tail;
+        *tail = position.max(*tail);
+        moved
+    });
 }
 
 #[cfg(test)]

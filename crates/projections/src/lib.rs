@@ -44,4 +44,4 @@ pub use rows::{
     AreaAuthorityRow, ConsultationRow, MarkRow, MemberRow, Page, PublishedRow, ReviewRow, Row,
     TimelineFrom, TimelineRow, TriggerRow,
 };
-pub use turn::{LOOK, TAKE_OVER};
+pub use turn::TAKE_OVER;

@@ -27,7 +27,8 @@ pub const PAGE_ENTRIES_MAX: u32 = 5_000;
 /// How long a projector that shares its rows waits after a database failed, before it tries again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How long entries gather between one page and the next, unless somebody waits for them.
+/// How long entries gather between one page and the next, unless somebody in this process waits for
+/// them.
 const GATHER: Duration = Duration::from_millis(500);
 
 /// Applies the ledger's entries to the rows. There is one for a file. Of those for rows in
@@ -118,7 +119,8 @@ impl Projector {
 
     /// Lets entries gather where page follows page: a stream that is written to often is then
     /// written once for many entries. What comes after a pause is applied at once, and so is
-    /// everything while somebody waits for it.
+    /// everything while somebody in this process waits for it: of whoever waits in another that
+    /// shares the rows, nothing is known here.
     async fn pace(&self) {
         let Some(last) = self.paged_at else { return };
         let gathered = tokio::time::sleep_until(last + GATHER);

@@ -19,13 +19,15 @@ use crate::values::number;
 /// Another process takes over within this time when the one that leads dies or is stopped.
 pub const TAKE_OVER: Duration = Duration::from_secs(10);
 /// How often a process that follows looks how far the rows are.
-pub const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(100);
 /// How long giving up a turn may take. One that is not given up runs out.
 const GIVE_UP: Duration = Duration::from_secs(1);
 
-/// How long a turn lasts without being renewed: what is left of the time to take over is for
-/// looking, and for what one that was stopped within a page holds.
-const LASTS: Duration = Duration::from_secs(9);
+/// What is left of the time to take over once a turn has run out: for looking, and for what one that
+/// was stopped within a page holds.
+const LEFT: Duration = Duration::from_secs(1);
+/// How long a turn lasts without being renewed.
+const LASTS: Duration = TAKE_OVER.saturating_sub(LEFT);
 
 /// How turns are taken.
 #[derive(Clone, Copy, Debug)]

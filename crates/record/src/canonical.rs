@@ -106,8 +106,22 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-pub(crate) fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// The 32 bytes that 64 hexadecimal digits stand for; nothing where it is anything else.
+#[must_use]
+pub fn unhex(digits: &[u8]) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let (pairs, _) = <&[u8; 64]>::try_from(digits).ok()?.as_chunks::<2>();
+    let mut bytes = [0; 32];
+    for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+        *byte = u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]
@@ -179,6 +193,22 @@ mod tests {
             Err(CanonicalError::MemberName(_))
         ));
         assert_eq!(canonical_json(&json!(["a\0b"])), Err(CanonicalError::Nul));
+    }
+
+    #[test]
+    fn digits_stand_for_the_bytes_they_were_made_of_and_nothing_else_does() {
+        let bytes = std::array::from_fn(|at| u8::try_from(at * 8 + 7).unwrap());
+        let digits = hex(&bytes);
+        assert_eq!(unhex(digits.as_bytes()), Some(bytes));
+        assert_eq!(unhex(digits.to_uppercase().as_bytes()), Some(bytes));
+        for bad in [
+            &digits[1..],
+            "",
+            &format!("{digits}0"),
+            &format!("+{}", &digits[1..]),
+        ] {
+            assert_eq!(unhex(bad.as_bytes()), None, "{bad}");
+        }
     }
 
     #[test]

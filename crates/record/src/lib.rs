@@ -12,7 +12,7 @@ mod merkle;
 mod sealed;
 mod text;
 
-pub use canonical::{CanonicalError, canonical_json, leaf_hash, sha256_hex};
+pub use canonical::{CanonicalError, canonical_json, hex, leaf_hash, sha256_hex, unhex};
 pub use entry::{
     Basis, Draft, ENTRY_BYTES_MAX, EntryError, Envelope, Event, FORMAT, Mark, OccurredOn, PastFact,
     Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,

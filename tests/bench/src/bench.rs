@@ -249,13 +249,10 @@ impl Bench {
     async fn long(&self, store: &Store, cold: bool) -> Fallible<Sample> {
         let mut ours = Ours::open_alone(store).await?;
         let stream = *ours.warm(1).await?.first().ok_or("no stream")?;
-        let mut fillers = ours.clients_of_one(LONG_BY, stream);
-        for filler in &mut fillers {
-            filler.stop_after(LONG / LONG_BY);
-        }
-        let filling = fillers.into_iter().map(|mut filler| {
+        let fillers = ours.clients_of_one(LONG_BY, stream).into_iter();
+        let filling = fillers.map(|mut filler| {
             tokio::spawn(async move {
-                while filler.goes_on() {
+                for _ in 0..LONG / LONG_BY {
                     filler.ask().await?;
                 }
                 Fallible::Ok(())

@@ -212,8 +212,6 @@ pub(crate) struct OursClient {
     streams: Vec<Warm>,
     next: usize,
     random: Random,
-    /// How many commands it still gives, where somebody counts them.
-    left: usize,
     /// The idempotency keys of the commands that were answered.
     pub(crate) answered: Vec<String>,
 }
@@ -225,21 +223,8 @@ impl OursClient {
             streams,
             next: 0,
             random: Random::new(),
-            left: usize::MAX,
             answered: Vec::new(),
         }
-    }
-
-    /// Says how many commands it gives.
-    pub(crate) const fn stop_after(&mut self, commands: usize) {
-        self.left = commands;
-    }
-
-    /// Whether there is another to give; counts it.
-    pub(crate) const fn goes_on(&mut self) -> bool {
-        let goes_on = self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        goes_on
     }
 }
 

@@ -10,17 +10,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use dutyledger_ledger::{
     Append, AppendError, Health, Idempotency, Ledger, Opening, Options, Place, StreamAppend,
     SystemClock,
 };
-use dutyledger_record::{
-    Basis, Draft, EntryError, EntryId, Envelope, Event, LedgerId, OccurredOn, Principal,
-    RulePackRef, Standing, Stream, StreamId, StreamType,
-};
-use serde_json::json;
-use uuid::Uuid;
+use dutyledger_tests::{LEDGER, draft, stream};
 
 /// The names of one run, and of one task within it.
 const RUN: u128 = 1_000_000;
@@ -29,53 +23,6 @@ const TASK: u128 = 10_000;
 const HOT: u128 = 0;
 /// An append's entries have its name times this and what follows for ids.
 const ENTRIES: u128 = 10;
-
-fn ledger_id() -> LedgerId {
-    LedgerId::new(Uuid::from_u128(0xd0))
-}
-
-fn stream(n: u128) -> Stream {
-    Stream::new(
-        StreamType::of("strategy"),
-        StreamId::new(Uuid::from_u128(n)),
-    )
-}
-
-fn draft(n: u128, version: u64, entry: u128) -> Result<Draft, EntryError> {
-    let entry = Envelope {
-        entry_id: EntryId::new(Uuid::from_u128(entry)),
-        stream: stream(n),
-        version,
-        standing: Standing {
-            basis: Basis::Administrative,
-            causation_id: None,
-            correlation_id: Uuid::from_u128(entry),
-            corrects: None,
-            occurred_on: OccurredOn {
-                assumed: false,
-                date: NaiveDate::default(),
-            },
-            on_behalf_of: vec![],
-            partnerships: vec![],
-            past_fact: None,
-            principal: Principal::SYSTEM,
-            reported: false,
-            rests_on: vec![],
-            rules: RulePackRef {
-                pack: "test".into(),
-                revision: 1,
-            },
-            source: None,
-            warnings: vec![],
-        },
-        payload: json!({ "text": "x".repeat(200) }),
-    };
-    let event = Event {
-        schema_version: 1,
-        event_type: "Tested".into(),
-    };
-    Draft::new(ledger_id(), event, &entry)
-}
 
 /// The append of a name: every fourth adds one entry to the stream that all share, the others open a
 /// stream of their own with one, two or three.
@@ -153,7 +100,7 @@ async fn main() -> ExitCode {
     };
     let opening = |_| {
         Ok(Opening {
-            ledger: ledger_id(),
+            ledger: LEDGER,
             draft: draft(u128::MAX, 1, u128::MAX)?,
         })
     };

@@ -11,9 +11,9 @@ use std::fs;
 use std::path::Path;
 
 use dutyledger_domain::streams::event_schemas;
-use dutyledger_record::{leaf_hash, sha256_hex};
+use dutyledger_record::{hex, leaf_hash, sha256_hex};
 
-use released::{hashes_file, hex, json_files, listed, released_file, samples_folder, to_release};
+use released::{hashes_file, json_files, listed, released_file, samples_folder, to_release};
 use samples::samples;
 
 fn main() {

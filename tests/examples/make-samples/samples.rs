@@ -13,7 +13,7 @@ use dutyledger_domain::{Actor, Actors, Country, EventSchema, Payload, StreamKind
 use dutyledger_record::{
     Basis, Binding, Draft, EntryId, Envelope, Event, KeyId, LedgerId, ListDigest, Mark, OccurredOn,
     PastFact, PlainText, Principal, PrincipalKind, PublicText, RestsOn, RulePackRef, Sealed,
-    SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex,
+    SealedBox, Source, Standing, Stream, StreamId, StreamType, Warning, sha256_hex, unhex,
 };
 
 /// Events that may open a stream: their samples are of version 1.
@@ -577,9 +577,8 @@ fn digest(words: &str) -> String {
     sha256_hex(format!("dutyledger sample {words}").as_bytes())
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    (0..hex.len()).step_by(2).map(byte).collect()
+fn bytes(digits: &str) -> [u8; 32] {
+    unhex(digits.as_bytes()).expect("a digest has 64 digits")
 }
 
 fn text(words: &str) -> PublicText {

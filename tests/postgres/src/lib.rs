@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 /// Who owns the databases and runs the migrations.
 pub const OWNER: &str = "dutyledger_owner";
-/// Who serves: it may append and read, and nothing else.
+/// Who serves: it may insert and read entries, and never change or remove one.
 pub const APPLICATION: &str = "dutyledger";
 
 /// How long a server may take to start.

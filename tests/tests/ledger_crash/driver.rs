@@ -7,31 +7,17 @@ use std::sync::LazyLock;
 
 use dutyledger_ledger::{Place, PostgresUrl, migrate};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER};
-use dutyledger_tests::repository;
+use dutyledger_tests::build;
 use tempfile::TempDir;
 
 /// The program, built once for all tests of a run.
 static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "dutyledger-tests",
-        ])
-        .args(["--example", "ledger-driver", "--message-format=json"])
-        .current_dir(repository())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs, since it runs the tests");
-    assert!(built.status.success(), "the driver does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the program it built")
+    build(&[
+        "--package",
+        "dutyledger-tests",
+        "--example",
+        "ledger-driver",
+    ])
 });
 
 /// A place for a ledger.

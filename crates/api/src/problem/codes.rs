@@ -120,10 +120,10 @@ codes! {
         "The same request is still being carried out",
         "A request with this idempotency key has not finished yet.",
         "Send the same request again after a moment: it gives the first answer again.";
-    /// The request or an entry is too large.
+    /// The request, or what it would record, is too large.
     TooLarge = "too-large", 413,
         "The request is too large",
-        "The request, or an entry it would make, has more bytes than are allowed. Nothing was recorded.",
+        "The request, or what it would record, is larger than is allowed. Nothing was recorded.",
         "Send less at once: shorter texts, or several requests.";
     /// Whether it was recorded is not known.
     OutcomeUnknown = "outcome-unknown", 500,

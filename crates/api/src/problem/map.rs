@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use dutyledger_application::CommandError;
 use dutyledger_domain::{Refusal, RefusalCode};
-use dutyledger_record::EntryError;
+use dutyledger_record::{ENTRY_BYTES_MAX, EntryError};
 
 use super::{Code, MemberProblem, Problem, RuleProblem};
 
@@ -34,7 +34,11 @@ pub(crate) fn command_problem(error: CommandError) -> Problem {
         CommandError::InFlight => Problem::plain(Code::InFlight),
         CommandError::Entry(EntryError::TooLarge { found }) => Problem::new(
             Code::TooLarge,
-            format!("An entry would have {found} bytes, which is more than an entry may have."),
+            format!("An entry would have {found} bytes; the most is {ENTRY_BYTES_MAX}."),
+        ),
+        CommandError::TooLarge(too_large) => Problem::new(
+            Code::TooLarge,
+            format!("This leads to more than is recorded at once: {too_large}."),
         ),
         CommandError::Entry(error) => Problem::new(Code::Invalid, format!("{error}.")),
         CommandError::OutcomeUnknown => Problem::plain(Code::OutcomeUnknown),
@@ -99,6 +103,7 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
 #[cfg(test)]
 mod tests {
     use dutyledger_domain::PointedError;
+    use dutyledger_ledger::{APPEND_BYTES_MAX, APPEND_ROWS_MAX, AppendError, Invalid};
 
     use super::*;
 
@@ -147,6 +152,25 @@ mod tests {
             ]
         );
         assert_eq!(problem.errors[2].detail, "Row 2 is wrong.");
+    }
+
+    #[test]
+    fn what_is_too_large_to_record_at_once_is_the_callers_to_make_smaller_and_names_the_limit() {
+        let too_large = [
+            (Invalid::TooManyRows { found: 5_001 }, APPEND_ROWS_MAX),
+            (Invalid::TooManyBytes { found: 1 << 25 }, APPEND_BYTES_MAX),
+        ];
+        let appends = too_large.map(|(invalid, most)| (AppendError::from(invalid).into(), most));
+        let entry = EntryError::TooLarge { found: 60_001 };
+        for (error, most) in appends.into_iter().chain([(entry.into(), ENTRY_BYTES_MAX)]) {
+            let problem = command_problem(error);
+            assert_eq!((problem.status, problem.code), (413, Code::TooLarge));
+            let named = format!("the most is {most}.");
+            assert!(problem.detail.ends_with(&named), "{}", problem.detail);
+        }
+        // Any other append that is not valid is a fault of ours.
+        let ours = AppendError::from(Invalid::Name("stream type"));
+        assert_eq!(command_problem(ours.into()).code, Code::Internal);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use dutyledger_domain::streams::{
 };
 use dutyledger_domain::{StreamKind, World};
 use dutyledger_ledger::Stored;
-use dutyledger_record::{EntryId, Principal, PrincipalKind, Record, StreamId};
+use dutyledger_record::{EntryId, Principal, PrincipalKind, Record, StreamId, hex};
 
 use super::seen::{self, Seer};
 use super::table::{Read, add};
@@ -103,14 +103,9 @@ async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
             *value = Value::Null;
         }
     }
-    let leaf_hash = stored
-        .leaf_hash
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
     let shown = EntryShown {
         position: stored.position,
-        leaf_hash,
+        leaf_hash: hex(&stored.leaf_hash),
         record: shown,
         sealed,
     };

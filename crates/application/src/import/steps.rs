@@ -11,7 +11,7 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::partnership::{PartnershipCommand, StateCoverage};
 use dutyledger_domain::streams::{Area, LedgerStream};
 use dutyledger_domain::{Acting, History, Refusal};
-use dutyledger_record::{NaturalKey, OccurredOn, Principal, StreamId};
+use dutyledger_record::{NaturalKey, OccurredOn, Principal, StreamId, hex};
 
 use super::command::{Command, Kind, execute};
 use super::error::{ImportError, Place};
@@ -35,7 +35,7 @@ pub(super) async fn carry_out(
         plan.check_live()?;
     }
     let file: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    let sha256: String = file.iter().map(|b| format!("{b:02x}")).collect();
+    let sha256 = hex(&file);
     let head = &plan.history;
     let mut run = Run {
         bus,

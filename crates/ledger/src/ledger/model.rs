@@ -9,14 +9,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use dutyledger_record::{
-    Basis, EntryId, Envelope, Event, LedgerId, OccurredOn, Principal, RulePackRef, Standing,
-    Stream, StreamId, StreamType, leaf_hash,
-};
+use dutyledger_record::leaf_hash;
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
-use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -25,6 +21,7 @@ use crate::append::{Idempotency, StreamAppend};
 use crate::place::PostgresUrl;
 use crate::postgres::migrate;
 use crate::store::{Answers, Questions, StoreError};
+use crate::testing::{draft, opening, stream};
 
 /// How many writers take turns where a database allows it.
 const WRITERS: usize = 2;
@@ -603,57 +600,6 @@ prop_state_machine! {
     fn a_ledger_on_a_server_behaves_like_its_model_whenever_its_writers_die(
         sequential 1..40 => PostgresModel
     );
-}
-
-const LEDGER: u128 = 0xd0;
-
-fn opening(_: DateTime<Utc>) -> Result<Opening, EntryError> {
-    let ledger = LedgerId::new(Uuid::from_u128(LEDGER));
-    let draft = draft(0, 1, u128::MAX)?;
-    Ok(Opening { ledger, draft })
-}
-
-fn stream(n: u128) -> Stream {
-    Stream::new(
-        StreamType::of("strategy"),
-        StreamId::new(Uuid::from_u128(n)),
-    )
-}
-
-fn draft(n: u128, version: u64, entry: u128) -> Result<Draft, EntryError> {
-    let entry = Envelope {
-        entry_id: EntryId::new(Uuid::from_u128(entry)),
-        stream: stream(n),
-        version,
-        standing: Standing {
-            basis: Basis::Administrative,
-            causation_id: None,
-            correlation_id: Uuid::from_u128(entry),
-            corrects: None,
-            occurred_on: OccurredOn {
-                assumed: false,
-                date: chrono::NaiveDate::default(),
-            },
-            on_behalf_of: vec![],
-            partnerships: vec![],
-            past_fact: None,
-            principal: Principal::SYSTEM,
-            reported: false,
-            rests_on: vec![],
-            rules: RulePackRef {
-                pack: "test".into(),
-                revision: 1,
-            },
-            source: None,
-            warnings: vec![],
-        },
-        payload: json!({}),
-    };
-    let event = Event {
-        schema_version: 1,
-        event_type: "Tested".into(),
-    };
-    Draft::new(LedgerId::new(Uuid::from_u128(LEDGER)), event, &entry)
 }
 
 fn append(asked: &Asked) -> Append {

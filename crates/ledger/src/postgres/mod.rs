@@ -1,9 +1,11 @@
 //! PostgreSQL: how its databases are reached, and the schema they must have.
 //!
 //! The ledger is in the schema `ledger`, the keys of sealed texts in the schema `keys`. Both are
-//! made by the role that owns them ([`migrate`]); whoever serves may append and read, and nothing
-//! else.
+//! made by the role that owns them ([`migrate`]). Whoever serves may insert and read entries, and never
+//! change or remove one; it may also move the head, forget idempotency keys, revoke API keys, and
+//! store and destroy the keys of sealed texts.
 
+mod deadline;
 mod reads;
 mod store;
 
@@ -16,11 +18,15 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::error::OpenError;
 use crate::place::{Place, PostgresUrl};
+pub(crate) use deadline::Deadline;
 pub(crate) use reads::PostgresReads;
 pub(crate) use store::PostgresStore;
 
 /// How long the server lets a writer that was stopped in the middle of a batch keep the others out.
 pub const STOPPED_WRITER_MAX: Duration = Duration::from_secs(2);
+/// How long a writer waits for any one answer before it takes the server for lost: well above
+/// [`STOPPED_WRITER_MAX`], for which another that has stopped may keep it waiting.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(30);
 /// How long any one statement may take.
 const STATEMENT_MAX: Duration = Duration::from_secs(60);
 /// How long a reader waits for a connection of the pool.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, StreamId};
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgExecutor, PgPool};
 use uuid::Uuid;
 
 use super::{LEDGER, readers};
@@ -138,20 +138,7 @@ impl PostgresReads {
     }
 
     pub(crate) async fn versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
-        let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
-        let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
-        let rows = sqlx::query_scalar::<_, i64>(
-            "SELECT coalesce((SELECT max(version) FROM ledger.entry \
-                              WHERE stream_type = wanted.type AND stream_id = wanted.id), 0) \
-             FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted (type, id, place) \
-             ORDER BY place",
-        )
-        .bind(types)
-        .bind(ids)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(unreadable)?;
-        rows.into_iter().map(number).collect()
+        versions(&self.pool, &streams.iter().collect::<Vec<_>>()).await
     }
 
     pub(crate) async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {
@@ -242,17 +229,7 @@ impl PostgresReads {
         .map_err(unreadable)?;
         rows.into_iter()
             .map(|(scope, key, lasting, digest, first, last, at)| {
-                let row = name(&(digest, first, last, at))?;
-                let digest = row.digest;
-                Ok((
-                    Idempotency {
-                        scope,
-                        key,
-                        digest,
-                        lasting,
-                    },
-                    row,
-                ))
+                Ok(name(&(digest, first, last, at))?.named(scope, key, lasting))
             })
             .collect()
     }
@@ -310,6 +287,27 @@ impl PostgresReads {
     pub(crate) async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// The versions of streams, as a reader and a writer ask for them.
+pub(super) async fn versions(
+    executor: impl PgExecutor<'_>,
+    streams: &[&Stream],
+) -> Result<Vec<u64>, ReadError> {
+    let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
+    let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
+    let rows = sqlx::query_scalar::<_, i64>(
+        "SELECT coalesce((SELECT max(version) FROM ledger.entry \
+                          WHERE stream_type = wanted.type AND stream_id = wanted.id), 0) \
+         FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted (type, id, place) \
+         ORDER BY place",
+    )
+    .bind(types)
+    .bind(ids)
+    .fetch_all(executor)
+    .await
+    .map_err(unreadable)?;
+    rows.into_iter().map(number).collect()
 }
 
 fn stored((position, leaf_data, leaf_hash): EntryColumns) -> Result<Stored, ReadError> {

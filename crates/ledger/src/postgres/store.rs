@@ -4,22 +4,21 @@
 //! is one static statement, however large, and a whole commit is one.
 
 use std::collections::HashSet;
-use std::hash::Hash;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId};
 use sqlx::error::DatabaseError;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
 use uuid::Uuid;
 
-use super::reads::{NameColumns, name};
+use super::reads::{name, versions};
 use super::{LEDGER, writer};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::OpenError;
 use crate::key::{ApiKey, KeyChange};
 use crate::place::PostgresUrl;
-use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError};
+use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError, placed, set};
 use crate::value::{hash, integer, number};
 
 /// What one commit is. The head moves only from the batch its writer expects; if it is elsewhere,
@@ -159,7 +158,10 @@ impl Store for PostgresStore {
 
     async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
         Ok(Answers {
-            versions: self.versions(&asked.streams).await?,
+            versions: match asked.streams.as_slice() {
+                [] => Vec::new(),
+                streams => versions(&mut self.conn, streams).await?,
+            },
             names: self.idempotent(&asked.names).await?,
             entries: self.recorded(&asked.entries).await?,
             keys: self.issued(&asked.keys).await?,
@@ -261,25 +263,6 @@ fn is_duplicate(error: &dyn DatabaseError) -> bool {
 }
 
 impl PostgresStore {
-    async fn versions(&mut self, streams: &[&Stream]) -> Result<Vec<u64>, StoreError> {
-        if streams.is_empty() {
-            return Ok(Vec::new());
-        }
-        let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
-        let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
-        let rows = sqlx::query_scalar::<_, i64>(
-            "SELECT coalesce((SELECT max(version) FROM ledger.entry \
-                              WHERE stream_type = wanted.type AND stream_id = wanted.id), 0) \
-             FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted (type, id, place) \
-             ORDER BY place",
-        )
-        .bind(types)
-        .bind(ids)
-        .fetch_all(&mut self.conn)
-        .await?;
-        Ok(rows.into_iter().map(number).collect::<Result<_, _>>()?)
-    }
-
     async fn idempotent(
         &mut self,
         names: &[&Idempotency],
@@ -298,15 +281,10 @@ impl PostgresStore {
         .bind(keys)
         .fetch_all(&mut self.conn)
         .await?;
-        let mut found = vec![None; names.len()];
-        for (index, digest, first, last, at) in rows {
-            let columns: NameColumns = (digest, first, last, at);
-            let place = usize::try_from(index)
-                .ok()
-                .and_then(|index| found.get_mut(index));
-            *place.ok_or("an index outside the set")? = Some(name(&columns)?);
-        }
-        Ok(found)
+        let rows = rows
+            .into_iter()
+            .map(|(index, digest, first, last, at)| Ok((index, name(&(digest, first, last, at))?)));
+        placed(names.len(), rows)
     }
 
     async fn recorded(&mut self, ids: &[EntryId]) -> Result<HashSet<EntryId>, StoreError> {
@@ -350,12 +328,6 @@ impl PostgresStore {
         .await?;
         set(rows.iter().map(|bytes| hash(bytes)))
     }
-}
-
-fn set<T: Eq + Hash, E: Into<StoreError>>(
-    rows: impl Iterator<Item = Result<T, E>>,
-) -> Result<HashSet<T>, StoreError> {
-    rows.collect::<Result<_, _>>().map_err(Into::into)
 }
 
 /// The columns of a batch's entries.

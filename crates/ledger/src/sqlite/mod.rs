@@ -114,7 +114,7 @@ impl Schema {
         Ok(conn)
     }
 
-    /// Opens a file for one reader that may attach others, beside whoever writes it.
+    /// Opens a file for one reader that may write other files, beside whoever writes this one.
     pub(crate) async fn reader(&self, path: &Path) -> Result<SqliteConnection, OpenError> {
         let mut conn = options(path)
             .read_only(true)

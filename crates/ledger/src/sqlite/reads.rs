@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream};
-use sqlx::sqlite::SqlitePool;
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, unhex};
+use sqlx::sqlite::{SqliteExecutor, SqlitePool};
 
 use super::LEDGER;
 use super::rows::{KeyColumns, NameColumns, api_key, id, name};
@@ -51,7 +51,8 @@ fn row(columns: RowColumns) -> Result<Row, ReadError> {
     Ok(Row {
         position: number(position)?,
         leaf_data,
-        leaf_hash: unhex(leaf_hash.as_bytes())?,
+        // What has another length is no hash of the text either, which is for verifying to tell.
+        leaf_hash: unhex(leaf_hash.as_bytes()).unwrap_or_default(),
         columns: (entry, stream_type, stream, version, event, schema, on, at),
     })
 }
@@ -131,20 +132,7 @@ impl SqliteReads {
     }
 
     pub(crate) async fn versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
-        let wanted: Vec<_> = streams.iter().map(|s| (&s.stream_type, s.id)).collect();
-        let wanted = serde_json::to_string(&wanted).map_err(|e| ReadError::Database(e.into()))?;
-        let rows = sqlx::query_scalar::<_, i64>(
-            "SELECT coalesce(( \
-                 SELECT max(version) FROM entry \
-                 WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
-             ), 0) \
-             FROM json_each(?1) AS wanted ORDER BY wanted.key",
-        )
-        .bind(wanted)
-        .fetch_all(&self.pool)
-        .await
-        .map_err(unreadable)?;
-        rows.into_iter().map(number).collect()
+        versions(&self.pool, &streams.iter().collect::<Vec<_>>()).await
     }
 
     pub(crate) async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {
@@ -235,17 +223,7 @@ impl SqliteReads {
         .map_err(unreadable)?;
         rows.into_iter()
             .map(|(scope, key, lasting, digest, first, last, at)| {
-                let row = name(&(digest, first, last, at))?;
-                let digest = row.digest;
-                Ok((
-                    Idempotency {
-                        scope,
-                        key,
-                        digest,
-                        lasting,
-                    },
-                    row,
-                ))
+                Ok(name(&(digest, first, last, at))?.named(scope, key, lasting))
             })
             .collect()
     }
@@ -305,6 +283,34 @@ impl SqliteReads {
     }
 }
 
+/// The versions of streams, as a reader and the writer ask for them.
+pub(super) async fn versions(
+    executor: impl SqliteExecutor<'_>,
+    streams: &[&Stream],
+) -> Result<Vec<u64>, ReadError> {
+    let wanted: Vec<_> = streams.iter().map(|s| (&s.stream_type, s.id)).collect();
+    let wanted = serde_json::to_string(&wanted).map_err(|e| ReadError::Database(e.into()))?;
+    let rows = sqlx::query_scalar::<_, i64>(
+        "SELECT coalesce(( \
+             SELECT max(version) FROM entry \
+             WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
+         ), 0) \
+         FROM json_each(?1) AS wanted ORDER BY wanted.key",
+    )
+    .bind(wanted)
+    .fetch_all(executor)
+    .await
+    .map_err(unreadable)?;
+    if rows.len() != streams.len() {
+        return Err(corrupt(format!(
+            "{} answers to {} questions",
+            rows.len(),
+            streams.len()
+        )));
+    }
+    rows.into_iter().map(number).collect()
+}
+
 fn stored((position, leaf_data, leaf_hash): EntryColumns) -> Result<Stored, ReadError> {
     Ok(Stored {
         position: number(position)?,
@@ -317,7 +323,10 @@ fn page(first: u64, count: u64, leaves: &str, hashes: &str) -> Result<Vec<Stored
     if count == 0 {
         return Ok(Vec::new());
     }
-    let hashes = hashes.as_bytes().chunks(64).map(unhex);
+    let hashes = hashes
+        .as_bytes()
+        .chunks(64)
+        .map(|digits| unhex(digits).ok_or_else(|| corrupt(String::from_utf8_lossy(digits))));
     let entries: Vec<Stored> = (first..)
         .zip(leaves.split('\n'))
         .zip(hashes)
@@ -333,19 +342,4 @@ fn page(first: u64, count: u64, leaves: &str, hashes: &str) -> Result<Vec<Stored
         return Err(corrupt(format!("a page of {count} entries from {first}")));
     }
     Ok(entries)
-}
-
-fn unhex(digits: &[u8]) -> Result<[u8; 32], ReadError> {
-    let digit = |byte: u8| char::from(byte).to_digit(16);
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks(2)) {
-        let value = match pair {
-            [high, low] => digit(*high).zip(digit(*low)).map(|(h, l)| h * 16 + l),
-            _ => None,
-        };
-        *byte = value
-            .and_then(|value| u8::try_from(value).ok())
-            .ok_or_else(|| corrupt(String::from_utf8_lossy(digits)))?;
-    }
-    Ok(hash)
 }

@@ -19,10 +19,6 @@ pub(super) fn id<T: FromStr>(text: &str) -> Result<T, ReadError> {
     text.parse().map_err(|_| corrupt(text))
 }
 
-pub(super) fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// digest, first_position, last_position, created_at
 pub(super) type NameColumns = (Vec<u8>, i64, i64, String);
 

@@ -4,22 +4,22 @@
 //! kind of row is one static statement per batch, however large.
 
 use std::collections::HashSet;
-use std::hash::Hash;
 use std::path::Path;
 
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, format_instant};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, format_instant, hex};
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnection;
 
 use super::LEDGER;
-use super::rows::{NameColumns, hex, id, instant, name};
+use super::reads::versions;
+use super::rows::{id, instant, name};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::OpenError;
 use crate::key::KeyChange;
 use crate::store::{
-    Answers, Batch, Committed, Head, NewEntry, NewName, Questions, Store, StoreError,
+    Answers, Batch, Committed, Head, NewEntry, NewName, Questions, Store, StoreError, placed, set,
 };
 use crate::value::{hash, integer, number};
 
@@ -129,7 +129,10 @@ impl Store for SqliteStore {
 
     async fn ask(&mut self, asked: &Questions<'_>) -> Result<Answers, StoreError> {
         Ok(Answers {
-            versions: self.versions(&asked.streams).await?,
+            versions: match asked.streams.as_slice() {
+                [] => Vec::new(),
+                streams => versions(&mut self.conn, streams).await?,
+            },
             names: self.idempotent(&asked.names).await?,
             entries: self.recorded(&asked.entries).await?,
             keys: self.issued(&asked.keys).await?,
@@ -227,27 +230,6 @@ async fn plant(conn: &mut SqliteConnection) -> Result<(), StoreError> {
 }
 
 impl SqliteStore {
-    async fn versions(&mut self, streams: &[&Stream]) -> Result<Vec<u64>, StoreError> {
-        if streams.is_empty() {
-            return Ok(Vec::new());
-        }
-        let wanted = json(streams.iter().map(|s| (s.stream_type.as_str(), s.id)))?;
-        let rows = sqlx::query_scalar::<_, i64>(
-            "SELECT coalesce(( \
-                 SELECT max(version) FROM entry \
-                 WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
-             ), 0) \
-             FROM json_each(?1) AS wanted ORDER BY wanted.key",
-        )
-        .bind(wanted)
-        .fetch_all(&mut self.conn)
-        .await?;
-        if rows.len() != streams.len() {
-            return Err(format!("{} answers to {} questions", rows.len(), streams.len()).into());
-        }
-        Ok(rows.into_iter().map(number).collect::<Result<_, _>>()?)
-    }
-
     async fn idempotent(
         &mut self,
         names: &[&Idempotency],
@@ -265,15 +247,10 @@ impl SqliteStore {
         .bind(wanted)
         .fetch_all(&mut self.conn)
         .await?;
-        let mut found = vec![None; names.len()];
-        for (index, digest, first, last, at) in rows {
-            let columns: NameColumns = (digest, first, last, at);
-            let place = usize::try_from(index)
-                .ok()
-                .and_then(|index| found.get_mut(index));
-            *place.ok_or("an index outside the set")? = Some(name(&columns)?);
-        }
-        Ok(found)
+        let rows = rows
+            .into_iter()
+            .map(|(index, digest, first, last, at)| Ok((index, name(&(digest, first, last, at))?)));
+        placed(names.len(), rows)
     }
 
     async fn recorded(&mut self, ids: &[EntryId]) -> Result<HashSet<EntryId>, StoreError> {
@@ -312,7 +289,7 @@ impl SqliteStore {
             "SELECT unhex(wanted.value) FROM json_each(?1) AS wanted \
              WHERE EXISTS (SELECT 1 FROM api_key WHERE hash = unhex(wanted.value))",
         )
-        .bind(json(hashes.iter().map(hex))?)
+        .bind(json(hashes.iter().map(|hash| hex(hash)))?)
         .fetch_all(&mut self.conn)
         .await?;
         set(rows.iter().map(|bytes| hash(bytes)))
@@ -373,10 +350,4 @@ fn json<T: Serialize>(rows: impl IntoIterator<Item = T>) -> Result<String, Store
     Ok(serde_json::to_string(
         &rows.into_iter().collect::<Vec<_>>(),
     )?)
-}
-
-fn set<T: Eq + Hash, E: Into<StoreError>>(
-    rows: impl Iterator<Item = Result<T, E>>,
-) -> Result<HashSet<T>, StoreError> {
-    rows.collect::<Result<_, _>>().map_err(Into::into)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dutyledger_record::KeyId;
+use dutyledger_record::{KeyId, hex};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tokio::sync::Mutex;
 
@@ -49,7 +49,6 @@ impl SqliteKeys {
     }
 
     pub(super) async fn insert(&self, keys: &[WrappedKey]) -> Result<(), sqlx::Error> {
-        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let rows: Vec<_> = keys.iter().map(|(id, key)| (id, hex(key))).collect();
         let rows = serde_json::to_string(&rows).map_err(|e| sqlx::Error::Encode(e.into()))?;
         let mut writer = self.writer.lock().await;

@@ -5,22 +5,15 @@ use std::sync::{Mutex, OnceLock};
 use std::task::Poll;
 use std::time::Duration;
 
-use chrono::NaiveDate;
-use dutyledger_record::{
-    Basis, Draft, EntryId, Envelope, Event, Frontier, LedgerId, OccurredOn, Principal, RulePackRef,
-    Standing, Stream, StreamId, StreamType,
-};
-use serde_json::json;
+use dutyledger_record::{Frontier, Stream};
 use tokio::sync::Semaphore;
-use uuid::Uuid;
 
 use super::*;
 use crate::append::StreamAppend;
 use crate::queue::{Bounds, Queue, queue};
 use crate::status::Health;
 use crate::store::Questions;
-
-const LEDGER: u128 = 1;
+use crate::testing::{LEDGER, draft, stream};
 
 /// What the store in memory holds, and how it behaves.
 #[derive(Debug)]
@@ -115,7 +108,7 @@ fn rig(appends: usize, bytes: usize, batch_max: Size) -> Rig {
     let (queue, inbox) = queue(bounds, status.clone());
     let (sender, tail) = watch::channel(0);
     let head = Head {
-        ledger: LedgerId::new(Uuid::from_u128(LEDGER)),
+        ledger: LEDGER,
         batch: 0,
         position: 0,
         recorded_at: DateTime::UNIX_EPOCH,
@@ -148,48 +141,11 @@ const ROOMY: Size = Size {
 
 /// One entry in a stream of its own.
 fn one(n: u128) -> Append {
-    let stream = Stream::new(
-        StreamType::of("strategy"),
-        StreamId::new(Uuid::from_u128(n)),
-    );
-    let entry = Envelope {
-        entry_id: EntryId::new(Uuid::from_u128(n)),
-        stream: stream.clone(),
-        version: 1,
-        standing: Standing {
-            basis: Basis::Administrative,
-            causation_id: None,
-            correlation_id: Uuid::from_u128(n),
-            corrects: None,
-            occurred_on: OccurredOn {
-                assumed: false,
-                date: NaiveDate::default(),
-            },
-            on_behalf_of: vec![],
-            partnerships: vec![],
-            past_fact: None,
-            principal: Principal::SYSTEM,
-            reported: false,
-            rests_on: vec![],
-            rules: RulePackRef {
-                pack: "test".into(),
-                revision: 1,
-            },
-            source: None,
-            warnings: vec![],
-        },
-        payload: json!({}),
-    };
-    let event = Event {
-        schema_version: 1,
-        event_type: "Tested".into(),
-    };
-    let draft = Draft::new(LedgerId::new(Uuid::from_u128(LEDGER)), event, &entry).unwrap();
     Append {
         streams: vec![StreamAppend {
-            stream,
+            stream: stream(n),
             expected_version: 0,
-            drafts: vec![draft],
+            drafts: vec![draft(n, 1, n).unwrap()],
         }],
         ..Append::default()
     }

@@ -8,8 +8,8 @@ use crate::Fallible;
 use crate::load::Client;
 use crate::rows::{EVENT_TYPE, Rows, SCOPE, STREAM_TYPE};
 
-/// One connection that commits. A statement for each row: one with many rows in it was slower, since
-/// the triggers run for each row all the same.
+/// One connection that commits. A prepared statement for each row: there is no server to go to, so
+/// that one with many rows in it would save no journey.
 pub(crate) struct SqliteWriter {
     connection: Connection,
     rows: Rows,
