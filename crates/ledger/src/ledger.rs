@@ -18,7 +18,7 @@ use crate::clock::{Clock, truncated};
 use crate::error::OpenError;
 use crate::lock::{Owner, OwnerLock, true_path};
 use crate::memory::Memory;
-use crate::noted::{self, NoContinuation, NotedHead};
+use crate::noted::{self, NoContinuation, Note, NotedHead};
 use crate::place::Place;
 use crate::plan::place;
 use crate::postgres::{ANSWER_MAX, Deadline, PostgresStore};
@@ -92,7 +92,7 @@ pub struct Ledger {
     writer: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// What goes on beside the writer: following others' commits, noting the head.
     tasks: Arc<[AbortHandle]>,
-    noted: Option<PathBuf>,
+    note: Option<Note>,
 }
 
 impl Ledger {
@@ -156,12 +156,10 @@ impl Ledger {
         if S::SHARED {
             tasks.push(tokio::spawn(follow(reader.clone(), Arc::downgrade(&tail))));
         }
-        if let Some(path) = options.noted.clone() {
-            tasks.push(tokio::spawn(noted::keep(
-                path,
-                reader.clone(),
-                seen.clone(),
-            )));
+        let note = options.noted.map(Note::at);
+        if let Some(note) = note.clone() {
+            let kept = noted::keep(note, reader.clone(), seen.clone());
+            tasks.push(tokio::spawn(kept));
         }
         let writer = Writer {
             store,
@@ -186,7 +184,7 @@ impl Ledger {
             lock,
             writer: Arc::new(Mutex::new(Some(thread))),
             tasks: tasks.into_iter().map(|task| task.abort_handle()).collect(),
-            noted: options.noted,
+            note,
         })
     }
 
@@ -248,7 +246,9 @@ impl Ledger {
         for task in self.tasks.iter() {
             task.abort();
         }
-        self.note().await;
+        if let Some(note) = &self.note {
+            note.close(&self.reader).await;
+        }
         // The readers go first: the last connection to close a file tidies it up, and it must be
         // able to write.
         self.reader.clone().close().await;
@@ -264,20 +264,6 @@ impl Ledger {
         }
         if let Some(lock) = &self.lock {
             lock.release();
-        }
-    }
-
-    /// Notes the head a last time. What is still being recorded is not in it, which does no harm: a
-    /// ledger may go further than its note.
-    async fn note(&self) {
-        let Some(path) = &self.noted else { return };
-        let noted = match NotedHead::of(&self.reader).await {
-            Ok(Some(head)) => head.write(path).map_err(|error| error.to_string()),
-            Ok(None) => Ok(()),
-            Err(error) => Err(error.to_string()),
-        };
-        if let Err(error) = noted {
-            tracing::error!(%error, note = %path.display(), "the head was not noted");
         }
     }
 }

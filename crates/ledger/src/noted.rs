@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use dutyledger_record::{LedgerId, hex};
@@ -155,19 +155,55 @@ impl NotedHead {
     }
 }
 
+/// The file a ledger's own head is noted in. One head at a time is written to it: a write goes on
+/// when the task that asked for it is gone, and must not come after a newer one's.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    path: PathBuf,
+    writing: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Note {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            writing: Arc::default(),
+        }
+    }
+
+    /// Notes the head a last time. What is still being recorded is not in it, which does no harm: a
+    /// ledger may go further than its note.
+    pub(crate) async fn close(&self, ledger: &LedgerReader) {
+        if let Err(error) = renew(self, ledger, &mut None).await {
+            tracing::error!(error, note = %self.path.display(), "the head was not noted");
+        }
+    }
+
+    async fn write(&self, head: NotedHead) -> Result<(), String> {
+        let turn = Arc::clone(&self.writing).lock_owned().await;
+        let path = self.path.clone();
+        let wrote = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            head.write(&path)
+        });
+        let wrote = wrote.await.map_err(|e| e.to_string())?;
+        wrote.map_err(|e| e.to_string())
+    }
+}
+
 /// Renews a note as the ledger grows, until the ledger is closed. A note that could not be written
 /// is tried again.
-pub(crate) async fn keep(path: PathBuf, ledger: LedgerReader, mut tail: watch::Receiver<u64>) {
+pub(crate) async fn keep(note: Note, ledger: LedgerReader, mut tail: watch::Receiver<u64>) {
     let mut noted = None;
     loop {
         tail.borrow_and_update();
-        let renewed = renew(&path, &ledger, &mut noted).await;
+        let renewed = renew(&note, &ledger, &mut noted).await;
         tokio::time::sleep(NOTED_EVERY).await;
         match renewed {
             Ok(()) if tail.changed().await.is_err() => return,
             Ok(()) => {}
             Err(error) => {
-                tracing::error!(error, note = %path.display(), "the head was not noted");
+                tracing::error!(error, note = %note.path.display(), "the head was not noted");
                 // The writer is gone, and nobody closed the ledger.
                 if tail.has_changed().is_err() {
                     return;
@@ -179,7 +215,7 @@ pub(crate) async fn keep(path: PathBuf, ledger: LedgerReader, mut tail: watch::R
 
 /// Writes a note, if the head is not the one that was noted last.
 async fn renew(
-    path: &Path,
+    note: &Note,
     ledger: &LedgerReader,
     noted: &mut Option<NotedHead>,
 ) -> Result<(), String> {
@@ -187,11 +223,7 @@ async fn renew(
     let Some(head) = head.filter(|head| noted.as_ref() != Some(head)) else {
         return Ok(());
     };
-    let (at, written) = (path.to_owned(), head.clone());
-    let wrote = tokio::task::spawn_blocking(move || written.write(&at)).await;
-    wrote
-        .map_err(|e| e.to_string())?
-        .map_err(|e| e.to_string())?;
+    note.write(head.clone()).await?;
     *noted = Some(head);
     Ok(())
 }
