@@ -69,7 +69,8 @@ pub(crate) fn to_release() -> BTreeMap<String, String> {
 macro_rules! with_kind {
     ($name:expr, $K:ident => $body:expr) => {
         with_kind!(@ $name, $K => $body;
-            LedgerStream, Area, Authority, Partnership, NeedsAssessment, Strategy, Direction)
+            LedgerStream, Area, Authority, Partnership, NeedsAssessment, Strategy, Direction, Deadline,
+            TriggerStream)
     };
     (@ $name:expr, $K:ident => $body:expr; $($kind:ident),+) => {
         match $name {

@@ -27,6 +27,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "dutyledger-clock",
+        &[
+            "dutyledger-record",
+            "dutyledger-domain",
+            "dutyledger-ledger",
+            "dutyledger-application",
+            "dutyledger-projections",
+        ],
+    ),
+    (
         "dutyledger-api",
         &[
             "dutyledger-record",
@@ -44,6 +54,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-ledger",
             "dutyledger-application",
             "dutyledger-projections",
+            "dutyledger-clock",
             "dutyledger-api",
         ],
     ),

@@ -23,6 +23,8 @@ struct Things {
     entry: String,
     /// A key nobody needs.
     spare_key: String,
+    /// A calendar nobody needs.
+    spare_calendar: String,
 }
 
 fn things(server: &Server) -> Things {
@@ -58,6 +60,8 @@ fn things(server: &Server) -> Things {
         "expires_at": "2029-01-01T00:00:00.000000Z" });
     let issued = town.operator.post("/v1/keys", &body).ok();
     let spare_key = issued["key_id"].as_str().unwrap().to_owned();
+    let issued = town.operator.post("/v1/calendars", &body).ok();
+    let spare_calendar = issued["id"].as_str().unwrap().to_owned();
     Things {
         town,
         strategy,
@@ -66,6 +70,7 @@ fn things(server: &Server) -> Things {
         actions,
         entry,
         spare_key,
+        spare_calendar,
     }
 }
 
@@ -118,6 +123,7 @@ impl Things {
             "strategies" => &self.strategy,
             "directions" => &self.directions[&about],
             "keys" => &self.spare_key,
+            "calendars" => &self.spare_calendar,
             _ => &self.entry,
         };
         path.replace("{id}", id)
@@ -237,10 +243,14 @@ fn every_read_shows_to_exactly_those_the_table_says() {
             let expected = match who {
                 _ if who.starts_with("everyone with a key") => true,
                 "the operator" => is(&["OP"]),
+                // No key opens a calendar, and no address was issued here.
+                _ if who.starts_with("whoever has the address") => false,
                 _ if !hidden_by_path => true,
                 _ if who.starts_with("those who read the stream") => is(&record),
                 // The entry has no sealed text: nobody is told more than that.
                 _ if path.ends_with("/sealed-text") => continue,
+                // The school is one of the area's.
+                _ if path.ends_with("/obligations") => is(&record) || is(&["RA"]),
                 _ if path.starts_with("/v1/directions/") => is(&record) || is(&["RA"]),
                 // The school is touched by an action of the strategy.
                 _ if path.starts_with("/v1/strategies/{id}") && !path.contains("{n}") => {

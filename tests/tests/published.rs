@@ -16,6 +16,15 @@ fn the_committed_openapi_document_is_that_of_the_code() {
 }
 
 #[test]
+fn the_committed_page_of_rules_is_that_of_the_packs() {
+    let written = dutyledger_application::schemas::rules_page();
+    assert!(
+        committed("rules.md") == written,
+        "write it anew: cargo run -- schemas"
+    );
+}
+
+#[test]
 fn the_committed_table_of_permissions_is_that_of_the_code() {
     let written = dutyledger_api::permissions();
     assert!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dutyledger_application::Bus;
+use dutyledger_application::{Bus, MasterKey};
 use dutyledger_projections::Projections;
 
 /// What the handlers stand on.
@@ -15,17 +15,19 @@ pub struct App {
     pub projections: Projections,
     /// The key under which requests are digested, so that a repeated one is told from another.
     pub idempotency_key: Arc<[u8; 32]>,
+    /// The key under which the addresses of calendars are proved.
+    pub calendar_key: Arc<[u8; 32]>,
 }
 
 impl App {
-    /// The parts a server runs on. The key is
-    /// [`MasterKey::derived`](dutyledger_application::MasterKey::derived) for one purpose.
+    /// The parts a server runs on, with keys of their own for what needs one.
     #[must_use]
-    pub fn new(bus: Bus, projections: Projections, idempotency_key: [u8; 32]) -> Self {
+    pub fn new(bus: Bus, projections: Projections, master: &MasterKey) -> Self {
         Self {
             bus,
             projections,
-            idempotency_key: Arc::new(idempotency_key),
+            idempotency_key: Arc::new(master.derived("idempotency")),
+            calendar_key: Arc::new(master.derived("calendar")),
         }
     }
 }

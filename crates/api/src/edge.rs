@@ -12,10 +12,12 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use dutyledger_application::Edge;
+use dutyledger_record::Principal;
 
 use crate::app::{App, Limits};
 use crate::command::IMPORTS;
 use crate::problem::{Code, Problem, command_problem};
+use crate::reads::{CALENDARS, calendar_principal};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the documentation may load: its own files, and nothing from elsewhere.
@@ -122,9 +124,18 @@ pub(crate) async fn within_limits(
 }
 
 /// Lets nobody in without a key that holds.
-pub(crate) async fn with_key(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    if !needs_key(request.uri().path()) {
+pub(crate) async fn with_key(State(app): State<App>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if !needs_key(path) {
         return next.run(request).await;
+    }
+    // A calendar's address is its secret, and opens nothing else.
+    if path.starts_with(CALENDARS) {
+        let principal = calendar_principal(&app, path).await;
+        return match principal {
+            Ok(principal) => admitted(principal, request, next).await,
+            Err(problem) => problem.into_response(),
+        };
     }
     let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
     let secret = match (
@@ -144,13 +155,15 @@ pub(crate) async fn with_key(State(app): State<App>, mut request: Request, next:
             Err(error) => return command_problem(error).into_response(),
         },
     };
-    match principal {
-        None => Problem::plain(Code::Unauthenticated).into_response(),
-        Some(principal) => {
-            request.extensions_mut().insert(principal);
-            next.run(request).await
-        }
-    }
+    admitted(principal, request, next).await
+}
+
+async fn admitted(principal: Option<Principal>, mut request: Request, next: Next) -> Response {
+    let Some(principal) = principal else {
+        return Problem::plain(Code::Unauthenticated).into_response();
+    };
+    request.extensions_mut().insert(principal);
+    next.run(request).await
 }
 
 /// The answer to a panic: the same as to any other fault of ours.

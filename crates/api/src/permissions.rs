@@ -27,7 +27,13 @@ pub(crate) fn of(actors: Actors) -> Value {
 }
 
 /// Who may give the commands that are no domain commands of their own.
-const OPERATOR_ALONE: [&str; 3] = ["issueKey", "revokeKey", "importHistory"];
+const OPERATOR_ALONE: [&str; 5] = [
+    "issueKey",
+    "revokeKey",
+    "issueCalendar",
+    "revokeCalendar",
+    "importHistory",
+];
 
 /// What comes before there is a partnership, and so before it has a coordinator.
 const BEFORE_A_COORDINATOR: &str = "proposePartnership";
@@ -45,6 +51,19 @@ const READS: &[(&str, &str)] = &[
     ("/v1/rules", "everyone with a key"),
     ("/v1/rules/{rule}", "everyone with a key"),
     ("/v1/keys", "the operator"),
+    ("/v1/calendars", "the operator"),
+    (
+        "/v1/calendar/{address}",
+        "whoever has the address: what its principal reads",
+    ),
+    (
+        "/v1/authorities/{id}/next-steps",
+        "everyone with a key: of the partnerships whose record it reads, and of its own",
+    ),
+    (
+        "/v1/partnerships/{id}/obligations",
+        "those who read the partnership's record; an authority of its areas what is its own",
+    ),
     ("/v1/partnerships", RECORD),
     ("/v1/partnerships/{id}", RECORD),
     ("/v1/partnerships/{id}/timeline", RECORD),

@@ -46,7 +46,8 @@ impl Asked<'_> {
             PrincipalKind::SecretaryOfState => self.own(Actor::SecretaryOfState),
             PrincipalKind::WelshMinisters => self.own(Actor::WelshMinisters),
             PrincipalKind::Inspectorate => self.own(Actor::Inspectorate),
-            PrincipalKind::Auditor | PrincipalKind::System => false,
+            PrincipalKind::System => self.own(Actor::System),
+            PrincipalKind::Auditor => false,
         };
         if permitted {
             Ok(())

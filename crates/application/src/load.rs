@@ -1,6 +1,6 @@
 //! Reading streams from the ledger as histories.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::LedgerStream;
@@ -70,6 +70,48 @@ pub async fn add(
         }
     }
     Ok(added)
+}
+
+/// Reads streams as histories, up to a position; those that had no entry by then are left out.
+///
+/// # Errors
+/// When one cannot be read.
+pub async fn histories(
+    ledger: &LedgerReader,
+    streams: impl IntoIterator<Item = Stream>,
+    up_to: u64,
+) -> Result<Histories, LoadError> {
+    let mut all = Histories {
+        rules: rules(ledger, Some(up_to)).await?,
+        ..Histories::default()
+    };
+    for stream in streams {
+        let found = records(ledger, &stream, Some(up_to)).await?;
+        if !found.is_empty() {
+            all.read(&stream, found)?;
+        }
+    }
+    Ok(all)
+}
+
+/// The last position recorded at or before an instant; 0 where there is none. Instants never go back
+/// from one position to the next.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn position_at(ledger: &LedgerReader, instant: DateTime<Utc>) -> Result<u64, LoadError> {
+    let (mut known, mut beyond) = (0, ledger.last_position().await? + 1);
+    while known + 1 < beyond {
+        let middle = known + (beyond - known) / 2;
+        let found = ledger.read(middle - 1, 1).await?;
+        let record = found.first().map(Stored::record).transpose()?;
+        if record.is_some_and(|record| record.recorded_at <= instant) {
+            known = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    Ok(known)
 }
 
 /// The rule pack a ledger had adopted, as known at a position.

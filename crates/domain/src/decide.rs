@@ -17,10 +17,10 @@ use dutyledger_record::{
 
 use crate::history::{History, StreamKind};
 use crate::refusal::{Refusal, RefusalCode, Unmet};
-use crate::rules::{RuleId, Strength, enacted, strength};
-use crate::scene::Scene;
+use crate::rules::{RuleId, Strength, commencement, strength};
+use crate::scene::{NoIds, Scene};
 use crate::streams::EntryCorrected;
-use crate::values::{Establishes, ItemId, in_words};
+use crate::values::{Establishes, in_words};
 use crate::world::{Histories, World};
 
 /// Where new ids come from: time-ordered and never the same twice.
@@ -133,6 +133,8 @@ pub enum Actor {
     WelshMinisters,
     /// The operator.
     Operator,
+    /// The service itself.
+    System,
 }
 
 /// Who may give a command, and how.
@@ -457,13 +459,13 @@ fn decide_on<K: StreamKind>(
         if let Some(why) = K::already(&event, &latest, scene.past_fact) {
             return Err(Refusal::already(why));
         }
-        if !scene.past_fact && K::gated(&event) && on < enacted().0.in_force_from {
+        if !scene.past_fact && K::gated(&event) && on < commencement() {
             return Err(Refusal::invalid(
                 "/occurred_on",
                 format!(
                     "The duty began on {}. Record what happened before as a past fact, with its \
                      source.",
-                    in_words(enacted().0.in_force_from)
+                    in_words(commencement())
                 ),
             ));
         }
@@ -708,15 +710,6 @@ pub fn unmet_now<K: StreamKind>(
     unmet.retain(|row| by_evening.iter().any(|other| other.rule == row.rule));
     unmet.retain(|row| strength(&rests_on.rules, row.rule.as_str(), on) == Strength::Refuses);
     unmet
-}
-
-/// Nothing is opened when an old decision is looked at again.
-struct NoIds;
-
-impl Ids for NoIds {
-    fn next(&self) -> ItemId {
-        Uuid::nil()
-    }
 }
 
 impl<K: StreamKind> Particulars<K> for crate::streams::CorrectEntry

@@ -307,6 +307,15 @@ impl<K: StreamKind> History<K> {
         withdrawn(&self.entries)
     }
 
+    /// The entries that count on a date, in the order of the fold: those not withdrawn whose date is
+    /// on or before it.
+    #[must_use]
+    pub fn counted(&self, on: NaiveDate) -> Vec<&Arc<Envelope<K::Event>>> {
+        in_order(&self.entries, &self.withdrawn(), |e| {
+            e.standing.occurred_on.date <= on
+        })
+    }
+
     /// The state as true on a date, as known by these entries: those not withdrawn whose date is
     /// on or before it, in the order (`occurred_on`, position). Within a stream, positions and
     /// versions order alike.

@@ -3,8 +3,10 @@
 //! Pure: plain `decide` and `evolve`, folds over entries, and rule packs as data. There is no
 //! clock, no randomness, no runtime and no database here; they are parameters, or elsewhere.
 
+pub mod deadlines;
 mod decide;
 mod history;
+pub mod obligations;
 mod refusal;
 pub mod reviews;
 pub mod rules;

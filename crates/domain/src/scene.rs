@@ -1,6 +1,7 @@
 //! What a decision sees besides its own stream.
 
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use dutyledger_record::{Principal, StreamId};
 
@@ -25,4 +26,28 @@ pub struct Scene<'a> {
     pub past_fact: bool,
     /// Where ids of new items come from.
     pub ids: &'a dyn Ids,
+}
+
+impl<'a> Scene<'a> {
+    /// A stream looked at, with nothing decided on it.
+    pub(crate) fn looked_at(stream: StreamId, on: NaiveDate, world: &'a World) -> Self {
+        Self {
+            stream,
+            on,
+            world,
+            principal: Principal::SYSTEM,
+            reported: false,
+            past_fact: false,
+            ids: &NoIds,
+        }
+    }
+}
+
+/// Nothing is opened when something is only looked at.
+pub(crate) struct NoIds;
+
+impl Ids for NoIds {
+    fn next(&self) -> Uuid {
+        Uuid::nil()
+    }
 }

@@ -17,7 +17,7 @@ use crate::decide::unmet_now;
 use crate::history::{History, Payload, StreamKind};
 use crate::refusal::Unmet;
 use crate::reviews;
-use crate::rules::enacted;
+use crate::rules::commencement;
 use crate::streams::direction::DirectionState;
 use crate::streams::strategy::{Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
@@ -93,6 +93,17 @@ pub struct Trigger {
     pub evidence: Vec<EntryId>,
     /// Whether a direction is open in law.
     pub in_law: InLaw,
+}
+
+impl Trigger {
+    /// Whether it is open: a notice is none yet, and a case that is closed is none any more.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        !matches!(
+            self.state,
+            TriggerState::Attention | TriggerState::Complied | TriggerState::Withdrawn
+        )
+    }
 }
 
 /// An entry whose rows are not met, evaluated again with what is now known. A decision is marked,
@@ -499,7 +510,7 @@ impl Found<'_> {
 
 /// Whether the duty was in force on a date: nothing is shown of a time before.
 fn in_force(on: NaiveDate) -> bool {
-    on >= enacted().0.in_force_from
+    on >= commencement()
 }
 
 fn direction_state(direction: &DirectionState) -> (TriggerState, String) {

@@ -346,6 +346,19 @@ vocabulary! {
     }
 }
 
+impl ExceptionGround {
+    /// Its letter in s.15(7).
+    #[must_use]
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::IncompatibleWithStatutoryDuty => "a",
+            Self::AdverseEffectOnFunctions => "b",
+            Self::Disproportionate => "c",
+            Self::UnreasonableCosts => "d",
+        }
+    }
+}
+
 vocabulary! {
     /// A duty a s.15(7) exception may be claimed against, or not.
     ExceptedDuty {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dutyledger_application::schemas::event_schema_files;
+use dutyledger_application::schemas::{event_schema_files, rules_page};
 
 use crate::cli::SchemaSettings;
 use crate::exit::Failure;
@@ -37,6 +37,7 @@ fn files() -> Vec<(String, String)> {
         "openapi.json".to_owned(),
         format!("{:#}\n", dutyledger_api::openapi()),
     ));
+    files.push(("rules.md".to_owned(), rules_page()));
     files.push(("permissions.txt".to_owned(), dutyledger_api::permissions()));
     files
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
+use dutyledger_clock::Clock;
 use dutyledger_ledger::{Health, LedgerReader, Place as Database};
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
 
@@ -69,13 +70,14 @@ impl Service {
                 tracing::error!(%error, "the projections stopped; the rest goes on");
             }
         });
+        let clock = Clock::new(bus.clone(), projections.clone());
+        let mut stop_clock = stopping;
+        let ticking = tokio::spawn(clock.run(async move {
+            let _ = stop_clock.wait_for(|stop| *stop).await;
+        }));
         // Heard from now on: whoever reads "serving" may ask for the end at once.
         let asked_to_end = asked_to_end().map_err(Failure::other)?;
-        let app = App::new(
-            bus.clone(),
-            projections.clone(),
-            master.derived("idempotency"),
-        );
+        let app = App::new(bus.clone(), projections.clone(), &master);
         tracing::info!(%address, "serving");
         let limits = Limits::default();
         let router = router(app, limits);
@@ -91,8 +93,11 @@ impl Service {
         let served = dutyledger_api::serve(listener, router, limits, end).await;
         tracing::info!("ending: recording what is queued");
         let _ = stop.send(true);
-        if let Err(error) = projecting.await {
-            tracing::error!(%error, "the projector did not end well");
+        // The clock first: it asks the projections and records.
+        for (name, task) in [("clock", ticking), ("projector", projecting)] {
+            if let Err(error) = task.await {
+                tracing::error!(%error, "the {name} did not end well");
+            }
         }
         projections.close().await;
         // Before it is closed, which stops it too.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::{Deadline, LedgerStream, TriggerStream};
 use dutyledger_domain::{History, StreamKind};
 use dutyledger_ledger::{LedgerReader, Stored};
 use dutyledger_record::{Record, Stream, StreamId};
@@ -42,11 +42,23 @@ impl PageOf {
 
     fn add(&mut self, record: Record) -> Result<(), ProjectionError> {
         let stream = record.entry.stream.clone();
+        self.timeline.add(&record)?;
+        // What is announced is told in the timeline and changes nothing it speaks of, but an event
+        // that is not understood stops everything like any other.
+        match stream.stream_type.as_str() {
+            Deadline::NAME => {
+                event(stream.id, History::<Deadline>::read([record]))?;
+                return Ok(());
+            }
+            TriggerStream::NAME => {
+                event(stream.id, History::<TriggerStream>::read([record]))?;
+                return Ok(());
+            }
+            _ => {}
+        }
         self.partnerships
             .extend(&record.entry.standing.partnerships);
-        self.timeline.add(&record)?;
-        // The ledger's own stream has no rows, but an event in it that is not understood stops
-        // everything like any other.
+        // Nor has the ledger's own stream rows.
         if stream.stream_type.as_str() == LedgerStream::NAME {
             event(stream.id, History::<LedgerStream>::read([record]))?;
             self.ledger = Some(stream.id);

@@ -7,7 +7,7 @@ use dutyledger_ledger::{LedgerReader, Place, ReadError};
 use tokio::sync::{Notify, watch};
 
 use crate::database::{Pool, postgres, sqlite};
-use crate::error::{OpenError, Stale};
+use crate::error::{OpenError, ProjectorGone, Stale};
 use crate::lock::Lock;
 use crate::projector::Projector;
 use crate::turn::{Timing, Turn};
@@ -29,6 +29,8 @@ pub struct Projections {
 pub(crate) struct Standing {
     pub(crate) position: u64,
     pub(crate) stopped: Option<String>,
+    /// Whether this process writes the rows.
+    pub(crate) leads: bool,
 }
 
 /// How fresh the rows are.
@@ -85,6 +87,7 @@ impl Projections {
         let (sender, standing) = watch::channel(Standing {
             position,
             stopped: None,
+            leads: turn.held(),
         });
         let waiting = Arc::new(Notify::new());
         let projector = Projector {
@@ -117,13 +120,35 @@ impl Projections {
         self.standing.borrow().position
     }
 
+    /// Waits until this process writes the rows and they have moved past a position, and answers
+    /// where they are. Of several processes over the same rows one writes at a time; what is to be
+    /// done once for all of them is done by that one.
+    ///
+    /// # Errors
+    /// When the projector is gone.
+    pub async fn leading_past(&self, position: u64) -> Result<u64, ProjectorGone> {
+        let mut standing = self.standing.clone();
+        let moved = |s: &Standing| s.leads && s.position > position && s.stopped.is_none();
+        let reached = standing.wait_for(moved).await.map_err(|_| ProjectorGone)?;
+        Ok(reached.position)
+    }
+
+    /// Whether this process writes the rows.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        let standing = self.standing.borrow();
+        standing.leads && standing.stopped.is_none()
+    }
+
     /// How fresh the rows are.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn freshness(&self) -> Result<Freshness, ReadError> {
         // The rows first: so they are never shown ahead of the ledger.
-        let Standing { position, stopped } = self.standing.borrow().clone();
+        let Standing {
+            position, stopped, ..
+        } = self.standing.borrow().clone();
         let ledger_head = self.ledger.last_position().await?;
         Ok(Freshness {
             position,

@@ -257,6 +257,7 @@ impl Projector {
         let now = Standing {
             position,
             stopped: None,
+            leads: self.turn.held(),
         };
         self.standing.send_if_modified(|standing| {
             let changed = *standing != now;
@@ -269,8 +270,10 @@ impl Projector {
     fn trouble(&mut self, error: &ProjectionError) {
         tracing::warn!(position = self.position, %error, "the projections do not get on");
         self.turn.lose();
-        self.standing
-            .send_modify(|standing| standing.stopped = Some(error.to_string()));
+        self.standing.send_modify(|standing| {
+            standing.stopped = Some(error.to_string());
+            standing.leads = false;
+        });
     }
 
     fn stopped(&self, error: ProjectionError) -> ProjectionError {

@@ -123,7 +123,7 @@ impl Ours {
         Ok(App::new(
             self.bus.clone(),
             followed.projections.clone(),
-            self.master.derived("idempotency"),
+            &self.master,
         ))
     }
 

@@ -26,6 +26,8 @@ const OPENINGS: &[&str] = &[
     "StrategyDrafted",
     "FindingRecorded",
     "SecretaryOfStateSatisfied",
+    "DeadlineApproached",
+    "TriggerOpened",
 ];
 
 /// What a sample shows besides its event.
@@ -221,7 +223,7 @@ impl Maker<'_> {
         let reported =
             !past && kind != "ledger" && actors.reportable && actors.own[0] == Actor::Subject;
         let basis = match kind {
-            "ledger" => Basis::Administrative,
+            "ledger" | "deadline" | "trigger" => Basis::Administrative,
             _ if past => Basis::PastFact,
             _ => Basis::Decision,
         };
@@ -300,6 +302,7 @@ impl Maker<'_> {
             Actor::SecretaryOfState => (PrincipalKind::SecretaryOfState, None),
             Actor::WelshMinisters => (PrincipalKind::WelshMinisters, None),
             Actor::Operator => (PrincipalKind::Operator, None),
+            Actor::System => return Principal::SYSTEM,
         };
         Principal {
             id: id_,
@@ -328,6 +331,7 @@ impl Maker<'_> {
             ("partnership", _) => vec![at("area", 5)],
             ("needs-assessment" | "strategy", _) => vec![at("area", 5), at("partnership", 12)],
             ("direction", _) => vec![at("area", 5), at("authority", 2)],
+            ("deadline" | "trigger", _) => vec![at("partnership", 12)],
             _ => Vec::new(),
         }
     }
@@ -532,6 +536,9 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
             json!("https://eastmere.example/serious-violence-strategy"),
         ),
         ("DirectionIssued", "comply_by", json!("2024-06-30")),
+        ("", "due_on", json!("2024-01-30")),
+        ("", "met_on", json!("2024-01-31")),
+        ("", "rule", json!("R-42.1")),
         ("DirectionVaried", "comply_by", json!("2024-09-30")),
         (
             "",

@@ -29,16 +29,31 @@ const LABEL_CHARACTERS_MAX: usize = 200;
 /// A key to issue.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct NewKey {
+pub(super) struct NewKey {
     /// The kind of principal it stands for.
-    kind: PrincipalKind,
+    pub(super) kind: PrincipalKind,
     /// The authority or the partnership, for kinds that have one.
     #[serde(default)]
-    principal_id: Option<StreamId>,
+    pub(super) principal_id: Option<StreamId>,
     /// What it is for, in 200 characters or fewer. Names no person.
-    label: PublicText,
+    pub(super) label: PublicText,
     /// When it expires.
-    expires_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+}
+
+impl NewKey {
+    /// Refuses a label that is too long, and what would have expired before it is there.
+    pub(super) fn check(&self, app: &App) -> Result<(), Problem> {
+        if self.label.as_str().chars().count() > LABEL_CHARACTERS_MAX {
+            let detail = format!("A label has {LABEL_CHARACTERS_MAX} characters or fewer.");
+            return Err(Problem::member(Code::Invalid, "/label", detail));
+        }
+        if self.expires_at <= app.bus.edge().clock.now() {
+            let detail = "A key expires after now.";
+            return Err(Problem::member(Code::Invalid, "/expires_at", detail));
+        }
+        Ok(())
+    }
 }
 
 /// A key just issued.
@@ -55,7 +70,7 @@ struct KeyIssued {
 /// A body with nothing to say.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Empty {}
+pub(super) struct Empty {}
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = Table::<LedgerStream>::new(router, "Service", "/v1/ledger")
@@ -132,14 +147,7 @@ async fn issue(app: App, mut ask: Ask) -> Outcome {
     ask.query::<NoQuery>()?;
     let body = ask.json_body().await?;
     let new: NewKey = json::read(&body)?;
-    if new.label.as_str().chars().count() > LABEL_CHARACTERS_MAX {
-        let detail = format!("A label has {LABEL_CHARACTERS_MAX} characters or fewer.");
-        return Err(Problem::member(Code::Invalid, "/label", detail));
-    }
-    if new.expires_at <= app.bus.edge().clock.now() {
-        let detail = "A key expires after now.";
-        return Err(Problem::member(Code::Invalid, "/expires_at", detail));
-    }
+    new.check(&app)?;
     let request = KeyRequest {
         kind: new.kind,
         principal_id: new.principal_id,
@@ -160,7 +168,7 @@ async fn issue(app: App, mut ask: Ask) -> Outcome {
 }
 
 /// The members as this request has them.
-fn own_pointers(mut problem: Problem) -> Problem {
+pub(super) fn own_pointers(mut problem: Problem) -> Problem {
     for error in &mut problem.errors {
         error.pointer = match error.pointer.as_str() {
             "/particulars/principal_kind" => "/kind".to_owned(),

@@ -4,6 +4,7 @@ mod answer;
 mod areas;
 mod assessments;
 mod authorities;
+mod calendars;
 mod directions;
 mod imports;
 mod keys;
@@ -44,6 +45,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = strategies::routes(router);
     let router = directions::routes(router);
     let router = keys::routes(router);
+    let router = calendars::routes(router);
     imports::routes(router)
 }
 

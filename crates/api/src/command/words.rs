@@ -15,6 +15,7 @@ pub(super) fn who(actors: Actors) -> String {
             Actor::SecretaryOfState => "the Secretary of State",
             Actor::WelshMinisters => "the Welsh Ministers",
             Actor::Operator => "the operator",
+            Actor::System => "the service itself",
         })
         .collect();
     let mut text = format!("For {}", own.join(" or "));

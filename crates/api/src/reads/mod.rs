@@ -3,12 +3,14 @@
 mod areas;
 mod assessments;
 mod authorities;
+mod calendar;
 mod consultation;
 mod directions;
 mod entries;
 mod keys;
 mod marks;
 mod me;
+mod obligations;
 mod page;
 mod partnerships;
 mod past;
@@ -25,6 +27,10 @@ use aide::axum::ApiRouter;
 
 use crate::app::App;
 
+pub(crate) use calendar::{
+    CALENDARS, address as calendar_address, principal as calendar_principal,
+};
+
 /// Every read.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = me::routes(router);
@@ -38,7 +44,9 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = directions::routes(router);
     let router = reviews::routes(router);
     let router = triggers::routes(router);
+    let router = obligations::routes(router);
     let router = entries::routes(router);
     let router = rules::routes(router);
+    let router = calendar::routes(router);
     keys::routes(router)
 }

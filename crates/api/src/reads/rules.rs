@@ -58,7 +58,7 @@ async fn all(_: App, _: Ask, _: NoQuery) -> Outcome {
         pack: pack.name.clone(),
         revision: pack.revision,
         sha256: sha256.to_owned(),
-        in_force_from: pack.in_force_from,
+        in_force_from: rules::commencement(),
         data: pack.rows.clone(),
     };
     Ok(Json(shown).into_response())

@@ -117,15 +117,7 @@ where
             as_of: None,
         });
     }
-    let head = app.bus.ledger().head();
-    let known_at = query.known_at.unwrap_or(head);
-    if known_at == 0 || known_at > head {
-        return Err(Problem::member(
-            Code::MalformedRequest,
-            "known_at",
-            format!("The ledger has positions 1 to {head}."),
-        ));
-    }
+    let known_at = known_at(app, query.known_at)?;
     let on = query.on.unwrap_or_else(|| app.bus.edge().today());
     let history = load::history::<K>(app.bus.ledger(), id, Some(known_at))
         .await
@@ -143,6 +135,20 @@ where
         state: Arc::unwrap_or_clone(history.state(on)),
         as_of: Some(AsOf { on, known_at }),
     })
+}
+
+/// The position asked for, which the ledger must have; its end where none is.
+pub(crate) fn known_at(app: &App, asked: Option<u64>) -> Result<u64, Problem> {
+    let head = app.bus.ledger().head();
+    let known_at = asked.unwrap_or(head);
+    if known_at == 0 || known_at > head {
+        return Err(Problem::member(
+            Code::MalformedRequest,
+            "known_at",
+            format!("The ledger has positions 1 to {head}."),
+        ));
+    }
+    Ok(known_at)
 }
 
 /// Finds what everyone with a key sees, as it was asked for.

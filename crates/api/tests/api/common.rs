@@ -79,7 +79,7 @@ impl Server {
             .unwrap();
         let tail = bus.ledger().tail();
         tokio::spawn(async move { projector.run(tail, std::future::pending()).await });
-        let app = App::new(bus.clone(), rows, master.derived("idempotency"));
+        let app = App::new(bus.clone(), rows, &master);
         Self {
             router: router(app, limits),
             bus,

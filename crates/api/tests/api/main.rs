@@ -1,6 +1,8 @@
 //! The HTTP side over a real ledger, driven without a socket.
 
 #[cfg(test)]
+mod calendar;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod common;
@@ -8,6 +10,8 @@ mod common;
 mod imports;
 #[cfg(test)]
 mod marks;
+#[cfg(test)]
+mod obligations;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]

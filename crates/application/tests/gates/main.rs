@@ -7,6 +7,7 @@ mod directions;
 mod exceptions;
 mod given;
 mod marks;
+mod obligations;
 mod office;
 mod order;
 mod partnerships;

@@ -10,7 +10,8 @@ use dutyledger_domain::streams::direction::{
     NonComplianceRecorded, WelshConsentAnswered,
 };
 use dutyledger_domain::streams::ledger::{
-    KeyIssued, KeyRevoked, LedgerMode, LedgerOpened, RulePackAdopted,
+    CalendarTokenIssued, CalendarTokenRevoked, KeyIssued, KeyRevoked, LedgerMode, LedgerOpened,
+    RulePackAdopted,
 };
 use dutyledger_domain::streams::needs_assessment::{
     AssessmentFindingRecorded, DataGapRecorded, NeedsAssessmentAmended,
@@ -378,6 +379,17 @@ fn ledgers() -> Past<LedgerStream> {
             },
         )
         .and(ON, KeyRevoked { key_id })
+        .and(
+            ON,
+            CalendarTokenIssued {
+                expires_at: chrono::DateTime::UNIX_EPOCH,
+                label: text("the council's calendar"),
+                principal_id: Some(COUNCIL.id()),
+                principal_kind: PrincipalKind::Authority,
+                token_id: key_id,
+            },
+        )
+        .and(ON, CalendarTokenRevoked { token_id: key_id })
         .and(ON, closed(List::Authorities, &[], ON))
         .corrected(ON)
 }

@@ -5,13 +5,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{
-    Envelope, KeyId, LedgerId, PrincipalKind, PublicText, RulePackRef, StreamId, StreamType,
+    Envelope, KeyId, LedgerId, Principal, PrincipalKind, PublicText, RulePackRef, Stream, StreamId,
+    StreamType,
 };
 
 use crate::decide::{Actors, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
+use crate::world::World;
 
 /// The longest a key may live, in months.
 const KEY_MONTHS_MAX: u32 = 60;
@@ -85,9 +87,51 @@ pub struct KeyRevoked {
     pub key_id: KeyId,
 }
 
+/// A calendar's address was issued: whoever has it reads the dates its principal sees, and nothing
+/// else. The address is not in the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarTokenIssued {
+    /// When it expires.
+    #[serde(serialize_with = "dutyledger_record::serialize_instant")]
+    pub expires_at: DateTime<Utc>,
+    /// What it is for. Names no person.
+    pub label: PublicText,
+    /// The authority or partnership it is bound to.
+    pub principal_id: Option<StreamId>,
+    /// The kind of principal it is bound to.
+    pub principal_kind: PrincipalKind,
+    /// The token's id.
+    pub token_id: KeyId,
+}
+
+/// A calendar's address was revoked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CalendarTokenRevoked {
+    /// The token's id.
+    pub token_id: KeyId,
+}
+
 events! {
     /// The events of the ledger.
-    LedgerEvent { LedgerOpened, RulePackAdopted, KeyIssued, KeyRevoked }
+    LedgerEvent {
+        LedgerOpened, RulePackAdopted, KeyIssued, KeyRevoked, CalendarTokenIssued,
+        CalendarTokenRevoked,
+    }
+}
+
+/// A calendar's address, issued and not revoked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CalendarToken {
+    /// The token's id.
+    pub token_id: KeyId,
+    /// Whose sight it has. The key it names is the token.
+    pub principal: Principal,
+    /// What it is for.
+    pub label: PublicText,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// What is known of the ledger.
@@ -99,6 +143,8 @@ pub struct LedgerState {
     pub rules: Option<RulePackRef>,
     /// The keys issued and not revoked.
     pub keys: Vec<KeyId>,
+    /// The calendars' addresses issued and not revoked.
+    pub calendar_tokens: Vec<CalendarToken>,
 }
 
 /// Adopts the newest revision of the rule pack this program holds.
@@ -123,6 +169,13 @@ impl Particulars<LedgerStream> for AdoptRulePack {
                     .at("/particulars/revision"),
             );
         };
+        if self.pack != crate::rules::ENACTED && state.mode != Some(LedgerMode::Sandbox) {
+            return Err(Refusal::invalid(
+                "/particulars/pack",
+                "This pack was never in force: only a ledger for trying things out adopts it. Ask \
+                 a question under it instead.",
+            ));
+        }
         let newer =
             |current: &RulePackRef| current.pack == self.pack && current.revision >= self.revision;
         if state.rules.as_ref().is_some_and(newer) {
@@ -163,90 +216,13 @@ impl Particulars<LedgerStream> for IssueKey {
     const ACTORS: Actors = Actors::OPERATOR;
     const ADMINISTRATIVE: bool = true;
 
-    fn needs(&self, _: &LedgerState, _: &crate::World) -> Vec<dutyledger_record::Stream> {
-        match (self.principal_kind, self.principal_id) {
-            (PrincipalKind::Authority | PrincipalKind::LocalPolicingBody, Some(id)) => {
-                vec![super::authority::stream(id)]
-            }
-            (PrincipalKind::Coordinator, Some(id)) => vec![super::partnership::stream(id)],
-            _ => Vec::new(),
-        }
+    fn needs(&self, _: &LedgerState, _: &World) -> Vec<Stream> {
+        bound_to(self.principal_kind, self.principal_id)
     }
 
     fn decide(self, _: &LedgerState, scene: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
-        use crate::values::Class;
-        let latest = scene.on + Months::new(KEY_MONTHS_MAX);
-        if self.expires_at.date_naive() > latest {
-            return Err(Refusal::invalid(
-                "/particulars/expires_at",
-                format!(
-                    "A key expires by {} at the latest.",
-                    crate::in_words(latest)
-                ),
-            ));
-        }
-        let pointer = "/particulars/principal_id";
-        let class = |id| {
-            scene
-                .world
-                .authorities
-                .get(&id)
-                .and_then(|a| a.capacity)
-                .map(crate::Capacity::class)
-        };
-        match (self.principal_kind, self.principal_id) {
-            (PrincipalKind::System, _) => {
-                return Err(Refusal::invalid(
-                    "/particulars/principal_kind",
-                    "The system itself has no key.",
-                ));
-            }
-            (PrincipalKind::Authority, Some(id)) => match class(id) {
-                None => return Err(Refusal::not_found("There is no such authority.").at(pointer)),
-                Some(Class::LocalPolicingBody) => {
-                    return Err(Refusal::invalid(
-                        "/particulars/principal_kind",
-                        "This office is a local policing body: issue a local_policing_body key.",
-                    ));
-                }
-                Some(_) => {}
-            },
-            (PrincipalKind::LocalPolicingBody, Some(id)) => {
-                if class(id) != Some(Class::LocalPolicingBody) {
-                    return Err(
-                        Refusal::not_found("There is no such local policing body.").at(pointer)
-                    );
-                }
-            }
-            (PrincipalKind::Coordinator, Some(id)) => {
-                if scene
-                    .world
-                    .partnerships
-                    .get(&id)
-                    .is_none_or(|p| p.name.is_none())
-                {
-                    return Err(Refusal::not_found("There is no such partnership.").at(pointer));
-                }
-            }
-            (
-                PrincipalKind::Authority
-                | PrincipalKind::LocalPolicingBody
-                | PrincipalKind::Coordinator,
-                None,
-            ) => {
-                return Err(Refusal::invalid(
-                    pointer,
-                    "This kind of key needs a principal_id.",
-                ));
-            }
-            (_, Some(_)) => {
-                return Err(Refusal::invalid(
-                    pointer,
-                    "This kind of key takes no principal_id.",
-                ));
-            }
-            (_, None) => {}
-        }
+        check_expiry(self.expires_at, scene)?;
+        check_principal(self.principal_kind, self.principal_id, scene)?;
         Ok(vec![
             KeyIssued {
                 expires_at: self.expires_at,
@@ -258,6 +234,101 @@ impl Particulars<LedgerStream> for IssueKey {
             .into(),
         ])
     }
+}
+
+/// The streams that say whether there is such a principal.
+fn bound_to(kind: PrincipalKind, id: Option<StreamId>) -> Vec<Stream> {
+    match (kind, id) {
+        (PrincipalKind::Authority | PrincipalKind::LocalPolicingBody, Some(id)) => {
+            vec![super::authority::stream(id)]
+        }
+        (PrincipalKind::Coordinator, Some(id)) => vec![super::partnership::stream(id)],
+        _ => Vec::new(),
+    }
+}
+
+fn check_expiry(expires_at: DateTime<Utc>, scene: &Scene<'_>) -> Result<(), Refusal> {
+    let latest = scene.on + Months::new(KEY_MONTHS_MAX);
+    if expires_at.date_naive() > latest {
+        return Err(Refusal::invalid(
+            "/particulars/expires_at",
+            format!(
+                "A key expires by {} at the latest.",
+                crate::in_words(latest)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses a principal that is not there, or is not of this kind.
+fn check_principal(
+    kind: PrincipalKind,
+    id: Option<StreamId>,
+    scene: &Scene<'_>,
+) -> Result<(), Refusal> {
+    use crate::values::Class;
+    let pointer = "/particulars/principal_id";
+    let class = |id| {
+        scene
+            .world
+            .authorities
+            .get(&id)
+            .and_then(|a| a.capacity)
+            .map(crate::Capacity::class)
+    };
+    match (kind, id) {
+        (PrincipalKind::System, _) => {
+            return Err(Refusal::invalid(
+                "/particulars/principal_kind",
+                "The system itself has no key.",
+            ));
+        }
+        (PrincipalKind::Authority, Some(id)) => match class(id) {
+            None => return Err(Refusal::not_found("There is no such authority.").at(pointer)),
+            Some(Class::LocalPolicingBody) => {
+                return Err(Refusal::invalid(
+                    "/particulars/principal_kind",
+                    "This office is a local policing body: issue a local_policing_body key.",
+                ));
+            }
+            Some(_) => {}
+        },
+        (PrincipalKind::LocalPolicingBody, Some(id)) => {
+            if class(id) != Some(Class::LocalPolicingBody) {
+                return Err(Refusal::not_found("There is no such local policing body.").at(pointer));
+            }
+        }
+        (PrincipalKind::Coordinator, Some(id)) => {
+            if scene
+                .world
+                .partnerships
+                .get(&id)
+                .is_none_or(|p| p.name.is_none())
+            {
+                return Err(Refusal::not_found("There is no such partnership.").at(pointer));
+            }
+        }
+        (
+            PrincipalKind::Authority
+            | PrincipalKind::LocalPolicingBody
+            | PrincipalKind::Coordinator,
+            None,
+        ) => {
+            return Err(Refusal::invalid(
+                pointer,
+                "This kind of key needs a principal_id.",
+            ));
+        }
+        (_, Some(_)) => {
+            return Err(Refusal::invalid(
+                pointer,
+                "This kind of key takes no principal_id.",
+            ));
+        }
+        (_, None) => {}
+    }
+    Ok(())
 }
 
 /// Revokes an API key.
@@ -289,9 +360,83 @@ impl Particulars<LedgerStream> for RevokeKey {
     }
 }
 
+/// Issues a calendar's address. The address stays outside the record.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct IssueCalendarToken {
+    /// The token's id.
+    pub token_id: KeyId,
+    /// The kind of principal whose sight it has.
+    pub principal_kind: PrincipalKind,
+    /// The authority or partnership.
+    #[serde(default)]
+    pub principal_id: Option<StreamId>,
+    /// What it is for. Names no person.
+    pub label: PublicText,
+    /// When it expires.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Particulars<LedgerStream> for IssueCalendarToken {
+    const NAME: &'static str = "issue-calendar-token";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn needs(&self, _: &LedgerState, _: &World) -> Vec<Stream> {
+        bound_to(self.principal_kind, self.principal_id)
+    }
+
+    fn decide(self, _: &LedgerState, scene: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        check_expiry(self.expires_at, scene)?;
+        check_principal(self.principal_kind, self.principal_id, scene)?;
+        Ok(vec![
+            CalendarTokenIssued {
+                expires_at: self.expires_at,
+                label: self.label,
+                principal_id: self.principal_id,
+                principal_kind: self.principal_kind,
+                token_id: self.token_id,
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Revokes a calendar's address.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeCalendarToken {
+    /// The token's id.
+    pub token_id: KeyId,
+}
+
+impl Particulars<LedgerStream> for RevokeCalendarToken {
+    const NAME: &'static str = "revoke-calendar-token";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        let mut held = state.calendar_tokens.iter();
+        if !held.any(|token| token.token_id == self.token_id) {
+            return Err(
+                Refusal::not_found("There is no such calendar, or it is already revoked.")
+                    .at("/particulars/token_id"),
+            );
+        }
+        Ok(vec![
+            CalendarTokenRevoked {
+                token_id: self.token_id,
+            }
+            .into(),
+        ])
+    }
+}
+
 commands! {
     /// The commands on the ledger.
-    LedgerCommand of LedgerStream { AdoptRulePack, IssueKey, RevokeKey }
+    LedgerCommand of LedgerStream {
+        AdoptRulePack, IssueKey, RevokeKey, IssueCalendarToken, RevokeCalendarToken,
+    }
 }
 
 impl StreamKind for LedgerStream {
@@ -318,6 +463,21 @@ impl StreamKind for LedgerStream {
             }
             LedgerEvent::KeyIssued(e) => state.keys.push(e.key_id),
             LedgerEvent::KeyRevoked(e) => state.keys.retain(|id| *id != e.key_id),
+            LedgerEvent::CalendarTokenIssued(e) => state.calendar_tokens.push(CalendarToken {
+                token_id: e.token_id,
+                principal: Principal {
+                    id: e.principal_id,
+                    key_id: Some(e.token_id),
+                    kind: e.principal_kind,
+                },
+                label: e.label.clone(),
+                expires_at: e.expires_at,
+            }),
+            LedgerEvent::CalendarTokenRevoked(e) => {
+                state
+                    .calendar_tokens
+                    .retain(|token| token.token_id != e.token_id);
+            }
             LedgerEvent::EntryCorrected(_) | LedgerEvent::ListClosed(_) => {}
         }
     }

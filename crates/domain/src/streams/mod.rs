@@ -30,19 +30,23 @@ macro_rules! command {
 
 pub mod area;
 pub mod authority;
+pub mod deadline;
 pub mod direction;
 pub mod ledger;
 pub mod needs_assessment;
 pub mod partnership;
 pub mod strategy;
+pub mod trigger;
 
 pub use area::{Area, AreaState};
 pub use authority::{Authority, AuthorityState};
+pub use deadline::{Deadline, DeadlineState};
 pub use direction::{Direction, DirectionState};
 pub use ledger::{LedgerState, LedgerStream};
 pub use needs_assessment::{NeedsAssessment, NeedsAssessmentState};
 pub use partnership::{Partnership, PartnershipState};
 pub use strategy::{Strategy, StrategyState};
+pub use trigger::{TriggerAnnounced, TriggerStream};
 
 /// An earlier entry of this stream was wrong and is withdrawn from here on; the envelope names it.
 /// Both stay, and a replay "as known then" still shows the mistake.
@@ -222,5 +226,7 @@ pub fn event_schemas() -> Vec<(crate::EventSchema, Vec<&'static str>)> {
     of::<NeedsAssessment>(&mut all);
     of::<Strategy>(&mut all);
     of::<Direction>(&mut all);
+    of::<Deadline>(&mut all);
+    of::<TriggerStream>(&mut all);
     all
 }

@@ -19,22 +19,20 @@ use crate::streams::FOLDS_ALL;
 use crate::values::{parsed, rows, word};
 use shown::{Shown, shown};
 
+/// Finds the partnerships that depend on any stream of a list. SQLite takes the tables of a CROSS
+/// JOIN in the order they are named.
+pub(crate) const DEPENDENTS: &str = "SELECT DISTINCT depends.partnership_id \
+     FROM json_each($1) AS touched CROSS JOIN depends \
+     WHERE depends.stream_type = touched.value ->> 0 \
+         AND depends.stream_id = touched.value ->> 1";
+
 /// The partnerships that depend on any of these streams.
 pub(crate) async fn dependents(
     tx: &mut Tx,
     streams: impl Iterator<Item = &Stream>,
 ) -> Result<Vec<StreamId>, ProjectionError> {
     let streams = rows(streams.map(|s| (s.stream_type.as_str(), s.id)))?;
-    let found = tx
-        .all::<(String,)>(
-            // SQLite takes the tables of a CROSS JOIN in the order they are named.
-            sql("SELECT DISTINCT depends.partnership_id \
-                 FROM json_each($1) AS touched CROSS JOIN depends \
-                 WHERE depends.stream_type = touched.value ->> 0 \
-                     AND depends.stream_id = touched.value ->> 1")
-            .bind(streams),
-        )
-        .await?;
+    let found = tx.all::<(String,)>(sql(DEPENDENTS).bind(streams)).await?;
     Ok(found
         .iter()
         .map(|(id,)| parsed(id))

@@ -1,6 +1,6 @@
 //! Who has to do with which partnership.
 
-use dutyledger_record::StreamId;
+use dutyledger_record::{Stream, StreamId, StreamType};
 
 use super::{after_id, asked, page};
 use crate::database::sql;
@@ -121,5 +121,50 @@ impl Projections {
         .bind(after_id(after.map(|(_, area)| area)))
         .bind(asked(limit))).await?;
         page(found, limit, area_row, |row| (row.partnership, row.area))
+    }
+
+    /// The partnerships an authority has to do with, as a member or as an authority of one of their
+    /// areas, now or once, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn partnerships_concerning(
+        &self,
+        authority: StreamId,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Page<StreamId, StreamId>, QueryError> {
+        let found = self.rows.all::<(String,)>(sql(
+            "SELECT partnership_id FROM member WHERE authority_id = $1 AND partnership_id > $2 \
+             UNION SELECT p.partnership_id \
+             FROM area_authority AS a JOIN partnership_area AS p ON p.area_id = a.area_id \
+             WHERE a.authority_id = $1 AND p.partnership_id > $2 \
+             ORDER BY partnership_id LIMIT $3",
+        )
+        .bind(authority)
+        .bind(after_id(after))
+        .bind(asked(limit))).await?;
+        page(found, limit, |(id,)| Ok(parsed(&id)?), |id| *id)
+    }
+
+    /// The streams a partnership's reviews, triggers and obligations are derived from.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn depends_on(&self, partnership: StreamId) -> Result<Vec<Stream>, QueryError> {
+        let found = self
+            .rows
+            .all::<(String, String)>(
+                sql(
+                    "SELECT stream_type, stream_id FROM depends WHERE partnership_id = $1 \
+             ORDER BY stream_type, stream_id",
+                )
+                .bind(partnership),
+            )
+            .await?;
+        found
+            .iter()
+            .map(|(stream_type, id)| Ok(Stream::new(StreamType::read(stream_type), parsed(id)?)))
+            .collect()
     }
 }

@@ -5,10 +5,11 @@ use sqlx::FromRow;
 
 use super::{asked, optional_id, page};
 use crate::database::sql;
+use crate::derived::DEPENDENTS;
 use crate::error::QueryError;
 use crate::projections::Projections;
 use crate::rows::{Page, TimelineFrom, TimelineRow};
-use crate::values::{instant, number, parsed, read_word};
+use crate::values::{instant, number, parsed, read_word, rows};
 
 #[derive(FromRow)]
 struct Columns {
@@ -87,5 +88,49 @@ impl Projections {
         let query = query.bind(partnership).bind(position).bind(asked(limit));
         let found = self.rows.all::<Columns>(query).await?;
         page(found, limit, row, |row| row.position)
+    }
+
+    /// What has been announced of a partnership's deadlines and triggers: the streams and their
+    /// events, in the order of the ledger.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn announced(
+        &self,
+        partnership: StreamId,
+    ) -> Result<Vec<(Stream, String)>, QueryError> {
+        let found = self
+            .rows
+            .all::<(String, String, String)>(
+                sql("SELECT stream_type, stream_id, event_type FROM timeline \
+             WHERE partnership_id = $1 AND stream_type IN ('deadline', 'trigger') \
+             ORDER BY position")
+                .bind(partnership),
+            )
+            .await?;
+        let read = |(stream_type, id, event): (String, String, String)| {
+            Ok((
+                Stream::new(StreamType::read(&stream_type), parsed(&id)?),
+                event,
+            ))
+        };
+        found.into_iter().map(read).collect()
+    }
+
+    /// The partnerships whose reviews, triggers and deadlines hang on any of these streams.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn dependents(&self, streams: &[Stream]) -> Result<Vec<StreamId>, QueryError> {
+        let streams = rows(streams.iter().map(|s| (s.stream_type.as_str(), s.id)));
+        let streams = streams.map_err(|error| QueryError::Corrupt {
+            found: "the streams asked about".to_owned(),
+            reason: error.to_string(),
+        })?;
+        let found = self
+            .rows
+            .all::<(String,)>(sql(DEPENDENTS).bind(streams))
+            .await?;
+        found.iter().map(|(id,)| Ok(parsed(id)?)).collect()
     }
 }

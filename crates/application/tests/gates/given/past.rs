@@ -6,7 +6,7 @@ use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::{
     Area, Authority, Direction, EntryCorrected, NeedsAssessment, Partnership, Strategy,
 };
-use dutyledger_domain::{Histories, History, StreamKind};
+use dutyledger_domain::{Histories, History, Payload, StreamKind};
 use dutyledger_record::{
     Basis, EntryId, Envelope, Mark, NaturalKey, OccurredOn, PastFact, Principal, PrincipalKind,
     Standing, Stream, StreamId,
@@ -113,6 +113,18 @@ impl<K: StreamKind> Past<K> {
         let last = self.last();
         let stands = move |standing: &mut Standing| standing.corrects = Some(last);
         self.and_so(date, EntryCorrected { reason: None }, stands)
+    }
+
+    /// The entries of these, in the order of their dates.
+    pub(crate) fn those(&self, which: impl Fn(&K::Event) -> bool) -> Vec<EntryId> {
+        let mut found: Vec<_> = self.entries.iter().filter(|e| which(&e.payload)).collect();
+        found.sort_by_key(|entry| (entry.standing.occurred_on.date, entry.version));
+        found.into_iter().map(|entry| entry.entry_id).collect()
+    }
+
+    /// The entries of these events, by name, in the order of their dates.
+    pub(crate) fn named(&self, events: &[&str]) -> Vec<EntryId> {
+        self.those(|event| events.contains(&event.event().event_type.as_str()))
     }
 
     /// The last entry.

@@ -17,17 +17,19 @@ use dutyledger_domain::streams::partnership::{
     PartnershipProposed, RepresentativeNamed,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionProposed, AssessmentLinked,
-    AuthorityConsulted, ConsultationOpened, EngagementHeld, EqualityImpactAssessed,
-    StrategyAdopted, StrategyDrafted, StrategyPositionRecorded, StrategyPublished,
-    ViolenceCauseIdentified, ViolenceKindIdentified,
+    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionProgressed, ActionProposed,
+    AssessmentLinked, AuthorityConsulted, ConsultationOpened, EngagementHeld,
+    EqualityImpactAssessed, ExceptionClaimed, ReviewCompleted, RevisionStarted, StrategyAdopted,
+    StrategyDrafted, StrategyPositionRecorded, StrategyPublished, ViolenceCauseIdentified,
+    ViolenceKindIdentified,
 };
 use dutyledger_domain::streams::{
     Area, Authority, Direction, List, ListClosed, NeedsAssessment, Partnership, Strategy,
 };
 use dutyledger_domain::{
-    AreaKind, AssessmentPublication, Bases, Capacity, CodeScheme, Country, DecisionRule, Duty,
-    EngagedGroup, HeldBy, MemberStanding, Position, Post, PublicationForm, Route, ViolenceCategory,
+    ActionStatus, AreaKind, AssessmentPublication, Bases, Capacity, CodeScheme, Country,
+    DecisionRule, Duty, EngagedGroup, ExceptedDuty, ExceptionGround, HeldBy, MemberStanding,
+    Position, Post, PublicationForm, ReviewDecision, ReviewScope, Route, ViolenceCategory,
 };
 use dutyledger_record::{ListDigest, Principal, PrincipalKind, StreamId};
 use uuid::Uuid;
@@ -94,7 +96,14 @@ pub(crate) const RELEVANT: [Body; 3] = [SCHOOL, PRISON, SECURE_HOME];
 
 pub(crate) const POLICING_BODY: Body = Body::new("policing body", Capacity::LocalPolicingBody);
 pub(crate) const CHARITY: Body = Body::new("charity", Capacity::OtherBody);
-/// Of no area until a test says so.
+/// This and those that follow are of no area until a test says so.
+pub(crate) const YOUTH_OFFENDING_TEAM: Body =
+    Body::new("youth offending team", Capacity::YouthOffendingTeam);
+pub(crate) const PROBATION: Body = Body::new("probation provider", Capacity::ProbationProvider);
+pub(crate) const INTEGRATED_CARE_BOARD: Body =
+    Body::new("integrated care board", Capacity::IntegratedCareBoard);
+pub(crate) const LOCAL_HEALTH_BOARD: Body =
+    Body::new("local health board", Capacity::LocalHealthBoard);
 pub(crate) const NEW_SCHOOL: Body = Body::new("new school", Capacity::EducationalAuthority);
 
 pub(crate) const NEXT_COUNCIL: Body = Body::new("next council", Capacity::LocalAuthority);
@@ -365,6 +374,56 @@ pub(crate) const BOTH_SECTIONS: Bases = Bases {
     crime_and_disorder_act_section_6: false,
 };
 
+/// The same, where another authority exists for the town.
+pub(crate) fn setting_having(body: Body) -> Setting {
+    setting()
+        .with(&town().having(body, "2022-01-01"))
+        .with(&body.registered())
+}
+
+impl Past<Partnership> {
+    /// An authority is recognised as a member.
+    pub(crate) fn joined_by(self, on: &str, body: Body, standing: MemberStanding) -> Self {
+        self.and(
+            on,
+            MemberRecognised {
+                authority: body.id(),
+                capacity: body.capacity,
+                standing,
+            },
+        )
+    }
+
+    /// A post represents an authority.
+    pub(crate) fn representing(self, on: &str, body: Body) -> Self {
+        self.and(
+            on,
+            RepresentativeNamed {
+                authority: body.id(),
+                contact: None,
+                post: Post {
+                    body: text(body.name),
+                    capacity: body.capacity,
+                    title: text("Deputy"),
+                },
+                representative: representative(body),
+                strategic_education: false,
+            },
+        )
+    }
+}
+
+/// The post that represents an authority.
+pub(crate) fn representative(body: Body) -> Uuid {
+    item(&["representative of", body.name].concat())
+}
+
+pub(crate) const CRIME_AND_DISORDER_ACT: Bases = Bases {
+    section_8: false,
+    section_9: false,
+    crime_and_disorder_act_section_6: true,
+};
+
 /// A strategy just drafted.
 pub(crate) fn drafted(bases: Bases) -> Past<Strategy> {
     let title = text("The strategy");
@@ -518,6 +577,71 @@ impl Past<Strategy> {
         self.and(on, adoption(version))
     }
 
+    /// A revised version is begun.
+    pub(crate) fn revision(self, on: &str, version: u32) -> Self {
+        self.and(
+            on,
+            RevisionStarted {
+                from_version: version - 1,
+                version,
+            },
+        )
+    }
+
+    /// The action has come so far.
+    pub(crate) fn progressed(self, on: &str, status: ActionStatus) -> Self {
+        self.and(
+            on,
+            ActionProgressed {
+                action: action_id(),
+                note: None,
+                owner: POLICE.id(),
+                status,
+            },
+        )
+    }
+
+    /// The action touches another authority too, which says nothing yet.
+    pub(crate) fn touching(self, on: &str, body: Body) -> Self {
+        self.and(
+            on,
+            ActionAuthorityNamed {
+                action: action_id(),
+                authority: body.id(),
+                capacity: body.capacity,
+            },
+        )
+    }
+
+    /// An authority agrees to the action.
+    pub(crate) fn agreed_by(self, on: &str, body: Body) -> Self {
+        self.and(
+            on,
+            ActionAgreed {
+                action: action_id(),
+                authority: body.id(),
+            },
+        )
+    }
+
+    /// An authority claims an exception for the action.
+    pub(crate) fn claimed_by(self, on: &str, body: Body, duty: ExceptedDuty) -> Self {
+        self.and(on, exception(body, duty, true))
+    }
+
+    /// The first version is reviewed.
+    pub(crate) fn reviewed(self, on: &str, scope: ReviewScope, decision: ReviewDecision) -> Self {
+        self.and(
+            on,
+            ReviewCompleted {
+                decision,
+                review: item(on),
+                scope,
+                version: 1,
+            },
+        )
+    }
+
     /// A version is published.
     pub(crate) fn published(self, on: &str, version: u32) -> Self {
         let locator = text("https://example.org/strategy");
@@ -529,6 +653,19 @@ impl Past<Strategy> {
                 version,
             },
         )
+    }
+}
+
+/// An authority's claim that its cost is unreasonable.
+pub(crate) fn exception(body: Body, duty: ExceptedDuty, considered: bool) -> ExceptionClaimed {
+    ExceptionClaimed {
+        action: Some(action_id()),
+        authority: body.id(),
+        cumulative_effect_considered: considered,
+        duty,
+        enactment: None,
+        extent: None,
+        ground: ExceptionGround::UnreasonableCosts,
     }
 }
 

@@ -46,37 +46,51 @@ pub(super) fn makers(
 }
 
 fn adoption(event: &StrategyAdopted, before: &StrategyState, scene: &Scene<'_>) -> Vec<Unmet> {
-    let Some(partnership) = before
-        .partnership
-        .and_then(|id| scene.world.partnerships.get(&id))
-    else {
-        return Vec::new();
+    let mut unmet = to_adopt(event.version, before, scene);
+    let Some(partnership) = partnership(before, scene) else {
+        return unmet;
     };
     let nothing = Version::default();
     let version = before.versions.get(&event.version).unwrap_or(&nothing);
-    let makers = makers(before, partnership, scene);
-    let mut unmet = Vec::new();
-    unmet.extend(kinds_and_causes(version, before));
-    unmet.extend(width(before, partnership));
-    unmet.extend(consulted(
-        event.version,
-        version,
-        before,
-        partnership,
-        &makers,
-        scene,
-    ));
-    unmet.extend(barred_material(version, before));
-    unmet.extend(open_objections(version));
     let own: BTreeMap<_, _> = version
         .positions
         .iter()
         .filter(|(_, held)| held.at.own())
         .map(|(id, held)| (*id, held.position))
         .collect();
+    let makers = makers(before, partnership, scene);
     unmet.extend(met_together(event.decide_by, &makers, &own));
-    unmet.extend(advice(version, before, partnership, &makers, scene));
     unmet
+}
+
+/// What a version lacks to be adopted, but for the authorities' agreement.
+pub(super) fn to_adopt(number: u32, state: &StrategyState, scene: &Scene<'_>) -> Vec<Unmet> {
+    let Some(partnership) = partnership(state, scene) else {
+        return Vec::new();
+    };
+    let nothing = Version::default();
+    let version = state.versions.get(&number).unwrap_or(&nothing);
+    let makers = makers(state, partnership, scene);
+    let mut unmet = Vec::new();
+    unmet.extend(kinds_and_causes(version, state));
+    unmet.extend(width(state, partnership));
+    unmet.extend(consulted(
+        number,
+        version,
+        state,
+        partnership,
+        &makers,
+        scene,
+    ));
+    unmet.extend(barred_material(version, state));
+    unmet.extend(open_objections(version));
+    unmet.extend(advice(version, state, partnership, &makers, scene));
+    unmet
+}
+
+fn partnership<'a>(state: &StrategyState, scene: &Scene<'a>) -> Option<&'a PartnershipState> {
+    let id = state.partnership?;
+    scene.world.partnerships.get(&id).map(AsRef::as_ref)
 }
 
 fn kinds_and_causes(version: &Version, state: &StrategyState) -> Vec<Unmet> {

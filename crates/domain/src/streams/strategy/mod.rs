@@ -30,6 +30,13 @@ pub use state::*;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Strategy;
 
+/// The rows that would stand in the way of adopting a version on the record as it is, and those
+/// that would ask for a reason. Whether the authorities agree is not among them.
+#[must_use]
+pub fn unmet_to_adopt(version: u32, state: &StrategyState, scene: &Scene<'_>) -> Vec<Unmet> {
+    gates::to_adopt(version, state, scene)
+}
+
 /// Names a strategy's stream.
 #[must_use]
 pub fn stream(id: StreamId) -> Stream {

@@ -1,0 +1,194 @@
+//! The dates a principal sees, as a calendar that people subscribe to (RFC 5545).
+//!
+//! Calendar programs send no key, so the address is the secret: a token's id and a digest of it
+//! under a key of the server's own. Whether it holds is what the ledger says of it now.
+
+use aide::axum::ApiRouter;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use ics::parameters::Value as ValueType;
+use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
+use ics::{Event, ICalendar, escape_text};
+
+use dutyledger_application::load;
+use dutyledger_domain::deadlines::{Dated, deadlines};
+use dutyledger_domain::streams::deadline::DeadlineKind;
+use dutyledger_domain::streams::{LedgerStream, Partnership};
+use dutyledger_domain::{Histories, in_words};
+use dutyledger_ledger::request_digest;
+use dutyledger_projections::PAGE_ROWS_MAX;
+use dutyledger_record::{KeyId, Principal, StreamId, hex};
+
+use super::seen::Seer;
+use crate::app::App;
+use crate::ask::Ask;
+use crate::command::NoQuery;
+use crate::doc::{self, Doc};
+use crate::endpoint::{self, Outcome};
+use crate::problem::{Problem, internal};
+
+/// Where the calendars are.
+pub(crate) const CALENDARS: &str = "/v1/calendar/";
+/// What an address ends with, so that programs know what they get.
+const ENDING: &str = ".ics";
+/// How long a date that has passed, or was met, stays in the calendar.
+const STAYS: Days = Days::new(366);
+/// The most dates in one calendar; the soonest are kept.
+const DATES_MAX: usize = 2_000;
+
+/// The address of a token's calendar.
+pub(crate) fn address(app: &App, token: KeyId) -> String {
+    format!("{CALENDARS}{token}.{}{ENDING}", hex(&proof(app, token)))
+}
+
+fn proof(app: &App, token: KeyId) -> [u8; 32] {
+    request_digest(&app.calendar_key, &[token.to_string().as_bytes()])
+}
+
+/// The principal whose sight an address has now: nobody's where it was not issued, is revoked or
+/// has expired.
+pub(crate) async fn principal(app: &App, path: &str) -> Result<Option<Principal>, Problem> {
+    let named = path
+        .strip_prefix(CALENDARS)
+        .and_then(|rest| rest.strip_suffix(ENDING)?.split_once('.'))
+        .and_then(|(token, given)| Some((token.parse::<KeyId>().ok()?, given)));
+    let Some((token, given)) = named else {
+        return Ok(None);
+    };
+    // Digests of what is compared are compared, so that the time it takes tells nothing of it.
+    let key = app.calendar_key.as_ref();
+    let expected = hex(&proof(app, token));
+    if request_digest(key, &[given.as_bytes()]) != request_digest(key, &[expected.as_bytes()]) {
+        return Ok(None);
+    }
+    let id = StreamId::new(app.bus.ledger().id().uuid());
+    let history = load::history::<LedgerStream>(app.bus.ledger(), id, None).await;
+    let state = history.map_err(internal)?.state(NaiveDate::MAX);
+    let now = app.bus.edge().clock.now();
+    let mut held = state.calendar_tokens.iter();
+    Ok(held
+        .find(|held| held.token_id == token && held.expires_at > now)
+        .map(|held| held.principal))
+}
+
+pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
+    let path = "/v1/calendar/{address}";
+    endpoint::get(router, path, endpoint::run(read), |op, ctx| {
+        doc::describe(
+            op,
+            Doc {
+                id: "readCalendar".to_owned(),
+                tag: "Record",
+                summary: "Read a calendar".to_owned(),
+                description: "The dates of the partnerships whose record the calendar's principal \
+                              reads: reviews, consultations that close, directions to comply with. \
+                              Needs no key: the address is the secret. A date that is met or no \
+                              longer holds is marked as cancelled.\n\nRests on R-42.1, s.8(4), \
+                              s.18(2)."
+                    .to_owned(),
+            },
+            path,
+            ctx,
+        );
+        let media = doc::media(ctx.schema.subschema_for::<String>(), None);
+        let content = Some(("text/calendar", media));
+        doc::answers(op, 200, "The calendar.", content, &[], &[401, 500, 503]);
+    })
+}
+
+async fn read(app: App, ask: Ask) -> Outcome {
+    ask.query::<NoQuery>()?;
+    let mut seer = Seer::new(&app, ask.principal);
+    let known_at = app.bus.ledger().head();
+    let from = seer.today.checked_sub_days(STAYS).unwrap_or(seer.today);
+    let now = app.bus.edge().clock.now();
+    let mut dates = Vec::new();
+    let mut after = None;
+    loop {
+        let page = app.projections.streams::<Partnership>(after, PAGE_ROWS_MAX);
+        let page = page.await.map_err(internal)?;
+        for row in page.rows {
+            if !seer.whole(Some(row.id)).await? {
+                continue;
+            }
+            let streams = app.projections.depends_on(row.id).await;
+            let streams = streams.map_err(internal)?;
+            let histories = load::histories(app.bus.ledger(), streams, known_at).await;
+            let histories = histories.map_err(internal)?;
+            let partnership = row.state.name.as_ref().map_or("", |name| name.as_str());
+            let of_it = deadlines(row.id, &histories).into_iter();
+            let shown = of_it.filter(|dated| dated.set.due_on >= from && dated.is_known());
+            dates.extend(shown.map(|dated| {
+                let event = event(&dated, &histories, partnership, now);
+                (dated.set.due_on, event)
+            }));
+        }
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    dates.sort_by_key(|(due, _)| *due);
+    let mut calendar = ICalendar::new(
+        "2.0",
+        "-//Dutyledger//Dates of the Serious Violence Duty//EN",
+    );
+    for (_, event) in dates.into_iter().take(DATES_MAX) {
+        calendar.add_event(event);
+    }
+    let mut text = Vec::new();
+    calendar.write(&mut text).map_err(internal)?;
+    let plain = HeaderValue::from_static("text/calendar; charset=utf-8");
+    Ok(([(header::CONTENT_TYPE, plain)], text).into_response())
+}
+
+/// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
+/// grows with the stream it is derived from.
+fn event<'a>(
+    dated: &Dated,
+    histories: &Histories,
+    partnership: &str,
+    now: DateTime<Utc>,
+) -> Event<'a> {
+    let set = &dated.set;
+    let strategy = histories.strategies.get(&set.about);
+    let direction = histories.directions.get(&set.about);
+    let sequence = strategy
+        .map(dutyledger_domain::History::version)
+        .or_else(|| direction.map(dutyledger_domain::History::version))
+        .unwrap_or_default();
+    let title = strategy
+        .and_then(|history| history.state(NaiveDate::MAX).title.clone())
+        .map_or_else(String::new, |title| format!(": {}", title.as_str()));
+    let summary = match set.kind {
+        DeadlineKind::ConsultationCloses => format!("Responses to the consultation are due{title}"),
+        DeadlineKind::AnnualReview => format!("Annual review is due{title}"),
+        DeadlineKind::DirectionCompliance => "Compliance with a direction is due".to_owned(),
+    };
+    let about = format!(
+        "{partnership}. Rests on {}. Due on {}.",
+        set.rule,
+        in_words(set.due_on)
+    );
+    let stamp = now.format("%Y%m%dT%H%M%SZ").to_string();
+    let mut event = Event::new(format!("{}@dutyledger", dated.stream()), stamp);
+    let day = |on: NaiveDate| on.format("%Y%m%d").to_string();
+    let mut start = DtStart::new(day(set.due_on));
+    start.add(ValueType::DATE);
+    let mut end = DtEnd::new(day(set.due_on.succ_opt().unwrap_or(set.due_on)));
+    end.add(ValueType::DATE);
+    event.push(start);
+    event.push(end);
+    event.push(Summary::new(escape_text(summary)));
+    event.push(Description::new(escape_text(about)));
+    event.push(Categories::new("Serious Violence Duty"));
+    event.push(Sequence::new(sequence.to_string()));
+    event.push(Transp::transparent());
+    event.push(if dated.ended.is_some() {
+        Status::cancelled()
+    } else {
+        Status::confirmed()
+    });
+    event
+}

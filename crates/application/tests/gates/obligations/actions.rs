@@ -1,0 +1,184 @@
+//! The actions of a strategy: who agrees them, what they cost, and who carries them out.
+
+use dutyledger_domain::obligations::Status;
+use dutyledger_domain::streams::Strategy;
+use dutyledger_domain::streams::strategy::{ActionAgreed, ActionDeclined, StrategyEvent as E};
+use dutyledger_domain::{ActionStatus, ExceptedDuty};
+
+use super::{having, prepares, row, used};
+use crate::given::*;
+
+fn agreement_of(body: Body) -> impl Fn(&E) -> bool {
+    move |event| matches!(event, E::ActionAgreed(e) if e.authority == body.id())
+}
+
+fn declining(past: Past<Strategy>, body: Body) -> Past<Strategy> {
+    let declined = ActionDeclined {
+        action: action_id(),
+        authority: body.id(),
+        reason: None,
+    };
+    past.and("2022-05-04", declined)
+}
+
+/// What s.15(4) asks of a body that an action touches: nothing of one that none touches, and of
+/// this one from the adoption until the action is done, or while an exception from s.15(4) is
+/// claimed by itself.
+#[track_caller]
+fn carries_out(id: &str, body: Body, another: Body) {
+    let touching = strategy().touching("2022-05-04", body);
+    row(id, &having(&touching))
+        .stands(Status::NotApplicable)
+        .because("in force");
+    let adopted = touching.adopted("2023-03-01", 1);
+    row(id, &having(&adopted))
+        .of(body)
+        .stands(Status::Due)
+        .shown_by(&[]);
+
+    let done = adopted
+        .clone()
+        .progressed("2023-04-01", ActionStatus::Completed);
+    row(id, &having(&done))
+        .of(body)
+        .stands(Status::Satisfied)
+        .shown_by(&[done.last()]);
+
+    let claimed = |whose: Body, duty| adopted.clone().claimed_by("2023-04-01", whose, duty);
+    let own = claimed(body, ExceptedDuty::CarryOutActions);
+    row(id, &having(&own))
+        .of(body)
+        .stands(Status::Excepted)
+        .because("s.15(7)(d)")
+        .shown_by(&[own.last()]);
+    let of_another = claimed(another, ExceptedDuty::CarryOutActions);
+    row(id, &having(&of_another))
+        .of(body)
+        .stands(Status::Due)
+        .shown_by(&[]);
+    let from_another_duty = claimed(body, ExceptedDuty::Collaborate);
+    row(id, &having(&from_another_duty))
+        .of(body)
+        .stands(Status::Due);
+}
+
+#[test]
+fn r_19_4_a_school_carries_out_the_actions_set_for_it() {
+    carries_out("R-19.4", SCHOOL, PRISON);
+    row("R-19.4", &setting()).stands(Status::NotApplicable);
+}
+
+#[test]
+fn r_19_4_an_exception_from_all_its_actions_excepts_it_from_each() {
+    let adopted = strategy().adopted("2023-03-01", 1);
+    let mut claim = exception(SCHOOL, ExceptedDuty::CarryOutActions, true);
+    claim.action = None;
+    let own = adopted.clone().and("2023-04-01", claim.clone());
+    row("R-19.4", &having(&own))
+        .of(SCHOOL)
+        .stands(Status::Excepted);
+    let told = adopted.and_so("2023-04-01", claim, past_fact);
+    row("R-19.4", &having(&told)).of(SCHOOL).stands(Status::Due);
+}
+
+#[test]
+fn r_20_4_a_prison_or_secure_home_carries_out_the_actions_set_for_it() {
+    carries_out("R-20.4", PRISON, SCHOOL);
+    carries_out("R-20.4", SECURE_HOME, SCHOOL);
+}
+
+#[test]
+fn r_82_1_a_prison_carries_out_the_actions_set_for_it_when_asked() {
+    carries_out("R-82.1", PRISON, SCHOOL);
+    let home = strategy()
+        .touching("2022-05-04", SECURE_HOME)
+        .adopted("2023-03-01", 1);
+    row("R-82.1", &having(&home)).stands(Status::NotApplicable);
+}
+
+#[test]
+fn r_113_1_a_school_carries_out_the_actions_set_for_it_when_asked() {
+    carries_out("R-113.1", SCHOOL, PRISON);
+}
+
+#[test]
+fn r_31_1_all_should_agree_an_action_before_the_strategy_is_adopted() {
+    let by = ["ActionAgreed", "ActionDeclined"];
+    let silent = strategy().without(agreement_of(SCHOOL));
+    prepares("R-31.1", &silent, &strategy(), &by);
+    prepares(
+        "R-31.1",
+        &declining(silent.clone(), SCHOOL),
+        &strategy(),
+        &by,
+    );
+    // Agreed after it was adopted is not agreed beforehand.
+    let late = silent
+        .adopted("2023-03-01", 1)
+        .agreed_by("2023-04-01", SCHOOL);
+    row("R-31.1", &having(&late)).stands(Status::Due);
+}
+
+#[test]
+fn r_36_1_an_action_may_call_for_all_or_for_few() {
+    let without = strategy().without(|e| matches!(e, E::ActionProposed(_)));
+    let by = strategy().named(&["ActionProposed"]);
+    used("R-36.1", &having(&without), &having(&strategy()), &by);
+}
+
+#[test]
+fn r_44_2_what_an_action_costs_a_school_should_be_assessed() {
+    let without = strategy().without(|e| matches!(e, E::ActionCostAssessed(_)));
+    prepares("R-44.2", &without, &strategy(), &["ActionCostAssessed"]);
+}
+
+#[test]
+fn r_81_2_a_prison_should_be_asked_to_agree_the_actions_that_touch_it() {
+    row("R-81.2", &having(&strategy())).stands(Status::NotApplicable);
+    let silent = strategy().touching("2022-05-04", PRISON);
+    row("R-81.2", &having(&silent))
+        .of(PRISON)
+        .stands(Status::Due)
+        .because("neither agreement nor refusal")
+        .shown_by(&[]);
+    for answered in [
+        silent.clone().agreed_by("2022-05-05", PRISON),
+        declining(silent, PRISON),
+    ] {
+        row("R-81.2", &having(&answered))
+            .of(PRISON)
+            .stands(Status::Satisfied)
+            .shown_by(&[answered.last()]);
+    }
+}
+
+#[test]
+fn r_112_1_a_school_owes_no_agreement_and_its_silence_is_none() {
+    row("R-112.1", &setting()).stands(Status::NotApplicable);
+    let silent = strategy().without(agreement_of(SCHOOL));
+    row("R-112.1", &having(&silent))
+        .of(SCHOOL)
+        .stands(Status::NotYetDue)
+        .shown_by(&[]);
+    let told = silent.and_so(
+        "2022-05-04",
+        ActionAgreed {
+            action: action_id(),
+            authority: SCHOOL.id(),
+        },
+        reported,
+    );
+    row("R-112.1", &having(&told))
+        .of(SCHOOL)
+        .stands(Status::NotYetDue);
+    let declined = declining(strategy().without(agreement_of(SCHOOL)), SCHOOL);
+    row("R-112.1", &having(&declined))
+        .of(SCHOOL)
+        .stands(Status::Satisfied)
+        .because("declined 1")
+        .shown_by(&[declined.last()]);
+    row("R-112.1", &having(&strategy()))
+        .of(SCHOOL)
+        .stands(Status::Satisfied)
+        .shown_by(&strategy().those(agreement_of(SCHOOL)));
+}

@@ -1,0 +1,158 @@
+//! What a pack as a whole says: facts, what is not recorded yet, when it is in force, and whose a
+//! row is.
+
+use dutyledger_domain::obligations::{Obligation, Status, obligations, of_authority};
+use dutyledger_domain::rules::{DRAFT, LegalStatus, enacted, newest};
+
+use super::{having, row};
+use crate::given::*;
+
+fn adopted() -> Setting {
+    having(&strategy().adopted("2023-03-01", 1))
+}
+
+/// Every row of the enacted pack.
+fn all(setting: &Setting, on: &str) -> Vec<Obligation> {
+    obligations(partnership_id(), &setting.histories, enacted().0, day(on))
+}
+
+fn drafts(setting: &Setting, on: &str) -> Vec<Obligation> {
+    let draft = newest(DRAFT).unwrap().0;
+    obligations(partnership_id(), &setting.histories, draft, day(on))
+}
+
+fn ids(found: &[Obligation]) -> Vec<&str> {
+    found.iter().map(|one| one.rule.as_str()).collect()
+}
+
+#[test]
+fn a_fact_has_no_status() {
+    for fact in ["R-16.1", "R-22.1", "A-13.3"] {
+        let stands = row(fact, &adopted()).stands(Status::Fact).undated();
+        assert_eq!(stands.shown_by(&[]).0.next, None);
+    }
+}
+
+#[test]
+fn what_is_not_recorded_here_yet_says_so_and_is_never_owed() {
+    for id in ["R-18.2", "R-58.3", "R-19.2", "R-35.1"] {
+        for on in ["2023-01-31", "2024-02-01", TODAY] {
+            let stands = row(id, &adopted()).on(on).stands(Status::NotRecordedYet);
+            stands
+                .undated()
+                .because("says nothing about whether")
+                .shown_by(&[]);
+        }
+    }
+}
+
+#[test]
+fn nothing_of_the_enacted_pack_is_owed_before_it_is_in_force() {
+    let ready = having(&strategy());
+    for one in all(&ready, "2023-01-30") {
+        let nothing = matches!(one.status, Status::NotApplicable | Status::Fact);
+        assert!(
+            nothing && one.next.is_none() && one.due.is_none(),
+            "{one:#?}"
+        );
+    }
+    row("R-10.4", &ready)
+        .on("2023-01-30")
+        .stands(Status::NotApplicable);
+    row("R-10.4", &ready)
+        .on("2023-01-31")
+        .stands(Status::NotYetDue);
+}
+
+#[test]
+fn a_13_3_violence_is_defined_from_28_april_2022() {
+    row("A-13.3", &setting())
+        .on("2022-04-27")
+        .stands(Status::NotApplicable);
+    row("A-13.3", &setting())
+        .on("2022-04-28")
+        .stands(Status::Fact);
+}
+
+#[test]
+fn there_is_nothing_to_say_of_a_partnership_before_it_is_there() {
+    assert_eq!(all(&setting(), "2022-01-31"), []);
+    assert_ne!(all(&setting(), "2022-02-01"), []);
+}
+
+#[test]
+fn the_draft_answers_on_any_date_and_was_never_in_force() {
+    let prepared = having(&strategy());
+    for on in ["2022-05-03", "2023-01-30", DECIDED_ON, TODAY] {
+        let stands = row("R-10.4", &prepared)
+            .in_the_draft()
+            .on(on)
+            .stands(Status::Due);
+        assert_eq!(stands.undated().0.in_law, Some(LegalStatus::NeverInForce));
+        for one in drafts(&adopted(), on) {
+            assert_ne!(one.status, Status::Overdue, "{one:#?}");
+            assert!(one.section.is_none() && one.rule.as_str().starts_with("R-"));
+        }
+    }
+    let late = row("R-42.1", &adopted())
+        .in_the_draft()
+        .on("2024-03-02")
+        .stands(Status::Due);
+    late.because("never in force");
+}
+
+#[test]
+fn the_draft_does_not_say_that_a_revised_version_is_consulted_on_again() {
+    let revised = strategy()
+        .adopted("2023-03-01", 1)
+        .revision("2024-02-01", 2);
+    row("R-10.6", &having(&revised)).stands(Status::Due);
+    let setting = having(&revised);
+    row("R-10.6", &setting)
+        .in_the_draft()
+        .stands(Status::Satisfied);
+}
+
+#[test]
+fn what_only_the_draft_says_is_marked_in_the_enacted_pack() {
+    let stands = row("R-78.1", &setting()).of(POLICE).stands(Status::Due);
+    assert_eq!(stands.0.in_law, Some(LegalStatus::DraftOnly));
+    let act = row("R-10.2", &setting()).stands(Status::NotYetDue);
+    assert_eq!(act.0.in_law, Some(LegalStatus::InForce));
+}
+
+#[test]
+fn of_an_authority_are_the_rows_about_its_office_and_of_each_ones_own_its_own() {
+    let all = all(&adopted(), DECIDED_ON);
+    let police = of_authority(all, POLICE.id(), POLICE.capacity);
+    let of_police = ids(&police);
+    for id in ["R-10.2", "R-78.1", "A-11.6", "R-17.1"] {
+        assert_eq!(
+            of_police.iter().filter(|found| **found == id).count(),
+            1,
+            "{id}"
+        );
+    }
+    for id in ["R-19.4", "R-104.1", "R-129.1", "R-56.2"] {
+        assert!(!of_police.contains(&id), "{id} is not about the police");
+    }
+}
+
+#[test]
+fn a_school_that_is_no_member_has_what_a_strategy_sets_for_it() {
+    let all = all(&adopted(), DECIDED_ON);
+    let school = of_authority(all.clone(), SCHOOL.id(), SCHOOL.capacity);
+    let owes: Vec<_> = school
+        .iter()
+        .filter(|one| one.status == Status::Due)
+        .collect();
+    assert!(owes.iter().all(|one| one.authority == Some(SCHOOL.id())));
+    let owes: Vec<_> = owes.iter().map(|one| one.rule.as_str()).collect();
+    assert_eq!(owes, ["R-19.4", "R-113.1"]);
+    assert!(
+        !ids(&school).contains(&"R-10.6"),
+        "consulting is for others"
+    );
+    let another = of_authority(all, NEW_SCHOOL.id(), NEW_SCHOOL.capacity);
+    assert!(!ids(&another).contains(&"R-19.4"), "no action touches it");
+}

@@ -1,0 +1,424 @@
+//! What passes because days pass becomes an entry, once: over a real ledger, with a clock moved by
+//! hand.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failing unwrap fails the test, and says where"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use tempfile::TempDir;
+
+use dutyledger_application::{Bus, Edge, Home, Request, SystemEntropy, Target, import};
+use dutyledger_clock::Clock;
+use dutyledger_domain::rules::RuleId;
+use dutyledger_domain::streams::direction::AcceptCompliance;
+use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_domain::streams::strategy::CompleteReview;
+use dutyledger_domain::streams::{Deadline, Direction, Strategy, TriggerStream};
+use dutyledger_domain::{Acting, ReasonGiven, ReviewDecision, ReviewScope, StreamKind};
+use dutyledger_ledger::Clock as Instants;
+use dutyledger_projections::{Projections, Projector};
+use dutyledger_record::{OccurredOn, PlainText, Principal, PrincipalKind, Record, StreamId};
+
+const MARROWBY: &str = include_str!("../../../ops/histories/fictional-marrowby.json");
+const OPERATOR: Principal = Principal {
+    id: None,
+    key_id: None,
+    kind: PrincipalKind::Operator,
+};
+
+/// A stream that is not told of yet.
+const NONE: StreamId = StreamId::new(uuid::Uuid::nil());
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+/// Noon of a day that is set by hand.
+struct ByHand(AtomicI64);
+
+impl ByHand {
+    fn set(&self, on: NaiveDate) {
+        let noon = on.and_time(NaiveTime::from_hms_opt(12, 0, 0).unwrap());
+        self.0.store(noon.and_utc().timestamp(), Ordering::Relaxed);
+    }
+}
+
+impl Instants for ByHand {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.0.load(Ordering::Relaxed), 0).unwrap()
+    }
+}
+
+/// The fictional town's ledger, which may be closed and opened again.
+struct Town {
+    folder: TempDir,
+    clock: Arc<ByHand>,
+    strategy: StreamId,
+    direction: StreamId,
+    council: StreamId,
+}
+
+struct Open {
+    bus: Bus,
+    projections: Projections,
+    projector: Projector,
+}
+
+impl Town {
+    /// Imported on a day, its sources reaching as far as is said.
+    async fn told_on(on: &str, covers_until: &str) -> Self {
+        let mut town = Self {
+            folder: TempDir::new().unwrap(),
+            clock: Arc::new(ByHand(AtomicI64::new(0))),
+            strategy: NONE,
+            direction: NONE,
+            council: NONE,
+        };
+        town.clock.set(day(on));
+        let open = town.open().await;
+        let text = MARROWBY.replace("2027-12-31", covers_until);
+        assert!(text.contains(covers_until));
+        let report = import::run(&open.bus, OPERATOR, &text, &mut |_, _| {})
+            .await
+            .unwrap();
+        let id = |name: &str| {
+            let mut streams = report.streams.iter();
+            streams
+                .find(|s| s.name.as_deref() == Some(name))
+                .unwrap()
+                .id
+        };
+        (town.strategy, town.council) = (id("strategy"), id("council"));
+        town.direction = id("direction");
+        open.close().await;
+        town
+    }
+
+    async fn open(&self) -> Open {
+        let edge = Edge {
+            clock: Arc::clone(&self.clock) as Arc<dyn Instants>,
+            entropy: Arc::new(SystemEntropy),
+        };
+        let home = Home::beside(self.folder.path().join("ledger.db"));
+        let (bus, _) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
+        let (projections, projector) = Projections::open(&home.projections, bus.ledger())
+            .await
+            .unwrap();
+        Open {
+            bus,
+            projections,
+            projector,
+        }
+    }
+
+    /// The council completes a review of the whole strategy.
+    async fn review(&self, open: &Open, on: &str) {
+        let request = Request {
+            acting: Acting::Own,
+            occurred_on: Some(OccurredOn {
+                assumed: false,
+                date: day(on),
+            }),
+            reasons: ["R-42.1", "R-46.2"].map(because).to_vec(),
+            ..Request::plain(
+                Principal {
+                    id: Some(self.council),
+                    key_id: None,
+                    kind: PrincipalKind::Authority,
+                },
+                Target::Stream(self.strategy),
+                CompleteReview {
+                    version: 2,
+                    scope: ReviewScope::Whole,
+                    decision: ReviewDecision::NoChange,
+                }
+                .into(),
+            )
+        };
+        open.bus.execute::<Strategy>(request).await.unwrap();
+    }
+}
+
+fn because(rule: &str) -> ReasonGiven {
+    ReasonGiven {
+        rule: RuleId::of(rule),
+        reason: PlainText::new("It was weighed.").unwrap(),
+    }
+}
+
+impl Open {
+    /// Looks at everything on the day it is, with the projections caught up before and after.
+    async fn look(&mut self) {
+        self.projector.catch_up(|_, _| {}).await.unwrap();
+        let clock = Clock::new(self.bus.clone(), self.projections.clone());
+        clock.look_at_all().await.unwrap();
+        self.projector.catch_up(|_, _| {}).await.unwrap();
+    }
+
+    /// What was announced, in the order of the ledger: the event, the date due where it is a
+    /// deadline's, the date it happened, whether it is late.
+    async fn announced(&self) -> Vec<(String, Option<String>, String, bool)> {
+        let all = self.bus.ledger().read(0, 100_000).await.unwrap();
+        let records: Vec<Record> = all.iter().map(|stored| stored.record().unwrap()).collect();
+        let announced = records.into_iter().filter(|record| {
+            let kind = record.entry.stream.stream_type.as_str();
+            kind == Deadline::NAME || kind == TriggerStream::NAME
+        });
+        announced
+            .map(|record| {
+                let payload = &record.entry.payload;
+                let due = payload["deadline"]["due_on"].as_str().map(str::to_owned);
+                let late = payload["late"].as_bool().unwrap_or(false);
+                let on = record.entry.standing.occurred_on.date.to_string();
+                (record.event.event_type, due, on, late)
+            })
+            .collect()
+    }
+
+    /// What was announced of deadlines since there were so many announcements.
+    async fn deadlines_after(&self, count: usize) -> Vec<(String, String, String, bool)> {
+        let announced = self.announced().await.into_iter().skip(count);
+        announced
+            .filter_map(|(event, due, on, late)| Some((event, due?, on, late)))
+            .collect()
+    }
+
+    async fn close(self) {
+        self.projector.close().await;
+        self.projections.close().await;
+        self.bus.close().await;
+    }
+}
+
+fn said(event: &str, due: &str, on: &str, late: bool) -> (String, String, String, bool) {
+    (event.to_owned(), due.to_owned(), on.to_owned(), late)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_already_past_when_its_cause_was_recorded_makes_one_entry_marked_late() {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let mut found = open.deadlines_after(0).await;
+    found.sort();
+    // The year from 15 January 2024 was met in time, and so was the one the first review began, by
+    // the second adoption: nothing of them passed.
+    assert_eq!(
+        found,
+        [
+            said("DeadlineMet", "2023-11-13", "2026-11-21", false),
+            said("DeadlineMet", "2025-03-10", "2026-11-21", false),
+            said("DeadlinePassed", "2026-03-31", "2026-04-01", true),
+            said("DeadlinePassed", "2026-09-30", "2026-10-01", true),
+            said("DeadlineReached", "2023-11-13", "2023-11-13", true),
+            said("DeadlineReached", "2025-03-10", "2025-03-10", true),
+        ]
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_day_speaks_once_whoever_looks_and_however_often() {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let before = open.announced().await;
+    open.look().await;
+    open.close().await;
+    let mut open = town.open().await;
+    open.look().await;
+    assert_eq!(open.announced().await, before);
+
+    // Two that look at the same time, with rows that do not show the other's announcements.
+    town.clock.set(day("2026-12-05"));
+    town.review(&open, "2026-12-04").await;
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    let clock = Clock::new(open.bus.clone(), open.projections.clone());
+    let (one, other) = tokio::join!(clock.look_at_all(), clock.look_at_all());
+    (one.unwrap(), other.unwrap());
+    assert_eq!(
+        open.deadlines_after(before.len()).await,
+        [said("DeadlineMet", "2026-03-31", "2026-12-05", false)]
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_review_is_announced_thirty_days_ahead_on_its_day_when_it_has_passed_and_when_it_is_met()
+{
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    town.clock.set(day("2026-12-05"));
+    let mut open = town.open().await;
+    town.review(&open, "2026-12-05").await;
+    open.look().await;
+    let mut count = open.announced().await.len();
+    for (today, expected) in [
+        ("2027-11-04", Vec::new()),
+        (
+            "2027-11-05",
+            vec![said(
+                "DeadlineApproached",
+                "2027-12-05",
+                "2027-11-05",
+                false,
+            )],
+        ),
+        (
+            "2027-12-05",
+            vec![said("DeadlineReached", "2027-12-05", "2027-12-05", false)],
+        ),
+        (
+            "2027-12-06",
+            vec![said("DeadlinePassed", "2027-12-05", "2027-12-06", false)],
+        ),
+        ("2028-02-01", Vec::new()),
+    ] {
+        town.clock.set(day(today));
+        open.look().await;
+        assert_eq!(open.deadlines_after(count).await, expected, "on {today}");
+        count = open.announced().await.len();
+    }
+    // It proves to have been met, on a date before it was due.
+    town.review(&open, "2027-12-01").await;
+    open.look().await;
+    let met = open.deadlines_after(count).await;
+    assert_eq!(
+        met[0],
+        said("DeadlineMet", "2027-12-05", "2028-02-01", false)
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_slept_through_is_announced_with_its_own_date() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    town.clock.set(day("2026-12-05"));
+    let mut open = town.open().await;
+    town.review(&open, "2026-12-05").await;
+    open.look().await;
+    let count = open.announced().await.len();
+    open.close().await;
+    town.clock.set(day("2028-01-20"));
+    let mut open = town.open().await;
+    open.look().await;
+    assert_eq!(
+        open.deadlines_after(count).await,
+        [
+            said("DeadlineApproached", "2027-12-05", "2027-11-05", false),
+            said("DeadlineReached", "2027-12-05", "2027-12-05", false),
+            said("DeadlinePassed", "2027-12-05", "2027-12-06", false),
+        ]
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_passes_that_the_sources_of_a_history_do_not_reach() {
+    let town = Town::told_on("2026-11-21", "2027-12-05").await;
+    town.clock.set(day("2026-12-05"));
+    let mut open = town.open().await;
+    town.review(&open, "2026-12-05").await;
+    town.clock.set(day("2028-06-01"));
+    open.look().await;
+    let found = open.deadlines_after(0).await;
+    assert!(found.contains(&said("DeadlineReached", "2027-12-05", "2027-12-05", false)));
+    assert!(
+        !found
+            .iter()
+            .any(|(event, due, ..)| event == "DeadlinePassed" && due == "2027-12-05")
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_never_moves_the_stream_it_speaks_of() {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    let version = |open: &Open| {
+        let (ledger, strategy) = (open.bus.ledger().clone(), town.strategy);
+        async move {
+            let history =
+                dutyledger_application::load::history::<Strategy>(&ledger, strategy, None);
+            history.await.unwrap().version()
+        }
+    };
+    let before = version(&open).await;
+    open.look().await;
+    assert!(!open.announced().await.is_empty());
+    assert_eq!(version(&open).await, before);
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trigger_is_announced_when_it_opens_and_when_it_clears() {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let triggers = |all: Vec<(String, Option<String>, String, bool)>| -> Vec<String> {
+        let events = all.into_iter().map(|(event, ..)| event);
+        events
+            .filter(|event| event.starts_with("Trigger"))
+            .collect()
+    };
+    let opened = triggers(open.announced().await);
+    // The mandatory order against the council, and the school's refusal.
+    assert_eq!(opened, ["TriggerOpened", "TriggerOpened"]);
+
+    let secretary_of_state = Principal {
+        kind: PrincipalKind::SecretaryOfState,
+        ..OPERATOR
+    };
+    let accepted = Request::plain(
+        secretary_of_state,
+        Target::Stream(town.direction),
+        AcceptCompliance {}.into(),
+    );
+    open.bus.execute::<Direction>(accepted).await.unwrap();
+    open.look().await;
+    open.look().await;
+    assert_eq!(
+        triggers(open.announced().await),
+        ["TriggerOpened", "TriggerOpened", "TriggerCleared"]
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_years_pass_in_seconds_and_each_year_speaks_once() {
+    let town = Town::told_on("2026-11-21", "2040-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let count = open.announced().await.len();
+    let mut today = day("2026-11-21");
+    let mut reviewed = 0;
+    while today < day("2036-11-21") {
+        today = today.checked_add_days(Days::new(6)).unwrap();
+        town.clock.set(today);
+        // In five of the years the review comes, in January.
+        if chrono::Datelike::month(&today) == 1
+            && chrono::Datelike::day(&today) <= 6
+            && chrono::Datelike::year(&today) % 2 == 1
+        {
+            town.review(&open, &today.to_string()).await;
+            reviewed += 1;
+        }
+        open.look().await;
+    }
+    let mut found = open.deadlines_after(count).await;
+    let all = found.len();
+    found.sort();
+    found.dedup_by_key(|(event, due, ..)| (event.clone(), due.clone()));
+    assert_eq!(found.len(), all, "something was announced twice");
+    let how_many = |event: &str| found.iter().filter(|(e, ..)| e == event).count();
+    assert_eq!(reviewed, 5);
+    assert_eq!(how_many("DeadlineApproached"), 5);
+    assert_eq!(how_many("DeadlineReached"), 5);
+    assert_eq!(how_many("DeadlinePassed"), 5);
+    // The year that was over when the history was told, and each but the last after it.
+    assert_eq!(how_many("DeadlineMet"), 5);
+    open.close().await;
+}

@@ -1,0 +1,418 @@
+//! Every date that was ever set for a partnership, and what is to be announced of it.
+//!
+//! Dates are derived from the entries that set them, those withdrawn since included: what was
+//! announced of a date that no longer holds must be taken back. What is derived is a function of the
+//! record and of today alone, so whoever looks, and however often, announces the same.
+
+use std::collections::BTreeMap;
+
+use chrono::{Days, Months, NaiveDate};
+
+use dutyledger_record::{EntryId, Envelope, NaturalKey, StreamId};
+
+use crate::history::{History, StreamKind};
+use crate::rules::{Provenance, RuleId};
+use crate::streams::deadline::{Announcement, DeadlineKind, DeadlineSet};
+use crate::streams::direction::DirectionEvent;
+use crate::streams::strategy::StrategyEvent;
+use crate::streams::{Direction, Strategy};
+use crate::values::{Coverage, ReviewScope, Shown};
+use crate::world::Histories;
+
+/// How long ahead a review is announced.
+const AHEAD: Days = Days::new(30);
+
+/// How a date ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// What was due was done.
+    Met {
+        /// On this date.
+        on: NaiveDate,
+        /// The entry that shows it.
+        by: EntryId,
+    },
+    /// It no longer holds.
+    Lifted {
+        /// From this date.
+        on: NaiveDate,
+        /// The entry that lifts it.
+        by: EntryId,
+    },
+}
+
+/// What has been announced of a date.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Announced {
+    approached: bool,
+    reached: bool,
+    passed: bool,
+    ended: bool,
+}
+
+impl Announced {
+    /// By these events of its stream.
+    pub fn of(events: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let mut announced = Self::default();
+        for event in events {
+            match event.as_ref() {
+                "DeadlineApproached" => announced.approached = true,
+                "DeadlineReached" => announced.reached = true,
+                "DeadlinePassed" => announced.passed = true,
+                "DeadlineMet" | "DeadlineLifted" => announced.ended = true,
+                _ => {}
+            }
+        }
+        announced
+    }
+
+    const fn has(self, announcement: &Announcement) -> bool {
+        match announcement {
+            Announcement::Approached => self.approached,
+            Announcement::Reached { .. } => self.reached,
+            Announcement::Passed { .. } => self.passed,
+            Announcement::Met { .. } | Announcement::Lifted { .. } => self.ended,
+        }
+    }
+}
+
+/// A date that was set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dated {
+    /// What is due, by when.
+    pub set: DeadlineSet,
+    /// How it ended, if it has.
+    pub ended: Option<Ended>,
+    /// The last date on which the record can show that it passed, where a history's sources end.
+    pub known_until: Option<NaiveDate>,
+}
+
+impl Dated {
+    /// Whether the record reaches as far as the date.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.known_until
+            .is_none_or(|until| self.set.due_on <= until)
+    }
+
+    /// The stream it is announced in: one for each obligation and date.
+    #[must_use]
+    pub fn stream(&self) -> StreamId {
+        let DeadlineSet {
+            about,
+            due_on,
+            kind,
+            version,
+            ..
+        } = &self.set;
+        let version = match kind {
+            DeadlineKind::ConsultationCloses => version.map(|v| v.to_string()).unwrap_or_default(),
+            DeadlineKind::AnnualReview | DeadlineKind::DirectionCompliance => String::new(),
+        };
+        let parts = [
+            "deadline",
+            kind.as_str(),
+            &about.to_string(),
+            &due_on.to_string(),
+            &version,
+        ];
+        NaturalKey(&parts).stream_id()
+    }
+
+    /// What is to be announced today, in order, each with the date it happened. `recorded_on` is the
+    /// date on which the entry it is counted from was recorded: of a date that had passed by then
+    /// only the last is announced, marked late.
+    #[must_use]
+    pub fn to_announce(
+        &self,
+        recorded_on: NaiveDate,
+        announced: Announced,
+        today: NaiveDate,
+    ) -> Vec<(Announcement, NaiveDate)> {
+        if announced.ended {
+            return Vec::new();
+        }
+        let ended_on = self.ended.map(|ended| match ended {
+            Ended::Met { on, .. } | Ended::Lifted { on, .. } => on,
+        });
+        let mut come: Vec<_> = self.stages();
+        come.retain(|(_, on)| {
+            *on <= today
+                && self.known_until.is_none_or(|until| *on <= until)
+                // What was done on the day it was due was done in time.
+                && ended_on.is_none_or(|ended| *on <= ended)
+        });
+        let last = come.len().saturating_sub(1);
+        let mut all: Vec<_> = come
+            .into_iter()
+            .enumerate()
+            .filter_map(|(place, (stage, on))| {
+                let late = recorded_on > on;
+                // That a date is ahead is not said of one whose day has come.
+                let tells = place == last && !matches!(stage, Stage::Approached);
+                (!late || tells).then(|| (stage.announcement(late), on))
+            })
+            .collect();
+        all.retain(|(announcement, _)| !announced.has(announcement));
+        let spoken = announced != Announced::default() || !all.is_empty();
+        if let Some(ended) = self.ended.filter(|_| spoken) {
+            all.push((ended.announcement(), today));
+        }
+        all
+    }
+
+    fn stages(&self) -> Vec<(Stage, NaiveDate)> {
+        let due = self.set.due_on;
+        let ahead = due
+            .checked_sub_days(AHEAD)
+            .map(|on| (Stage::Approached, on));
+        let passed = due.succ_opt().map(|on| (Stage::Passed, on));
+        match self.set.kind {
+            // Nobody owes a response: that the day has come is all there is to say.
+            DeadlineKind::ConsultationCloses => vec![(Stage::Reached, due)],
+            DeadlineKind::AnnualReview => ahead
+                .into_iter()
+                .chain([(Stage::Reached, due)])
+                .chain(passed)
+                .collect(),
+            DeadlineKind::DirectionCompliance => {
+                [(Stage::Reached, due)].into_iter().chain(passed).collect()
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Approached,
+    Reached,
+    Passed,
+}
+
+impl Stage {
+    const fn announcement(self, late: bool) -> Announcement {
+        match self {
+            Self::Approached => Announcement::Approached,
+            Self::Reached => Announcement::Reached { late },
+            Self::Passed => Announcement::Passed { late },
+        }
+    }
+}
+
+impl Ended {
+    const fn announcement(self) -> Announcement {
+        match self {
+            Self::Met { on, by } => Announcement::Met { by, on },
+            Self::Lifted { by, .. } => Announcement::Lifted { by },
+        }
+    }
+}
+
+/// Every date that was ever set for a partnership. A date counted from an assumed one is none.
+#[must_use]
+pub fn deadlines(partnership: StreamId, histories: &Histories) -> Vec<Dated> {
+    let state = histories
+        .partnerships
+        .get(&partnership)
+        .map(|history| history.state(NaiveDate::MAX));
+    let dissolved = state.as_ref().and_then(|state| state.dissolved);
+    let coverage = state.as_ref().and_then(|state| state.coverage.clone());
+    let mut all = Vec::new();
+    for (id, history) in &histories.strategies {
+        if history.state(NaiveDate::MAX).partnership == Some(partnership) {
+            all.extend(of_strategy(*id, partnership, history, dissolved));
+        }
+    }
+    for (id, history) in &histories.directions {
+        if history.state(NaiveDate::MAX).partnership == Some(partnership) {
+            all.extend(of_direction(*id, history));
+        }
+    }
+    let known_until = coverage.map(|Coverage { covers_until, .. }| covers_until);
+    for dated in &mut all {
+        dated.known_until = known_until;
+    }
+    all
+}
+
+/// What sets a date: the entry, when it happened, and what withdrew it.
+struct Cause {
+    entry_id: EntryId,
+    on: NaiveDate,
+    version: Option<u32>,
+    withdrawn: Option<Ended>,
+}
+
+/// The entries of a stream that set a date, each with the date it sets, in the order of the fold.
+fn causes<K: StreamKind>(
+    history: &History<K>,
+    sets: impl Fn(&Envelope<K::Event>) -> Option<(NaiveDate, Option<u32>)>,
+) -> BTreeMap<NaiveDate, Vec<Cause>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entry in history.entries() {
+        let standing = &entry.standing;
+        let Some((due, version)) = sets(entry).filter(|_| !standing.occurred_on.assumed) else {
+            continue;
+        };
+        let correction = history
+            .entries()
+            .find(|other| other.standing.corrects == Some(entry.entry_id));
+        all.entry(due).or_default().push(Cause {
+            entry_id: entry.entry_id,
+            on: standing.occurred_on.date,
+            version,
+            withdrawn: correction.map(|other| Ended::Lifted {
+                on: other.standing.occurred_on.date,
+                by: other.entry_id,
+            }),
+        });
+    }
+    all
+}
+
+/// Of those that set one date, the one it is counted from: one that stands, if any does.
+fn counted(causes: &[Cause]) -> Option<&Cause> {
+    let standing = causes.iter().find(|cause| cause.withdrawn.is_none());
+    standing.or_else(|| causes.first())
+}
+
+fn of_strategy(
+    id: StreamId,
+    partnership: StreamId,
+    history: &History<Strategy>,
+    dissolved: Option<Shown>,
+) -> Vec<Dated> {
+    let state = history.state(NaiveDate::MAX);
+    let superseded = state.superseded.as_ref().map(|by| by.at);
+    let over = [superseded, dissolved].into_iter().flatten();
+    let over = over.min_by_key(|at| at.on).map(|at| Ended::Lifted {
+        on: at.on,
+        by: at.entry_id,
+    });
+    let dated = |kind, due_on, cause: &Cause, provenance, rule, ended: Option<Ended>| Dated {
+        set: DeadlineSet {
+            about: id,
+            authority: None,
+            counted_from: cause.entry_id,
+            due_on,
+            kind,
+            partnership: Some(partnership),
+            provenance,
+            rule: RuleId::of(rule),
+            version: cause.version,
+        },
+        ended: cause.withdrawn.or(ended),
+        known_until: None,
+    };
+    let year = causes(history, |entry| {
+        let version = match &entry.payload {
+            StrategyEvent::StrategyAdopted(e) => e.version,
+            StrategyEvent::ReviewCompleted(e) if e.scope == ReviewScope::Whole => e.version,
+            _ => return None,
+        };
+        let on = entry.standing.occurred_on.date;
+        Some((on.checked_add_months(Months::new(12))?, Some(version)))
+    });
+    let mut all = Vec::new();
+    for (due, causes) in &year {
+        let Some(cause) = counted(causes) else {
+            continue;
+        };
+        // The next adoption or whole review is what the year ends with.
+        let later = year.range(due.succ_opt().unwrap_or(*due)..);
+        let mut later = later.flat_map(|(_, causes)| causes);
+        let next = later.find(|next| next.withdrawn.is_none() && next.on > cause.on);
+        let met = next.map(|next| Ended::Met {
+            on: next.on,
+            by: next.entry_id,
+        });
+        let rule = "R-42.1";
+        all.push(dated(
+            DeadlineKind::AnnualReview,
+            *due,
+            cause,
+            Provenance::Guidance,
+            rule,
+            met.or(over),
+        ));
+    }
+    for number in state.versions.keys() {
+        let opened = causes(history, |entry| match &entry.payload {
+            StrategyEvent::ConsultationOpened(e) if e.version == *number => {
+                Some((e.responses_by, Some(e.version)))
+            }
+            _ => None,
+        });
+        let consultation = &state.versions[number].consultation;
+        let closed = consultation.closed.map(|at| Ended::Met {
+            on: at.on,
+            by: at.entry_id,
+        });
+        for (due, causes) in &opened {
+            let Some(cause) = counted(causes) else {
+                continue;
+            };
+            // Opened again with another date: the last is the one that holds.
+            let moved = consultation
+                .opened
+                .filter(|_| consultation.responses_by != Some(*due))
+                .map(|at| Ended::Lifted {
+                    on: at.on,
+                    by: at.entry_id,
+                });
+            all.push(dated(
+                DeadlineKind::ConsultationCloses,
+                *due,
+                cause,
+                Provenance::Local,
+                "L-6",
+                moved.or(closed).or(over),
+            ));
+        }
+    }
+    all
+}
+
+fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
+    let state = history.state(NaiveDate::MAX);
+    let set = causes(history, |entry| match &entry.payload {
+        DirectionEvent::DirectionIssued(e) => Some((e.comply_by?, None)),
+        DirectionEvent::DirectionVaried(e) => Some((e.comply_by?, None)),
+        _ => None,
+    });
+    let complied = state.complied.map(|at| Ended::Met {
+        on: at.on,
+        by: at.entry_id,
+    });
+    let withdrawn = state.withdrawn.map(|at| Ended::Lifted {
+        on: at.on,
+        by: at.entry_id,
+    });
+    let holds = state.directed.as_ref();
+    let dated = set.iter().filter_map(|(due, causes)| {
+        let cause = counted(causes)?;
+        // A variation is a further direction: its date takes the place of the one before.
+        let varied = holds
+            .filter(|directed| directed.comply_by != Some(*due))
+            .map(|directed| Ended::Lifted {
+                on: directed.at.on,
+                by: directed.at.entry_id,
+            });
+        Some(Dated {
+            set: DeadlineSet {
+                about: id,
+                authority: state.authority,
+                counted_from: cause.entry_id,
+                due_on: *due,
+                kind: DeadlineKind::DirectionCompliance,
+                partnership: state.partnership,
+                provenance: Provenance::Act,
+                rule: RuleId::of("R-129.1"),
+                version: None,
+            },
+            ended: cause.withdrawn.or(varied).or(complied).or(withdrawn),
+            known_until: None,
+        })
+    });
+    dated.collect()
+}

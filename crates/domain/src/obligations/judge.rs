@@ -1,0 +1,325 @@
+//! How the rows of a pack stand for one partnership.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use dutyledger_record::{EntryId, StreamId};
+
+use super::entries::{Entries, LookedAt};
+use super::strategy::StrategyLooked;
+use super::{By, Due, Evidence, Found, MadeUnder, Once, Status, Within};
+use crate::rules::{LegalStatus, Mode, Row};
+use crate::streams::{Direction, DirectionState, NeedsAssessment, Partnership, PartnershipState};
+use crate::values::in_words;
+use crate::world::{Histories, World};
+
+/// What the record says of a partnership on a date.
+pub(super) struct Judge<'a> {
+    id: StreamId,
+    pub(super) state: &'a PartnershipState,
+    pub(super) own: Entries<'a, Partnership>,
+    pub(super) strategies: Vec<StrategyLooked<'a>>,
+    assessments: Vec<Entries<'a, NeedsAssessment>>,
+    pub(super) directions: Vec<(StreamId, &'a DirectionState, Entries<'a, Direction>)>,
+    pub(super) world: &'a World,
+    pub(super) on: NaiveDate,
+}
+
+impl<'a> Judge<'a> {
+    /// Nothing where the partnership had no entry by then.
+    pub(super) fn new(
+        partnership: StreamId,
+        histories: &'a Histories,
+        world: &'a World,
+        on: NaiveDate,
+    ) -> Option<Self> {
+        let state = world.partnerships.get(&partnership)?;
+        let history = histories.partnerships.get(&partnership)?;
+        history
+            .opening()
+            .filter(|opening| opening.standing.occurred_on.date <= on)?;
+        let live = |id: &StreamId| {
+            let state = world.strategies.get(id)?;
+            (state.partnership == Some(partnership) && state.superseded.is_none()).then_some(state)
+        };
+        let strategies: Vec<_> = histories
+            .strategies
+            .iter()
+            .filter_map(|(id, history)| {
+                let state = live(id)?;
+                StrategyLooked::new(*id, state, history, histories, world, on)
+            })
+            .collect();
+        let rested_on: BTreeSet<_> = strategies
+            .iter()
+            .flat_map(StrategyLooked::assessments)
+            .collect();
+        let assessments = histories.assessments.iter().filter(|(id, _)| {
+            let known = world.assessments.get(id);
+            rested_on.contains(id) || known.is_some_and(|a| a.partnership == Some(partnership))
+        });
+        let directions = histories.directions.iter().filter_map(|(id, history)| {
+            let state = world.directions.get(id)?;
+            (state.partnership == Some(partnership))
+                .then(|| (*id, state.as_ref(), Entries::<Direction>::of(history, on)))
+        });
+        Some(Self {
+            id: partnership,
+            state,
+            own: Entries::of(history, on),
+            assessments: assessments.map(|(_, h)| Entries::of(h, on)).collect(),
+            directions: directions.collect(),
+            strategies,
+            world,
+            on,
+        })
+    }
+
+    /// How a row stands; once, or once for each strategy, case or authority it is looked at for.
+    pub(super) fn found(&self, row: &Row) -> Vec<Found> {
+        if row.mode == Mode::Fact {
+            return vec![Found::new(Status::Fact, "It states a fact.")];
+        }
+        let Some(evidence) = &row.evidence else {
+            return vec![Found::new(
+                Status::NotRecordedYet,
+                "What this speaks of cannot be recorded here yet. That says nothing about whether \
+                 it was done.",
+            )];
+        };
+        let found = match evidence.by {
+            By::Representative => self.representatives(row, evidence),
+            By::Membership => self.memberships(evidence),
+            By::LeadAndRoute => vec![self.lead_and_route(evidence)],
+            By::ExistingRoute => vec![self.existing_route(evidence)],
+            By::RegisteredForEachArea => vec![self.registered(row, evidence)],
+            By::EducationRepresentative => vec![self.education_representative(row, evidence)],
+            By::BeyondDirection => self.beyond_direction(),
+            By::WelshConsent => self.welsh_consent(evidence),
+            By::OwnActions => self.own_actions(row, evidence),
+            By::OwnConsent => self.own_consent(row, evidence),
+            By::Claimed => self.claims(row, evidence),
+            By::CumulativeEffect => self.cumulative_effect(row, evidence),
+            By::Entries if evidence.within != Within::Strategy => {
+                vec![self.entries(row, evidence)]
+            }
+            By::Entries
+            | By::Adoption
+            | By::RevisedAnew
+            | By::ConsultedOfKind
+            | By::Adopted
+            | By::Implemented
+            | By::Published
+            | By::AnnualReview
+            | By::KeptUnderReview
+            | By::Revised
+            | By::Material
+            | By::Wider => self.of_strategies(row, evidence),
+        };
+        found
+            .into_iter()
+            .map(|one| self.limited(row, one))
+            .collect()
+    }
+
+    /// Each strategy for itself. Where none is made under what the row is about, it does not arise.
+    fn of_strategies(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let under = |s: &&StrategyLooked<'_>| {
+            let bases = s.state.bases;
+            evidence
+                .made_under
+                .is_none_or(|under| under.is_among(bases))
+        };
+        let made_so: Vec<_> = self.strategies.iter().filter(under).collect();
+        match (made_so.is_empty(), evidence.made_under) {
+            (true, Some(under)) if !self.strategies.is_empty() => {
+                let status = evidence.nothing_shown(row, Status::NotApplicable);
+                let why = format!("No strategy here is made under {}.", under.cited());
+                vec![Found::new(status, why)]
+            }
+            (true, _) => vec![self.without_a_strategy(row, evidence)],
+            _ => made_so
+                .into_iter()
+                .map(|strategy| strategy.found(row, evidence, self).about(strategy.id))
+                .collect(),
+        }
+    }
+
+    fn without_a_strategy(&self, row: &Row, evidence: &Evidence) -> Found {
+        let why = "No strategy is begun.";
+        // Whether a community safety partnership has one of its own is not in this record.
+        if evidence.by == By::Adopted && evidence.made_under == Some(MadeUnder::Section8) {
+            return self
+                .by_date(self.first_strategy_due(row, evidence), why)
+                .next("Draft a strategy.");
+        }
+        Found::new(evidence.nothing_shown(row, Status::NotYetDue), why)
+    }
+
+    /// The date a first strategy was due, for a partnership that was there by then and never adopted
+    /// any.
+    pub(super) fn first_strategy_due(&self, row: &Row, evidence: &Evidence) -> Option<Due> {
+        let deadline = row.deadline.as_ref()?;
+        let on = deadline.on?;
+        let mut own = self.world.strategies.values().filter(|strategy| {
+            let under = |under: MadeUnder| under.is_among(strategy.bases);
+            strategy.partnership == Some(self.id) && evidence.made_under.is_none_or(under)
+        });
+        if own.any(|strategy| strategy.in_force().is_some()) {
+            return None;
+        }
+        let formed = self.state.formed.as_ref().filter(|at| !at.assumed)?;
+        (formed.on <= on).then_some(Due {
+            on,
+            provenance: deadline.provenance,
+        })
+    }
+
+    /// What is owed and not shown, by its date.
+    pub(super) fn by_date(&self, due: Option<Due>, why: &str) -> Found {
+        let status = match due {
+            Some(due) if self.on > due.on => Status::Overdue,
+            Some(due) if self.on < due.on => Status::NotYetDue,
+            _ => Status::Due,
+        };
+        Found::new(status, why).due(due)
+    }
+
+    /// Whether an entry of one of the events is there.
+    fn entries(&self, row: &Row, evidence: &Evidence) -> Found {
+        let shown: Vec<EntryId> = match evidence.within {
+            Within::Partnership => self.own.showing(evidence, LookedAt::default()),
+            Within::NeedsAssessment => {
+                let each = self.assessments.iter();
+                each.flat_map(|one| one.showing(evidence, LookedAt::default()))
+                    .collect()
+            }
+            Within::Direction => {
+                let each = self.directions.iter();
+                each.flat_map(|(_, _, one)| one.showing(evidence, LookedAt::default()))
+                    .collect()
+            }
+            Within::Strategy => {
+                let each = self.strategies.iter();
+                each.flat_map(|one| one.entries.showing(evidence, LookedAt::default()))
+                    .collect()
+            }
+        };
+        self.shown(row, evidence, shown, self.waits(evidence))
+    }
+
+    /// How a row stands that entries show.
+    pub(super) fn shown(
+        &self,
+        row: &Row,
+        evidence: &Evidence,
+        shown: Vec<EntryId>,
+        waits: Option<&str>,
+    ) -> Found {
+        let present = evidence.present.unwrap_or(match row.mode {
+            Mode::May => Status::Used,
+            Mode::Excluded => Status::Applies,
+            _ => Status::Satisfied,
+        });
+        let absent = evidence.nothing_shown(row, Status::Due);
+        let found = match (shown.is_empty(), absent, waits) {
+            (false, ..) => Found::new(present, "The record shows it."),
+            (true, Status::Due, Some(waits)) => Found::new(Status::NotYetDue, waits),
+            (true, Status::Due, None) => Found::new(Status::Due, "The record does not show it.")
+                .next(format!("When it is done, record it: {}.", asked(evidence))),
+            (true, Status::NotApplicable, _) => {
+                let trigger = row.trigger.as_deref().unwrap_or("It arises.");
+                Found::new(
+                    Status::NotApplicable,
+                    format!("The record does not show what brings it about: \"{trigger}\""),
+                )
+            }
+            (true, absent, _) => Found::new(absent, "The record does not show it."),
+        };
+        found.by(shown)
+    }
+
+    /// What a duty of the partnership still waits for.
+    fn waits(&self, evidence: &Evidence) -> Option<&'static str> {
+        let formed = self.state.formed.is_some();
+        let adopted = || self.strategies.iter().any(|s| s.in_force.is_some());
+        let reviewed = || self.strategies.iter().any(|s| !s.state.reviews.is_empty());
+        match evidence.once {
+            Some(Once::Formed) if !formed => Some("The partnership is not formed yet."),
+            Some(Once::Adopted) if !adopted() => Some("No strategy is adopted yet."),
+            Some(Once::Reviewed) if !reviewed() => Some("No review is recorded yet."),
+            _ => None,
+        }
+    }
+
+    /// What the sources of a history do not reach is not known, a dissolved partnership does nothing
+    /// any more, and nothing is overdue that was never in force.
+    fn limited(&self, row: &Row, found: Found) -> Found {
+        let owed = matches!(
+            found.status,
+            Status::Overdue | Status::Due | Status::NotYetDue
+        );
+        if !owed {
+            return found;
+        }
+        if let Some(at) = &self.state.dissolved {
+            return Found {
+                status: Status::NotApplicable,
+                why: format!(
+                    "The partnership was dissolved on {}. The duty stays with the authorities, \
+                     wherever they now work together.",
+                    in_words(at.on)
+                ),
+                due: None,
+                next: None,
+                ..found
+            };
+        }
+        let told = self.state.coverage.as_ref();
+        match told.filter(|told| self.on > told.covers_until) {
+            // A date ahead is not made unknown by what the sources do not reach.
+            Some(told) if found.status != Status::NotYetDue || found.due.is_none() => Found {
+                status: Status::NotKnown,
+                why: format!(
+                    "The sources of this history reach {}. What happened since is not known.",
+                    in_words(told.covers_until)
+                ),
+                next: None,
+                ..found
+            },
+            _ if found.status == Status::Overdue && draft(row) => Found {
+                status: Status::Due,
+                why: format!(
+                    "{} It is the draft that says so, which was never in force.",
+                    found.why
+                ),
+                ..found
+            },
+            _ => found,
+        }
+    }
+}
+
+/// Whether nothing but the draft says it.
+fn draft(row: &Row) -> bool {
+    matches!(
+        row.status,
+        Some(LegalStatus::DraftOnly | LegalStatus::NeverInForce)
+    )
+}
+
+/// The events asked for, in words.
+fn asked(evidence: &Evidence) -> String {
+    let words = |event: &String| {
+        let mut text = String::new();
+        for letter in event.chars() {
+            if letter.is_ascii_uppercase() && !text.is_empty() {
+                text.push(' ');
+            }
+            text.push(letter.to_ascii_lowercase());
+        }
+        text
+    };
+    let all: Vec<_> = evidence.events.iter().map(words).collect();
+    all.join(", or ")
+}

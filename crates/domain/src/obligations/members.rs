@@ -1,0 +1,436 @@
+//! How rows stand that each authority meets for itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use dutyledger_record::{EntryId, StreamId};
+use serde_json::Value;
+
+use super::entries::LookedAt;
+use super::judge::Judge;
+use super::{Evidence, Found, Status};
+use crate::rules::Row;
+use crate::streams::StrategyState;
+use crate::streams::partnership::Representative;
+use crate::streams::strategy::{Action, Stance, Touched};
+use crate::values::{ActionStatus, Capacity, ExceptedDuty, ExceptionGround, ItemId, Route};
+
+impl Judge<'_> {
+    /// The specified and relevant authorities of the areas, and other members, of a kind looked at.
+    fn looked_at(&self, row: &Row, evidence: &Evidence) -> BTreeSet<StreamId> {
+        let is = |capacity: Capacity| evidence.is_of(row, capacity);
+        let mut all = self.state.specified_authorities(self.world, self.on);
+        all.extend(self.state.to_be_consulted(self.world, self.on).into_keys());
+        let members = self.state.members.iter();
+        all.extend(
+            members
+                .filter(|(_, m)| m.until.is_none())
+                .map(|(id, _)| *id),
+        );
+        all.retain(|id| self.state.capacity_of(*id, self.world).is_some_and(is));
+        all
+    }
+
+    /// The entries that named posts still held.
+    fn posts(&self, evidence: &Evidence, wanted: impl Fn(&Representative) -> bool) -> Vec<EntryId> {
+        let posts = self.state.representatives.values();
+        let held = posts.filter(|post| post.until.is_none() && wanted(post));
+        let held: BTreeSet<_> = held.map(|post| post.since.entry_id).collect();
+        self.own_among(evidence, &held)
+    }
+
+    /// Of the partnership's entries that show a row, those wanted.
+    fn own_among(&self, evidence: &Evidence, wanted: &BTreeSet<EntryId>) -> Vec<EntryId> {
+        let mut shown = self.own.showing(evidence, LookedAt::default());
+        shown.retain(|entry| wanted.contains(entry));
+        shown
+    }
+
+    fn represented(&self, row: &Row, evidence: &Evidence, shown: Vec<EntryId>) -> Found {
+        let found = self.shown(row, evidence, shown, None);
+        match found.status {
+            Status::Due => found.next("Name the post that represents it."),
+            _ => found,
+        }
+    }
+
+    pub(super) fn representatives(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let each = self.looked_at(row, evidence).into_iter().map(|authority| {
+            let shown = self.posts(evidence, |post| post.authority == authority);
+            self.represented(row, evidence, shown).of(authority)
+        });
+        or_not_applicable(
+            each.collect(),
+            "No authority of this kind is recorded for the partnership's areas.",
+        )
+    }
+
+    pub(super) fn education_representative(&self, row: &Row, evidence: &Evidence) -> Found {
+        let shown = self.posts(evidence, |post| post.strategic_education);
+        self.represented(row, evidence, shown)
+    }
+
+    pub(super) fn memberships(&self, evidence: &Evidence) -> Vec<Found> {
+        let all = self.state.specified_authorities(self.world, self.on);
+        let each = all.into_iter().map(|authority| {
+            let member = self.state.members.get(&authority);
+            match member.filter(|member| member.until.is_none()) {
+                Some(member) => Found::new(
+                    Status::Satisfied,
+                    "It is a member by law, and recognised as one.",
+                )
+                .by(self.own_among(evidence, &BTreeSet::from([member.since.entry_id]))),
+                None => Found::new(
+                    Status::Due,
+                    "It is a member by law whether it is recognised or not; the partnership has \
+                     not recognised it.",
+                )
+                .next("Recognise it as a member."),
+            }
+            .of(authority)
+        });
+        each.collect()
+    }
+
+    pub(super) fn lead_and_route(&self, evidence: &Evidence) -> Found {
+        let shown = self.own.showing(evidence, LookedAt::default());
+        // A proposal is one authority's; what is formed, or chosen since, is decided by all.
+        let route_decided = self.state.formed.is_some() || self.own.any("RouteChosen");
+        match (self.state.lead, route_decided) {
+            (Some(_), true) => {
+                Found::new(Status::Satisfied, "Who leads and through what is decided.")
+            }
+            (None, _) => Found::new(Status::Due, "Who leads is not decided.")
+                .next("Decide together who leads, and record it."),
+            (_, false) => Found::new(Status::Due, "The structure is not decided.")
+                .next("Decide together on the structure, and record it."),
+        }
+        .by(shown)
+    }
+
+    pub(super) fn existing_route(&self, evidence: &Evidence) -> Found {
+        let shown = self.own.showing(evidence, LookedAt::default());
+        match self.state.route {
+            Some(Route::NewStructure | Route::Voluntary) => Found::new(
+                Status::Due,
+                "The partnership works through a structure of its own. Nothing requires an \
+                 existing one.",
+            )
+            .next("Consider whether an existing structure would do."),
+            Some(_) => Found::new(
+                Status::Satisfied,
+                "The partnership works through an existing structure.",
+            ),
+            None => Found::new(Status::Due, "The structure is not decided.")
+                .next("Decide together on the structure, and record it."),
+        }
+        .by(shown)
+    }
+
+    /// Whether each area has an office of a kind looked at.
+    pub(super) fn registered(&self, row: &Row, evidence: &Evidence) -> Found {
+        let is = |capacity: Capacity| evidence.is_of(row, capacity);
+        let areas = self.state.areas.iter();
+        let without = areas
+            .filter(|id| {
+                let area = self.world.areas.get(id);
+                !area.is_some_and(|area| {
+                    let mut recorded = area.authorities.values();
+                    recorded.any(|a| is(a.capacity) && a.exists_on(self.on))
+                })
+            })
+            .count();
+        if without == 0 && !self.state.areas.is_empty() {
+            Found::new(Status::Satisfied, "The office is recorded for every area.")
+        } else {
+            Found::new(
+                Status::Due,
+                format!("The office is not recorded for {without} of the partnership's areas."),
+            )
+            .next("Ask the operator to record it for the area.")
+        }
+    }
+
+    pub(super) fn beyond_direction(&self) -> Vec<Found> {
+        let all = self.world.authorities.iter().filter(|(id, authority)| {
+            self.state.capacity_of(**id, self.world).is_some()
+                && authority
+                    .held_by
+                    .is_some_and(crate::HeldBy::beyond_direction)
+        });
+        let found: Vec<_> = all
+            .map(|(id, _)| {
+                Found::new(
+                    Status::Applies,
+                    "The holder of this office is beyond direction; the Secretary of State uses \
+                     existing means.",
+                )
+                .of(*id)
+            })
+            .collect();
+        if found.is_empty() {
+            return vec![Found::new(
+                Status::DoesNotApply,
+                "No holder of an office here is known to be beyond direction.",
+            )];
+        }
+        found
+    }
+
+    pub(super) fn welsh_consent(&self, evidence: &Evidence) -> Vec<Found> {
+        let devolved = |authority: Option<StreamId>| {
+            let known = authority.and_then(|id| self.world.authorities.get(&id));
+            known.is_some_and(|a| a.devolved_welsh_authority.is_some())
+        };
+        let cases = self.directions.iter();
+        let found: Vec<_> = cases
+            .filter(|(_, state, _)| devolved(state.authority))
+            .map(|(id, state, entries)| {
+                let consent = state.welsh_consent.as_ref();
+                match (consent.is_some_and(|c| c.given), &state.satisfied) {
+                    (true, _) => Found::new(Status::Satisfied, "The Welsh Ministers consented."),
+                    (false, Some(_)) => Found::new(
+                        Status::Due,
+                        "The Welsh Ministers must consent before a direction is given.",
+                    )
+                    .next("Ask the Welsh Ministers."),
+                    (false, None) => Found::new(
+                        Status::NotYetDue,
+                        "The Secretary of State is not satisfied of a failure.",
+                    ),
+                }
+                .about(*id)
+                .by(entries.showing(evidence, LookedAt::default()))
+            })
+            .collect();
+        if found.is_empty() {
+            return vec![Found::new(
+                Status::NotApplicable,
+                "No case here is about a devolved Welsh authority.",
+            )];
+        }
+        found
+    }
+
+    /// The authorities of the kinds looked at that an action touches, with the actions.
+    fn touched<'b>(
+        &self,
+        row: &Row,
+        evidence: &Evidence,
+        actions: &BTreeMap<ItemId, &'b Action>,
+    ) -> BTreeMap<StreamId, BTreeMap<ItemId, &'b Action>> {
+        let is = |capacity: Capacity| evidence.is_of(row, capacity);
+        let of_kind = |id: &StreamId, touched: Option<&Touched>| {
+            let stated = touched.and_then(|t| t.capacity);
+            let capacity = stated.or_else(|| self.state.capacity_of(*id, self.world));
+            capacity.is_some_and(is)
+        };
+        let mut all: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (item, action) in actions {
+            let mut ids: BTreeSet<_> = action.authorities.keys().copied().collect();
+            ids.insert(action.owner);
+            ids.retain(|id| of_kind(id, action.authorities.get(id)));
+            for id in ids {
+                all.entry(id).or_default().insert(*item, *action);
+            }
+        }
+        all
+    }
+
+    /// What s.15(4) asks: each of them carries out the actions a strategy in force specifies for it.
+    pub(super) fn own_actions(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let mut all = Vec::new();
+        for strategy in &self.strategies {
+            for (authority, actions) in self.touched(row, evidence, &strategy.actions_in_force()) {
+                let open: Vec<_> = actions.values().filter(|a| !completed(a)).collect();
+                let claims = open
+                    .iter()
+                    .filter_map(|action| ground(strategy.state, action, authority));
+                let grounds: Vec<_> = claims.collect();
+                let found = match grounds.first() {
+                    _ if open.is_empty() => Found::new(
+                        Status::Satisfied,
+                        "Every action specified for it is completed.",
+                    ),
+                    Some(ground) if grounds.len() == open.len() => Found::new(
+                        Status::Excepted,
+                        format!(
+                            "It claims an exception under s.15(7)({}). Whether it holds is not \
+                             decided here.",
+                            ground.letter()
+                        ),
+                    ),
+                    _ => Found::new(
+                        Status::Due,
+                        format!(
+                            "{} of the actions specified for it are not completed.",
+                            open.len() - grounds.len()
+                        ),
+                    )
+                    .next("Carry the actions out and record how far they have come."),
+                };
+                let shown = strategy
+                    .entries
+                    .showing(evidence, about(authority, &actions));
+                all.push(found.by(shown).of(authority).about(strategy.id));
+            }
+        }
+        or_not_applicable(
+            all,
+            "No strategy in force specifies an action for such an authority.",
+        )
+    }
+
+    /// Whether each of them was asked: its own answer shows it, whatever it says. Silence is
+    /// neither agreement nor refusal, and nothing is owed before somebody asks.
+    pub(super) fn own_consent(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let mut all = Vec::new();
+        for strategy in &self.strategies {
+            for (authority, actions) in self.touched(row, evidence, &strategy.actions_proposed()) {
+                let answers: Vec<_> = actions
+                    .values()
+                    .filter_map(|action| match action.authorities.get(&authority)?.stance {
+                        Stance::Agreed { at } => at.own().then_some(true),
+                        Stance::Declined { at } => at.own().then_some(false),
+                        Stance::Silent => None,
+                    })
+                    .collect();
+                let agreed = answers.iter().filter(|agreed| **agreed).count();
+                let silent = actions.len() - answers.len();
+                let found = if silent == 0 {
+                    let declined = answers.len() - agreed;
+                    let why = format!(
+                        "It was asked: it agreed {agreed} of the actions that touch it and declined \
+                         {declined}."
+                    );
+                    Found::new(evidence.present.unwrap_or(Status::Satisfied), why)
+                } else {
+                    let why = format!(
+                        "It has not answered {silent} of the actions that touch it. Silence is \
+                         neither agreement nor refusal."
+                    );
+                    Found::new(evidence.nothing_shown(row, Status::Due), why)
+                        .next("Ask it; it answers with its own key.")
+                };
+                let shown = strategy
+                    .entries
+                    .showing(evidence, about(authority, &actions));
+                all.push(found.by(shown).of(authority).about(strategy.id));
+            }
+        }
+        or_not_applicable(all, "No action touches such an authority.")
+    }
+
+    pub(super) fn claims(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let mut all = Vec::new();
+        for strategy in &self.strategies {
+            for authority in self.claimants(row, evidence, strategy.state) {
+                let looked_at = LookedAt {
+                    authority: Some(authority),
+                    ..LookedAt::default()
+                };
+                let found = Found::new(
+                    Status::Applies,
+                    "It claims an exception. Whether it holds is not decided here.",
+                );
+                let shown = strategy.entries.showing(evidence, looked_at);
+                all.push(found.by(shown).of(authority).about(strategy.id));
+            }
+        }
+        if all.is_empty() {
+            all.push(Found::new(
+                Status::DoesNotApply,
+                "Nobody claims an exception.",
+            ));
+        }
+        all
+    }
+
+    /// Each of its claims counts as it was last made, for an action or for none in particular.
+    pub(super) fn cumulative_effect(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let mut all = Vec::new();
+        for strategy in &self.strategies {
+            for authority in self.claimants(row, evidence, strategy.state) {
+                let own = evidence.having("authority", authority.to_string());
+                let considered = own.having("cumulative_effect_considered", true);
+                let actions = strategy.state.actions.keys().map(ItemId::to_string);
+                let mut actions = actions.map(Value::from).chain([Value::Null]);
+                let last = |evidence: &Evidence, action: &Value| {
+                    let of_action = evidence.having("action", action.clone());
+                    strategy.showing_any(&of_action).pop()
+                };
+                let found = if actions.all(|a| last(&own, &a) == last(&considered, &a)) {
+                    Found::new(
+                        Status::Satisfied,
+                        "Each claim considered the cumulative effect.",
+                    )
+                } else {
+                    Found::new(
+                        Status::Due,
+                        "A claim does not say that the cumulative effect of all duties was \
+                         considered; no document is required.",
+                    )
+                    .next("Consider the cumulative effect, and claim again.")
+                };
+                let shown = strategy.showing_any(&own);
+                all.push(found.by(shown).of(authority).about(strategy.id));
+            }
+        }
+        or_not_applicable(all, "Nobody claims an exception.")
+    }
+
+    /// Who of the kinds looked at claims an exception in a strategy.
+    fn claimants(
+        &self,
+        row: &Row,
+        evidence: &Evidence,
+        strategy: &StrategyState,
+    ) -> BTreeSet<StreamId> {
+        let touched = strategy.actions.values();
+        let touched = touched.flat_map(|action| &action.authorities);
+        let of_actions = touched.filter(|(_, t)| t.exception.is_some());
+        let mut all: BTreeSet<_> = of_actions.map(|(id, _)| *id).collect();
+        all.extend(strategy.exceptions.keys());
+        all.retain(|id| {
+            let capacity = self.state.capacity_of(*id, self.world);
+            capacity.is_none_or(|capacity| evidence.is_of(row, capacity))
+        });
+        all
+    }
+}
+
+/// An authority and the actions that touch it.
+fn about<'a>(authority: StreamId, actions: &'a BTreeMap<ItemId, &'a Action>) -> LookedAt<'a> {
+    LookedAt {
+        authority: Some(authority),
+        actions: Some(actions),
+        ..LookedAt::default()
+    }
+}
+
+fn or_not_applicable(all: Vec<Found>, why: &str) -> Vec<Found> {
+    if all.is_empty() {
+        vec![Found::new(Status::NotApplicable, why)]
+    } else {
+        all
+    }
+}
+
+pub(super) fn completed(action: &Action) -> bool {
+    let last = action.progress.last();
+    last.is_some_and(|progress| progress.status == ActionStatus::Completed)
+}
+
+/// The ground of the exception from s.15(4) an authority itself claimed, for an action or for all.
+fn ground(
+    strategy: &StrategyState,
+    action: &Action,
+    authority: StreamId,
+) -> Option<ExceptionGround> {
+    let of_action = action.authorities.get(&authority);
+    let of_action = of_action.and_then(|touched| touched.exception.as_ref());
+    let claims = of_action
+        .into_iter()
+        .chain(strategy.exceptions.get(&authority));
+    let mut claims = claims.filter(|e| e.at.own() && e.duty == ExceptedDuty::CarryOutActions);
+    claims.next().map(|exception| exception.ground)
+}

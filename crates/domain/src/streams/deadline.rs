@@ -1,0 +1,286 @@
+//! A date that passes: announced in a stream of its own for each obligation and date, so that it
+//! never stands in the way of anybody's `If-Match`. Announcements are never folded into the state of
+//! what they speak of.
+
+use chrono::NaiveDate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use dutyledger_record::{EntryId, Envelope, Stream, StreamId, StreamType};
+
+use super::shown;
+use crate::decide::{Actor, Actors, Opens, Particulars, commands};
+use crate::history::{StreamKind, events};
+use crate::refusal::{Refusal, Unmet};
+use crate::rules::{Provenance, RuleId};
+use crate::scene::Scene;
+use crate::values::Shown;
+
+/// The kind of stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Deadline;
+
+/// What is due.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DeadlineKind {
+    /// The last day for which responses to a consultation are asked for.
+    ConsultationCloses,
+    /// The review of the whole strategy.
+    AnnualReview,
+    /// Complying with a direction (s.18(2)).
+    DirectionCompliance,
+}
+
+impl DeadlineKind {
+    /// As it is written in the record.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConsultationCloses => "consultation_closes",
+            Self::AnnualReview => "annual_review",
+            Self::DirectionCompliance => "direction_compliance",
+        }
+    }
+}
+
+/// What is due, of what, by when, and where the date comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadlineSet {
+    /// The strategy, or the case about a direction.
+    pub about: StreamId,
+    /// The authority, where it is one's own.
+    pub authority: Option<StreamId>,
+    /// The entry the date is counted from.
+    pub counted_from: EntryId,
+    /// The date; it has passed from the next day.
+    pub due_on: NaiveDate,
+    /// What is due.
+    pub kind: DeadlineKind,
+    /// The partnership, where there is one.
+    pub partnership: Option<StreamId>,
+    /// Where the date comes from.
+    pub provenance: Provenance,
+    /// The row.
+    #[schemars(regex(pattern = "^[RAL]-[0-9A-Za-z.-]{1,12}$"))]
+    pub rule: RuleId,
+    /// The version of the strategy, where it is one's.
+    pub version: Option<u32>,
+}
+
+event! {
+    /// A date is 30 days ahead.
+    DeadlineApproached {
+        /// What is due.
+        deadline: DeadlineSet,
+    }
+}
+event! {
+    /// The date has come.
+    DeadlineReached {
+        /// What is due.
+        deadline: DeadlineSet,
+        /// Whether the date had already come when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// The date has passed, and the record does not show that what was due was done.
+    DeadlinePassed {
+        /// What was due.
+        deadline: DeadlineSet,
+        /// Whether the date had already passed when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// The record shows that what was due was done.
+    DeadlineMet {
+        /// The entry that shows it.
+        by: EntryId,
+        /// What was due.
+        deadline: DeadlineSet,
+        /// The date it was done.
+        met_on: NaiveDate,
+    }
+}
+event! {
+    /// The date no longer holds: what it was counted from was withdrawn, or something took its place.
+    DeadlineLifted {
+        /// The entry that lifts it.
+        by: EntryId,
+        /// What was due.
+        deadline: DeadlineSet,
+    }
+}
+
+events! {
+    /// The events of a deadline.
+    DeadlineEvent {
+        DeadlineApproached, DeadlineReached, DeadlinePassed, DeadlineMet, DeadlineLifted,
+    }
+}
+
+/// What has been announced of a deadline.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadlineState {
+    /// What is due.
+    pub deadline: Option<DeadlineSet>,
+    /// When it was 30 days ahead.
+    pub approached: Option<Shown>,
+    /// When it had come.
+    pub reached: Option<Shown>,
+    /// When it had passed.
+    pub passed: Option<Shown>,
+    /// When it was announced that it is met or lifted.
+    pub ended: Option<Shown>,
+}
+
+impl DeadlineState {
+    /// Whether an announcement has been made.
+    #[must_use]
+    pub const fn has(&self, announcement: &Announcement) -> bool {
+        match announcement {
+            Announcement::Approached => self.approached.is_some(),
+            Announcement::Reached { .. } => self.reached.is_some(),
+            Announcement::Passed { .. } => self.passed.is_some(),
+            Announcement::Met { .. } | Announcement::Lifted { .. } => self.ended.is_some(),
+        }
+    }
+}
+
+/// What is announced of a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(tag = "announcement", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Announcement {
+    /// It is 30 days ahead.
+    Approached,
+    /// It has come.
+    Reached {
+        /// Whether it had when its cause was recorded.
+        late: bool,
+    },
+    /// It has passed.
+    Passed {
+        /// Whether it had when its cause was recorded.
+        late: bool,
+    },
+    /// What was due was done.
+    Met {
+        /// The entry that shows it.
+        by: EntryId,
+        /// The date it was done.
+        on: NaiveDate,
+    },
+    /// It no longer holds.
+    Lifted {
+        /// The entry that lifts it.
+        by: EntryId,
+    },
+}
+
+/// Announces that a date passes. Given by the service itself.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnnounceDeadline {
+    /// What is due.
+    pub deadline: DeadlineSet,
+    /// What is announced.
+    pub announcement: Announcement,
+}
+
+impl Particulars<Deadline> for AnnounceDeadline {
+    const NAME: &'static str = "announce-deadline";
+    const ACTORS: Actors = Actors {
+        own: &[Actor::System],
+        reportable: false,
+        past_fact: false,
+    };
+    const OPENS: Opens = Opens::Either;
+    const ADMINISTRATIVE: bool = true;
+
+    fn partnership(&self) -> Option<StreamId> {
+        self.deadline.partnership
+    }
+
+    fn decide(self, state: &DeadlineState, _: &Scene<'_>) -> Result<Vec<DeadlineEvent>, Refusal> {
+        if state.has(&self.announcement) {
+            return Err(Refusal::already("This is already announced."));
+        }
+        let deadline = self.deadline;
+        Ok(vec![match self.announcement {
+            Announcement::Approached => DeadlineApproached { deadline }.into(),
+            Announcement::Reached { late } => DeadlineReached { deadline, late }.into(),
+            Announcement::Passed { late } => DeadlinePassed { deadline, late }.into(),
+            Announcement::Met { by, on } => DeadlineMet {
+                by,
+                deadline,
+                met_on: on,
+            }
+            .into(),
+            Announcement::Lifted { by } => DeadlineLifted { by, deadline }.into(),
+        }])
+    }
+}
+
+commands! {
+    /// The commands on a deadline.
+    DeadlineCommand of Deadline { AnnounceDeadline }
+}
+
+/// Names a deadline's stream.
+#[must_use]
+pub fn stream(id: StreamId) -> Stream {
+    Stream::new(Deadline::TYPE, id)
+}
+
+impl StreamKind for Deadline {
+    const TYPE: StreamType = StreamType::of("deadline");
+    const NAME: &'static str = "deadline";
+    type Event = DeadlineEvent;
+    type State = DeadlineState;
+    type Command = DeadlineCommand;
+
+    fn evolve(state: &mut DeadlineState, entry: &Envelope<DeadlineEvent>) {
+        let at = Some(shown(entry));
+        let deadline = match &entry.payload {
+            DeadlineEvent::DeadlineApproached(e) => {
+                state.approached = at;
+                &e.deadline
+            }
+            DeadlineEvent::DeadlineReached(e) => {
+                state.reached = at;
+                &e.deadline
+            }
+            DeadlineEvent::DeadlinePassed(e) => {
+                state.passed = at;
+                &e.deadline
+            }
+            DeadlineEvent::DeadlineMet(e) => {
+                state.ended = at;
+                &e.deadline
+            }
+            DeadlineEvent::DeadlineLifted(e) => {
+                state.ended = at;
+                &e.deadline
+            }
+            DeadlineEvent::EntryCorrected(_) | DeadlineEvent::ListClosed(_) => return,
+        };
+        state.deadline = Some(deadline.clone());
+    }
+
+    fn unmet(_: &DeadlineEvent, _: &DeadlineState, _: &Scene<'_>) -> Vec<Unmet> {
+        Vec::new()
+    }
+
+    fn recordable_by(_: &DeadlineEvent) -> (Actors, Option<StreamId>) {
+        (AnnounceDeadline::ACTORS, None)
+    }
+
+    fn partnership(_: StreamId, state: &DeadlineState) -> Option<StreamId> {
+        state.deadline.as_ref()?.partnership
+    }
+}
