@@ -59,14 +59,13 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     let adopted = serde_json::json!({ "occurred_on": "2023-07-01", "acting": "past_fact",
         "particulars": { "version": 1 },
         "source": { "title": "Minutes", "reference": "M/1", "date": "2023-07-01" } });
-    there
-        .post(&format!("/v1/strategies/{other}/adoptions"), &adopted)
-        .ok();
+    let adoption = there.post(&format!("/v1/strategies/{other}/adoptions"), &adopted);
+    assert_eq!(adoption.status, 200, "{}", adoption.text);
     until_passed(&database, 2);
 
     // The first comes back, and neither says anything again.
     one.restart();
-    one.operator().get_now("/v1/areas").ok();
+    assert_eq!(one.operator().get_now("/v1/areas").status, 200);
     one.end();
     assert_eq!(passed(&database), [1, 1]);
     assert_eq!(version(&path), before);

@@ -239,7 +239,8 @@ async fn each_day_speaks_once_whoever_looks_and_however_often() {
     open.projector.catch_up(|_, _| {}).await.unwrap();
     let clock = Clock::new(open.bus.clone(), open.projections.clone());
     let (one, other) = tokio::join!(clock.look_at_all(), clock.look_at_all());
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     assert_eq!(
         open.deadlines_after(before.len()).await,
         [said("DeadlineMet", "2026-03-31", "2026-12-05", false)]

@@ -144,7 +144,7 @@ impl Projections {
         .bind(authority)
         .bind(after_id(after))
         .bind(asked(limit))).await?;
-        page(found, limit, |(id,)| Ok(parsed(&id)?), |id| *id)
+        page(found, limit, |(id,)| parsed(&id), |id| *id)
     }
 
     /// The streams a partnership's reviews, triggers and obligations are derived from.

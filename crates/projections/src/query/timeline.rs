@@ -131,6 +131,6 @@ impl Projections {
             .rows
             .all::<(String,)>(sql(DEPENDENTS).bind(streams))
             .await?;
-        found.iter().map(|(id,)| Ok(parsed(id)?)).collect()
+        found.iter().map(|(id,)| parsed(id)).collect()
     }
 }
