@@ -41,7 +41,7 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     let strategy = town.adopted("2023-06-01");
     until_passed(&database, 1);
 
-    // Announced to whoever reads the partnership's record, and the strategy has not moved.
+    // What is announced of it does not move the strategy.
     let version =
         |path: &str| town.coordinator.at(two.address()).get_now(path).ok()["version"].clone();
     let path = format!("/v1/strategies/{strategy}");

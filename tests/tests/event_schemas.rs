@@ -12,8 +12,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use dutyledger_application::schemas::{event_schema_files, kebab_case};
+use dutyledger_application::schemas::event_schema_files;
 use dutyledger_application::sealing::sealed_texts;
+use dutyledger_domain::kebab_case;
 use dutyledger_domain::streams::event_schemas;
 use dutyledger_domain::{EventSchema, History, Payload, StreamKind};
 use dutyledger_record::{

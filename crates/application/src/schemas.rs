@@ -6,20 +6,7 @@ use serde_json::{Map, Value};
 
 use dutyledger_domain::rules::{self, Layer, Mode, Row};
 use dutyledger_domain::streams::event_schemas;
-use dutyledger_domain::{EventSchema, in_words};
-
-/// The kebab-case form of a PascalCase event type, as file names and subjects have it.
-#[must_use]
-pub fn kebab_case(event_type: &str) -> String {
-    let mut kebab = String::with_capacity(event_type.len() + 8);
-    for (at, letter) in event_type.char_indices() {
-        if letter.is_ascii_uppercase() && at > 0 {
-            kebab.push('-');
-        }
-        kebab.push(letter.to_ascii_lowercase());
-    }
-    kebab
-}
+use dutyledger_domain::{EventSchema, in_words, kebab_case};
 
 /// The schema of every version of every event: its path below the folder of schemas, and its text.
 #[must_use]
@@ -137,19 +124,4 @@ fn word<T: serde::Serialize>(value: &T) -> String {
 fn pretty(value: &Value) -> String {
     // The alternate form of a JSON value is its indented text, members in the order they have.
     format!("{value:#}\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_event_type_is_written_in_kebab_case() {
-        assert_eq!(kebab_case("StrategyAdopted"), "strategy-adopted");
-        assert_eq!(
-            kebab_case("SecretaryOfStateSatisfied"),
-            "secretary-of-state-satisfied"
-        );
-        assert_eq!(kebab_case("Opened"), "opened");
-    }
 }

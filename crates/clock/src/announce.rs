@@ -1,64 +1,62 @@
 //! What is to be announced of one partnership.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
 use dutyledger_application::{Bus, CommandError, Request, Target, load, london_date};
-use dutyledger_domain::deadlines::{Announced, Dated, deadlines};
-use dutyledger_domain::streams::deadline::{AnnounceDeadline, Announcement};
+use dutyledger_domain::StreamKind;
+use dutyledger_domain::deadlines::{Dated, deadlines};
+use dutyledger_domain::streams::deadline::{AnnounceDeadline, Announced, Announcement};
 use dutyledger_domain::streams::trigger::{AnnounceTrigger, TriggerSet};
 use dutyledger_domain::streams::{Deadline, TriggerStream};
 use dutyledger_domain::triggers::{Trigger, triggers};
-use dutyledger_domain::{RefusalCode, StreamKind};
 use dutyledger_record::{EntryId, OccurredOn, Principal, Stream, StreamId};
 
-use crate::{Clock, ClockError, Looked};
+use crate::{Clock, ClockError};
 
 /// Whether a stream holds announcements, which change nothing the clock looks at.
 pub(crate) fn is_announcement(stream: &Stream) -> bool {
     stream.stream_type == Deadline::TYPE || stream.stream_type == TriggerStream::TYPE
 }
 
+/// What was announced of each stream: its events, in order. There is one for each version.
+type Said = BTreeMap<StreamId, Vec<String>>;
+
 impl Clock {
-    /// Announces what is to be announced of a partnership, on a day and as known at a position.
+    /// Announces what is to be announced of a partnership on a day.
     pub(crate) async fn look_at(
         &self,
         partnership: StreamId,
-        looked: Looked,
+        today: NaiveDate,
     ) -> Result<(), ClockError> {
-        let streams = self.projections.depends_on(partnership).await?;
-        let histories = load::histories(self.bus.ledger(), streams, looked.position).await?;
-        let mut said: BTreeMap<StreamId, Vec<String>> = BTreeMap::new();
+        // What was said before what was known: nothing is said again for want of knowing why it was.
+        let mut said = Said::new();
         for (stream, event) in self.projections.announced(partnership).await? {
             said.entry(stream.id).or_default().push(event);
         }
+        let streams = self.projections.depends_on(partnership).await?;
+        let head = self.bus.ledger().last_position().await?;
+        let histories = load::histories(self.bus.ledger(), streams, head).await?;
         for dated in deadlines(partnership, &histories) {
-            let events = said.get(&dated.stream());
-            let announced = Announced::of(events.into_iter().flatten());
-            self.announce_deadline(&dated, announced, looked.on).await?;
+            let events = said.get(&dated.stream()).map_or(&[][..], Vec::as_slice);
+            self.announce_deadline(&dated, events, today).await?;
         }
-        let found = triggers(partnership, &histories, looked.on);
-        let open: Vec<_> = found
-            .into_iter()
-            .filter(|trigger| trigger.is_open() && trigger.since <= looked.on)
-            .collect();
-        let last =
-            |events: &Vec<String>| events.last().map(String::as_str) == Some("TriggerOpened");
-        let was_open: BTreeSet<_> = said
-            .iter()
-            .filter(|(_, events)| last(events))
-            .map(|(id, _)| *id)
-            .collect();
-        self.announce_triggers(&open, &was_open, looked.on).await
+        let mut open = triggers(partnership, &histories, today);
+        open.retain(|trigger| trigger.is_open() && trigger.since <= today);
+        self.announce_triggers(&open, &said, today).await
     }
 
     async fn announce_deadline(
         &self,
         dated: &Dated,
-        announced: Announced,
+        said: &[String],
         today: NaiveDate,
     ) -> Result<(), ClockError> {
+        let mut announced = Announced::default();
+        for event in said {
+            announced.hear(event);
+        }
         // Nothing of it is to be said yet, whenever it was recorded.
         if dated
             .to_announce(NaiveDate::MIN, announced, today)
@@ -69,8 +67,9 @@ impl Clock {
         let Some(recorded_on) = self.recorded_on(dated.set.counted_from).await? else {
             return Ok(());
         };
-        for (announcement, on) in dated.to_announce(recorded_on, announced, today) {
-            let by = match announcement {
+        let all = dated.to_announce(recorded_on, announced, today);
+        for (version, (announcement, on)) in (said.len()..).zip(all) {
+            let cause = match announcement {
                 Announcement::Met { by, .. } | Announcement::Lifted { by } => by,
                 _ => dated.set.counted_from,
             };
@@ -78,8 +77,8 @@ impl Clock {
                 deadline: dated.set.clone(),
                 announcement,
             };
-            let request = request(dated.stream(), on, Some(by), command.into());
-            announce::<Deadline>(&self.bus, request).await?;
+            let to = (dated.stream(), version);
+            announce::<Deadline>(&self.bus, to, on, Some(cause), command.into()).await?;
         }
         Ok(())
     }
@@ -87,13 +86,17 @@ impl Clock {
     async fn announce_triggers(
         &self,
         open: &[Trigger],
-        was_open: &BTreeSet<StreamId>,
+        said: &Said,
         today: NaiveDate,
     ) -> Result<(), ClockError> {
+        let version = |id: &StreamId| said.get(id).map_or(0, Vec::len);
+        let was_open = |id: &StreamId| {
+            let last = said.get(id).and_then(|events| events.last());
+            last.is_some_and(|event| event == "TriggerOpened")
+        };
         for trigger in open {
             let id = StreamId::new(trigger.id);
-            let Some(counted_from) = trigger.evidence.first().filter(|_| !was_open.contains(&id))
-            else {
+            let Some(counted_from) = trigger.evidence.first().filter(|_| !was_open(&id)) else {
                 continue;
             };
             let set = TriggerSet {
@@ -107,13 +110,11 @@ impl Clock {
                 trigger: set,
                 open: true,
             };
-            let request = request(id, today, Some(*counted_from), command.into());
-            announce::<TriggerStream>(&self.bus, request).await?;
+            let (to, cause) = ((id, version(&id)), Some(*counted_from));
+            announce::<TriggerStream>(&self.bus, to, today, cause, command.into()).await?;
         }
-        for id in was_open {
-            if open.iter().any(|trigger| trigger.id == id.uuid()) {
-                continue;
-            }
+        let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
+        for id in said.keys().filter(|id| was_open(id) && !is_open(id)) {
             let history = load::history::<TriggerStream>(self.bus.ledger(), *id, None).await?;
             let Some(trigger) = history.state(NaiveDate::MAX).trigger.clone() else {
                 continue;
@@ -122,8 +123,8 @@ impl Clock {
                 trigger,
                 open: false,
             };
-            let request = request(*id, today, None, command.into());
-            announce::<TriggerStream>(&self.bus, request).await?;
+            let to = (*id, version(id));
+            announce::<TriggerStream>(&self.bus, to, today, None, command.into()).await?;
         }
         Ok(())
     }
@@ -136,27 +137,27 @@ impl Clock {
     }
 }
 
-fn request<C>(stream: StreamId, on: NaiveDate, cause: Option<EntryId>, command: C) -> Request<C> {
-    Request {
+/// Announces something in a stream at the version that was seen. Where another has announced
+/// something there since, that one leads, and looks at everything.
+async fn announce<K: StreamKind>(
+    bus: &Bus,
+    (stream, version): (StreamId, usize),
+    on: NaiveDate,
+    cause: Option<EntryId>,
+    command: K::Command,
+) -> Result<(), ClockError> {
+    let request = Request {
         occurred_on: Some(OccurredOn {
             assumed: false,
             date: on,
         }),
         causation_id: cause,
+        // A usize is at most 64 bits wide on every platform Rust has.
+        if_match: Some(version as u64),
         ..Request::plain(Principal::SYSTEM, Target::Stream(stream), command)
-    }
-}
-
-/// Announces something, unless it has been by now.
-async fn announce<K: StreamKind>(
-    bus: &Bus,
-    request: Request<K::Command>,
-) -> Result<(), ClockError> {
+    };
     match bus.execute::<K>(request).await {
-        Ok(_) => Ok(()),
-        Err(CommandError::Refused { refusal, .. }) if refusal.code == RefusalCode::AlreadySo => {
-            Ok(())
-        }
+        Ok(_) | Err(CommandError::Stale { .. }) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }

@@ -3,9 +3,9 @@
 //! A date that comes, passes, is met or is lifted, and a direction trigger that opens or clears, is
 //! announced in a stream of its own, so that it stands in nobody's way. What is to be announced is a
 //! function of the record and of today ([`deadlines`], [`triggers`]); whether it has been is decided
-//! by the stream it is announced in. So it is announced once, however often anybody looks, and the
-//! clock keeps nothing that could be lost: it looks at every partnership when it starts and when a
-//! day begins, and at those that entries have touched in between.
+//! by the stream it is announced in, at the version that was seen. So it is announced once, however often anybody looks, and the
+//! clock keeps nothing that could be lost: it looks at every partnership when it begins to lead and
+//! when a day begins, and at those that entries have touched in between.
 //!
 //! Of several processes over one ledger, the one that writes the projections runs it.
 
@@ -20,13 +20,14 @@ use tokio::time::{MissedTickBehavior, interval};
 use dutyledger_application::{Bus, CommandError, LoadError};
 use dutyledger_domain::streams::Partnership;
 use dutyledger_ledger::ReadError;
-use dutyledger_projections::{PAGE_ROWS_MAX, Projections, ProjectorGone, QueryError};
+use dutyledger_projections::{PAGE_ROWS_MAX, Projections, QueryError};
 use dutyledger_record::{EntryError, StreamId};
 
-/// How often it is asked whether a day has begun.
-const TICK: Duration = Duration::from_secs(1);
-/// How long the clock waits after something failed, before it looks at everything again.
-const RETRY: Duration = Duration::from_secs(5);
+/// How often it looks whether a day has begun, or entries have touched something. What passes passes
+/// by the day, so entries may gather: a partnership is looked at once for many.
+const EVERY: Duration = Duration::from_secs(5);
+/// The event by which other rules come into force.
+const RULES_CHANGED: &str = "RulePackAdopted";
 /// How many entries are read at a time to see what they touch.
 const ENTRIES: u32 = 1_000;
 
@@ -48,9 +49,6 @@ pub enum ClockError {
     /// What was to be announced was not recorded.
     #[error("an announcement was not recorded: {0}")]
     Command(#[from] CommandError),
-    /// Nobody moves the projections any more.
-    #[error(transparent)]
-    Gone(#[from] ProjectorGone),
 }
 
 /// The clock.
@@ -76,18 +74,22 @@ impl Clock {
         Self { bus, projections }
     }
 
-    /// Runs until `shutdown` completes. It may be stopped at any await.
+    /// Runs until `shutdown` completes. It may be stopped at any await. What fails is tried again,
+    /// from the beginning.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let work = async {
+            let mut every = interval(EVERY);
+            every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut looked = None;
             loop {
-                match self.follow().await {
-                    Err(ClockError::Gone(_)) => return,
+                every.tick().await;
+                looked = match self.look(looked).await {
+                    Ok(looked) => looked,
                     Err(error) => {
                         tracing::warn!(%error, "the clock does not get on");
-                        tokio::time::sleep(RETRY).await;
+                        None
                     }
-                    Ok(()) => {}
-                }
+                };
             }
         };
         tokio::select! {
@@ -96,26 +98,17 @@ impl Clock {
         }
     }
 
-    /// Looks at everything, and then at what changes, for as long as this process leads.
-    async fn follow(&self) -> Result<(), ClockError> {
-        self.projections.leading_past(0).await?;
-        let mut looked = self.look_at_all().await?;
-        let mut tick = interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while self.projections.leads() {
-            tokio::select! {
-                _ = tick.tick() => {
-                    if self.bus.edge().today() != looked.on {
-                        looked = self.look_at_all().await?;
-                    }
-                }
-                moved = self.projections.leading_past(looked.position) => {
-                    moved?;
-                    looked = self.look_since(looked).await?;
-                }
-            }
+    /// Looks at what there is to look at since it last did, if this process leads.
+    async fn look(&self, before: Option<Looked>) -> Result<Option<Looked>, ClockError> {
+        if !self.projections.leads() {
+            return Ok(None);
         }
-        Ok(())
+        let today = self.bus.edge().today();
+        let looked = match before.filter(|before| before.on == today) {
+            Some(before) => self.look_since(before).await?,
+            None => self.look_at_all().await?,
+        };
+        Ok(Some(looked))
     }
 
     /// Looks at every partnership, and announces what is to be announced.
@@ -131,7 +124,7 @@ impl Clock {
                 .streams::<Partnership>(after, PAGE_ROWS_MAX)
                 .await?;
             for row in &page.rows {
-                self.look_at(row.id, looked).await?;
+                self.look_at(row.id, looked.on).await?;
             }
             after = page.next;
             if after.is_none() {
@@ -140,14 +133,18 @@ impl Clock {
         }
     }
 
-    /// Looks at the partnerships that entries have touched since.
+    /// Looks at the partnerships that entries have touched since; at all of them where the rules have
+    /// changed.
     ///
     /// # Errors
     /// See [`ClockError`].
     pub async fn look_since(&self, before: Looked) -> Result<Looked, ClockError> {
         let looked = self.now();
-        for partnership in self.touched(before.position, looked.position).await? {
-            self.look_at(partnership, looked).await?;
+        let Some(touched) = self.touched(before.position, looked.position).await? else {
+            return self.look_at_all().await;
+        };
+        for partnership in touched {
+            self.look_at(partnership, looked.on).await?;
         }
         Ok(looked)
     }
@@ -159,15 +156,24 @@ impl Clock {
         }
     }
 
-    /// The partnerships whose dates and triggers may be others than before.
-    async fn touched(&self, after: u64, up_to: u64) -> Result<BTreeSet<StreamId>, ClockError> {
+    /// The partnerships whose dates and triggers may be others than before; nothing where they may be
+    /// so for all.
+    async fn touched(
+        &self,
+        after: u64,
+        up_to: u64,
+    ) -> Result<Option<BTreeSet<StreamId>>, ClockError> {
         let mut all = BTreeSet::new();
         let mut after = after;
         while after < up_to {
             let page = self.bus.ledger().read(after, ENTRIES).await?;
             let mut streams = BTreeSet::new();
             for stored in page.iter().filter(|stored| stored.position <= up_to) {
-                let stream = stored.record()?.entry.stream;
+                let record = stored.record()?;
+                if record.event.event_type == RULES_CHANGED {
+                    return Ok(None);
+                }
+                let stream = record.entry.stream;
                 if !announce::is_announcement(&stream) {
                     streams.insert(stream);
                 }
@@ -177,6 +183,6 @@ impl Clock {
             let Some(last) = page.last() else { break };
             after = last.position;
         }
-        Ok(all)
+        Ok(Some(all))
     }
 }

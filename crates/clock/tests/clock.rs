@@ -14,14 +14,16 @@ use tempfile::TempDir;
 use dutyledger_application::{Bus, Edge, Home, Request, SystemEntropy, Target, import};
 use dutyledger_clock::Clock;
 use dutyledger_domain::rules::RuleId;
-use dutyledger_domain::streams::direction::AcceptCompliance;
+use dutyledger_domain::streams::direction::{AcceptCompliance, VaryDirection};
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::strategy::CompleteReview;
 use dutyledger_domain::streams::{Deadline, Direction, Strategy, TriggerStream};
 use dutyledger_domain::{Acting, ReasonGiven, ReviewDecision, ReviewScope, StreamKind};
 use dutyledger_ledger::Clock as Instants;
 use dutyledger_projections::{Projections, Projector};
-use dutyledger_record::{OccurredOn, PlainText, Principal, PrincipalKind, Record, StreamId};
+use dutyledger_record::{
+    OccurredOn, PlainText, Principal, PrincipalKind, PublicText, Record, StreamId,
+};
 
 const MARROWBY: &str = include_str!("../../../ops/histories/fictional-marrowby.json");
 const OPERATOR: Principal = Principal {
@@ -113,6 +115,21 @@ impl Town {
             projections,
             projector,
         }
+    }
+
+    /// The Secretary of State varies the direction, with another date to comply by.
+    async fn vary(&self, open: &Open, comply_by: &str) {
+        let secretary_of_state = Principal {
+            kind: PrincipalKind::SecretaryOfState,
+            ..OPERATOR
+        };
+        let command = VaryDirection {
+            requires: PublicText::new("Review the whole strategy.").unwrap(),
+            comply_by: Some(day(comply_by)),
+        };
+        let to = Target::Stream(self.direction);
+        let varied = Request::plain(secretary_of_state, to, command.into());
+        open.bus.execute::<Direction>(varied).await.unwrap();
     }
 
     /// The council completes a review of the whole strategy.
@@ -314,6 +331,34 @@ async fn a_day_slept_through_is_announced_with_its_own_date() {
             said("DeadlinePassed", "2027-12-05", "2027-12-06", false),
         ]
     );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_date_that_is_lifted_and_set_anew_speaks_again() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let mut count = open.announced().await.len();
+    let first = "2026-09-30";
+    for (comply_by, expected) in [
+        (
+            "2027-01-31",
+            said("DeadlineLifted", first, "2026-11-21", false),
+        ),
+        // The direction's date is the first again, and it has passed.
+        (first, said("DeadlinePassed", first, "2026-11-21", true)),
+        (
+            "2027-02-28",
+            said("DeadlineLifted", first, "2026-11-21", false),
+        ),
+    ] {
+        town.vary(&open, comply_by).await;
+        open.look().await;
+        open.look().await;
+        assert_eq!(open.deadlines_after(count).await, [expected], "{comply_by}");
+        count = open.announced().await.len();
+    }
     open.close().await;
 }
 

@@ -12,7 +12,7 @@ use dutyledger_record::{EntryId, Envelope, NaturalKey, StreamId};
 
 use crate::history::{History, StreamKind};
 use crate::rules::{Provenance, RuleId};
-use crate::streams::deadline::{Announcement, DeadlineKind, DeadlineSet};
+use crate::streams::deadline::{Announced, Announcement, DeadlineKind, DeadlineSet};
 use crate::streams::direction::DirectionEvent;
 use crate::streams::strategy::StrategyEvent;
 use crate::streams::{Direction, Strategy};
@@ -39,41 +39,6 @@ pub enum Ended {
         /// The entry that lifts it.
         by: EntryId,
     },
-}
-
-/// What has been announced of a date.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Announced {
-    approached: bool,
-    reached: bool,
-    passed: bool,
-    ended: bool,
-}
-
-impl Announced {
-    /// By these events of its stream.
-    pub fn of(events: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
-        let mut announced = Self::default();
-        for event in events {
-            match event.as_ref() {
-                "DeadlineApproached" => announced.approached = true,
-                "DeadlineReached" => announced.reached = true,
-                "DeadlinePassed" => announced.passed = true,
-                "DeadlineMet" | "DeadlineLifted" => announced.ended = true,
-                _ => {}
-            }
-        }
-        announced
-    }
-
-    const fn has(self, announcement: &Announcement) -> bool {
-        match announcement {
-            Announcement::Approached => self.approached,
-            Announcement::Reached { .. } => self.reached,
-            Announcement::Passed { .. } => self.passed,
-            Announcement::Met { .. } | Announcement::Lifted { .. } => self.ended,
-        }
-    }
 }
 
 /// A date that was set.
@@ -121,7 +86,8 @@ impl Dated {
 
     /// What is to be announced today, in order, each with the date it happened. `recorded_on` is the
     /// date on which the entry it is counted from was recorded: of a date that had passed by then
-    /// only the last is announced, marked late.
+    /// only the last is announced, marked late. Of one that was announced as met or lifted and holds
+    /// again, it is said today how it stands.
     #[must_use]
     pub fn to_announce(
         &self,
@@ -129,7 +95,7 @@ impl Dated {
         announced: Announced,
         today: NaiveDate,
     ) -> Vec<(Announcement, NaiveDate)> {
-        if announced.ended {
+        if announced.ended && self.ended.is_some() {
             return Vec::new();
         }
         let ended_on = self.ended.map(|ended| match ended {
@@ -150,7 +116,11 @@ impl Dated {
                 let late = recorded_on > on;
                 // That a date is ahead is not said of one whose day has come.
                 let tells = place == last && !matches!(stage, Stage::Approached);
-                (!late || tells).then(|| (stage.announcement(late), on))
+                if announced.ended {
+                    (place == last).then(|| (stage.announcement(late), today))
+                } else {
+                    (!late || tells).then(|| (stage.announcement(late), on))
+                }
             })
             .collect();
         all.retain(|(announcement, _)| !announced.has(announcement));
@@ -406,7 +376,7 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
                 due_on: *due,
                 kind: DeadlineKind::DirectionCompliance,
                 partnership: state.partnership,
-                provenance: Provenance::Act,
+                provenance: Provenance::Direction,
                 rule: RuleId::of("R-129.1"),
                 version: None,
             },

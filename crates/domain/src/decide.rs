@@ -156,6 +156,12 @@ impl Actors {
         reportable: false,
         past_fact: false,
     };
+    /// The service itself, as an administrative act.
+    pub const SYSTEM: Self = Self {
+        own: &[Actor::System],
+        reportable: false,
+        past_fact: false,
+    };
     /// Any specified authority of the partnership; the coordinator may report it.
     pub const SPECIFIED: Self = Self {
         own: &[Actor::SpecifiedAuthority],

@@ -6,6 +6,7 @@
 pub mod deadlines;
 mod decide;
 mod history;
+mod kebab;
 pub mod obligations;
 mod refusal;
 pub mod reviews;
@@ -28,6 +29,7 @@ pub use decide::{
     SourceGiven, Surroundings, decide, unmet_now,
 };
 pub use history::{EventSchema, History, HistoryError, Payload, StreamKind};
+pub use kebab::kebab_case;
 pub use refusal::{PointedError, Refusal, RefusalCode, Unmet};
 pub use scene::Scene;
 pub use values::*;

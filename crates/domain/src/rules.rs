@@ -206,6 +206,8 @@ pub enum Provenance {
     Grant,
     /// The authorities' own, or ours.
     Local,
+    /// The direction that sets it.
+    Direction,
     /// A source that could not be checked.
     Unverified,
     /// There is no period.

@@ -244,8 +244,3 @@ pub struct Stale {
     /// The position waited for.
     pub wanted: u64,
 }
-
-/// Nobody moves the rows any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the projector has ended")]
-pub struct ProjectorGone;

@@ -35,7 +35,7 @@ mod values;
 mod tests;
 
 pub use database::postgres::migrate;
-pub use error::{MigrateError, OpenError, ProjectionError, ProjectorGone, QueryError, Stale};
+pub use error::{MigrateError, OpenError, ProjectionError, QueryError, Stale};
 pub use projections::{Freshness, Projections};
 pub use projector::{PAGE_ENTRIES_MAX, Projector};
 pub use query::PAGE_ROWS_MAX;

@@ -43,27 +43,20 @@ impl PageOf {
     fn add(&mut self, record: Record) -> Result<(), ProjectionError> {
         let stream = record.entry.stream.clone();
         self.timeline.add(&record)?;
-        // What is announced is told in the timeline and changes nothing it speaks of, but an event
-        // that is not understood stops everything like any other.
+        // Streams without rows: an event in them that is not understood stops everything like any
+        // other.
         match stream.stream_type.as_str() {
-            Deadline::NAME => {
-                event(stream.id, History::<Deadline>::read([record]))?;
-                return Ok(());
+            LedgerStream::NAME => {
+                self.ledger = Some(stream.id);
+                return understood::<LedgerStream>(record);
             }
-            TriggerStream::NAME => {
-                event(stream.id, History::<TriggerStream>::read([record]))?;
-                return Ok(());
-            }
+            // What is announced changes nothing of what it speaks of.
+            Deadline::NAME => return understood::<Deadline>(record),
+            TriggerStream::NAME => return understood::<TriggerStream>(record),
             _ => {}
         }
         self.partnerships
             .extend(&record.entry.standing.partnerships);
-        // Nor has the ledger's own stream rows.
-        if stream.stream_type.as_str() == LedgerStream::NAME {
-            event(stream.id, History::<LedgerStream>::read([record]))?;
-            self.ledger = Some(stream.id);
-            return Ok(());
-        }
         if !is_kept(stream.stream_type.as_str()) {
             return Err(ProjectionError::UnknownStream {
                 position: record.position,
@@ -75,6 +68,11 @@ impl PageOf {
         touched.entries.push(record);
         Ok(())
     }
+}
+
+fn understood<K: StreamKind>(record: Record) -> Result<(), ProjectionError> {
+    let id = record.entry.stream.id;
+    event(id, History::<K>::read([record])).map(drop)
 }
 
 pub(crate) fn record(stored: &Stored) -> Result<Record, ProjectionError> {

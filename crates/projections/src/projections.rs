@@ -7,7 +7,7 @@ use dutyledger_ledger::{LedgerReader, Place, ReadError};
 use tokio::sync::{Notify, watch};
 
 use crate::database::{Pool, postgres, sqlite};
-use crate::error::{OpenError, ProjectorGone, Stale};
+use crate::error::{OpenError, Stale};
 use crate::lock::Lock;
 use crate::projector::Projector;
 use crate::turn::{Timing, Turn};
@@ -120,20 +120,8 @@ impl Projections {
         self.standing.borrow().position
     }
 
-    /// Waits until this process writes the rows and they have moved past a position, and answers
-    /// where they are. Of several processes over the same rows one writes at a time; what is to be
-    /// done once for all of them is done by that one.
-    ///
-    /// # Errors
-    /// When the projector is gone.
-    pub async fn leading_past(&self, position: u64) -> Result<u64, ProjectorGone> {
-        let mut standing = self.standing.clone();
-        let moved = |s: &Standing| s.leads && s.position > position && s.stopped.is_none();
-        let reached = standing.wait_for(moved).await.map_err(|_| ProjectorGone)?;
-        Ok(reached.position)
-    }
-
-    /// Whether this process writes the rows.
+    /// Whether this process writes the rows. Of several over the same rows one does at a time; what is
+    /// to be done once for all of them is done by that one.
     #[must_use]
     pub fn leads(&self) -> bool {
         let standing = self.standing.borrow();

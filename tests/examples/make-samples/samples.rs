@@ -43,7 +43,7 @@ enum Variant {
 
 /// The samples of an event, which may stand in these kinds of stream: file names and leaf data.
 pub(crate) fn samples(schema: &EventSchema, kinds: &[&str]) -> Vec<(String, String)> {
-    let name = dutyledger_application::schemas::kebab_case(schema.event_type);
+    let name = dutyledger_domain::kebab_case(schema.event_type);
     let stem = format!("{name}.v{}", schema.schema_version);
     // An event of every kind of stream is shown in a strategy, and in a partnership.
     let (kind, other) = if kinds.len() > 1 {

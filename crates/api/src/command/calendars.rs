@@ -16,11 +16,11 @@ use dutyledger_domain::streams::ledger::{
 };
 use dutyledger_record::{KeyId, Principal, PrincipalKind, StreamId};
 
-use super::keys::{Empty, NewKey, own_pointers, refuse_headers};
+use super::keys::{Empty, NewKey, describe, own_pointers, refuse_headers};
 use super::{NoQuery, Recorded, recorded};
 use crate::app::App;
 use crate::ask::Ask;
-use crate::doc::{self, Doc};
+use crate::doc;
 use crate::endpoint::{self, Outcome};
 use crate::json;
 use crate::problem::{Code, Problem, command_problem, internal};
@@ -125,23 +125,6 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         let problems = [400, 401, 403, 404, 413, 415, 422, 500, 503];
         doc::answers(op, 200, "It is revoked.", content, &[], &problems);
     })
-}
-
-fn describe(
-    op: &mut aide::openapi::Operation,
-    ctx: &mut aide::generate::GenContext,
-    path: &str,
-    id: &str,
-    summary: &str,
-    description: &str,
-) {
-    let doc = Doc {
-        id: id.to_owned(),
-        tag: "Service",
-        summary: summary.to_owned(),
-        description: description.to_owned(),
-    };
-    doc::describe(op, doc, path, ctx);
 }
 
 /// A command on the ledger's own stream.

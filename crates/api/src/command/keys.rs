@@ -82,20 +82,16 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         )
         .done();
     let router = endpoint::post(router, "/v1/keys", endpoint::run(issue), |op, ctx| {
-        doc::describe(
+        let description = "For the operator. The key is shown once, in the answer; only its hash is \
+                           kept. It takes no idempotency key, for the answer cannot be given again.\
+                           \n\nRests on L-2.";
+        describe(
             op,
-            Doc {
-                id: "issueKey".to_owned(),
-                tag: "Service",
-                summary: "Issue an API key".to_owned(),
-                description:
-                    "For the operator. The key is shown once, in the answer; only its hash \
-                              is kept. It takes no idempotency key, for the answer cannot be given \
-                              again.\n\nRests on L-2."
-                        .to_owned(),
-            },
-            "/v1/keys",
             ctx,
+            "/v1/keys",
+            "issueKey",
+            "Issue an API key",
+            description,
         );
         let example = json!({
             "kind": "operator", "label": "Example operations team",
@@ -115,25 +111,33 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     });
     let path = "/v1/keys/{id}/revocation";
     endpoint::post(router, path, endpoint::run(revoke), |op, ctx| {
-        doc::describe(
-            op,
-            Doc {
-                id: "revokeKey".to_owned(),
-                tag: "Service",
-                summary: "Revoke an API key".to_owned(),
-                description: "For the operator. The key holds for no request after this.\n\nRests \
-                              on L-2."
-                    .to_owned(),
-            },
-            path,
-            ctx,
-        );
+        let description =
+            "For the operator. The key holds for no request after this.\n\nRests on L-2.";
+        describe(op, ctx, path, "revokeKey", "Revoke an API key", description);
         doc::body(op, ctx.schema.subschema_for::<Empty>(), json!({}));
         let media = doc::media(ctx.schema.subschema_for::<Recorded>(), None);
         let content = Some(("application/json", media));
         let problems = [400, 401, 403, 404, 413, 415, 422, 500, 503];
         doc::answers(op, 200, "It is revoked.", content, &[], &problems);
     })
+}
+
+/// Describes an operation on the service itself.
+pub(super) fn describe(
+    op: &mut aide::openapi::Operation,
+    ctx: &mut aide::generate::GenContext,
+    path: &str,
+    id: &str,
+    summary: &str,
+    description: &str,
+) {
+    let doc = Doc {
+        id: id.to_owned(),
+        tag: "Service",
+        summary: summary.to_owned(),
+        description: description.to_owned(),
+    };
+    doc::describe(op, doc, path, ctx);
 }
 
 /// Refuses headers that would promise what cannot be kept.

@@ -87,8 +87,6 @@ pub enum Once {
     Formed,
     /// A version of the strategy is adopted.
     Adopted,
-    /// The strategy was reviewed.
-    Reviewed,
 }
 
 /// What a strategy must be made under for the row to arise.

@@ -8,6 +8,7 @@ use dutyledger_record::{EntryId, StreamId};
 use super::entries::{Entries, LookedAt};
 use super::strategy::StrategyLooked;
 use super::{By, Due, Evidence, Found, MadeUnder, Once, Status, Within};
+use crate::kebab::kebab_case;
 use crate::rules::{LegalStatus, Mode, Row};
 use crate::streams::{Direction, DirectionState, NeedsAssessment, Partnership, PartnershipState};
 use crate::values::in_words;
@@ -100,11 +101,8 @@ impl<'a> Judge<'a> {
             By::OwnConsent => self.own_consent(row, evidence),
             By::Claimed => self.claims(row, evidence),
             By::CumulativeEffect => self.cumulative_effect(row, evidence),
-            By::Entries if evidence.within != Within::Strategy => {
-                vec![self.entries(row, evidence)]
-            }
-            By::Entries
-            | By::Adoption
+            By::Entries => self.entries(row, evidence),
+            By::Adoption
             | By::RevisedAnew
             | By::ConsultedOfKind
             | By::Adopted
@@ -186,26 +184,23 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether an entry of one of the events is there.
-    fn entries(&self, row: &Row, evidence: &Evidence) -> Found {
+    fn entries(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let anything = LookedAt::default();
         let shown: Vec<EntryId> = match evidence.within {
-            Within::Partnership => self.own.showing(evidence, LookedAt::default()),
+            Within::Strategy => return self.of_strategies(row, evidence),
+            Within::Partnership => self.own.showing(evidence, anything),
             Within::NeedsAssessment => {
                 let each = self.assessments.iter();
-                each.flat_map(|one| one.showing(evidence, LookedAt::default()))
+                each.flat_map(|one| one.showing(evidence, anything))
                     .collect()
             }
             Within::Direction => {
                 let each = self.directions.iter();
-                each.flat_map(|(_, _, one)| one.showing(evidence, LookedAt::default()))
-                    .collect()
-            }
-            Within::Strategy => {
-                let each = self.strategies.iter();
-                each.flat_map(|one| one.entries.showing(evidence, LookedAt::default()))
+                each.flat_map(|(_, _, one)| one.showing(evidence, anything))
                     .collect()
             }
         };
-        self.shown(row, evidence, shown, self.waits(evidence))
+        vec![self.shown(row, evidence, shown, self.waits(evidence))]
     }
 
     /// How a row stands that entries show.
@@ -241,14 +236,13 @@ impl<'a> Judge<'a> {
 
     /// What a duty of the partnership still waits for.
     fn waits(&self, evidence: &Evidence) -> Option<&'static str> {
-        let formed = self.state.formed.is_some();
         let adopted = || self.strategies.iter().any(|s| s.in_force.is_some());
-        let reviewed = || self.strategies.iter().any(|s| !s.state.reviews.is_empty());
-        match evidence.once {
-            Some(Once::Formed) if !formed => Some("The partnership is not formed yet."),
-            Some(Once::Adopted) if !adopted() => Some("No strategy is adopted yet."),
-            Some(Once::Reviewed) if !reviewed() => Some("No review is recorded yet."),
-            _ => None,
+        match evidence.once? {
+            Once::Formed if self.state.formed.is_none() => {
+                Some("The partnership is not formed yet.")
+            }
+            Once::Adopted if !adopted() => Some("No strategy is adopted yet."),
+            Once::Formed | Once::Adopted => None,
         }
     }
 
@@ -310,16 +304,7 @@ fn draft(row: &Row) -> bool {
 
 /// The events asked for, in words.
 fn asked(evidence: &Evidence) -> String {
-    let words = |event: &String| {
-        let mut text = String::new();
-        for letter in event.chars() {
-            if letter.is_ascii_uppercase() && !text.is_empty() {
-                text.push(' ');
-            }
-            text.push(letter.to_ascii_lowercase());
-        }
-        text
-    };
+    let words = |event: &String| kebab_case(event).replace('-', " ");
     let all: Vec<_> = evidence.events.iter().map(words).collect();
     all.join(", or ")
 }

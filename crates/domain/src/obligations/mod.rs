@@ -60,24 +60,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status.
-    pub const ALL: &'static [Self] = &[
-        Self::Overdue,
-        Self::Due,
-        Self::NotYetDue,
-        Self::Excepted,
-        Self::Satisfied,
-        Self::NotApplicable,
-        Self::NotKnown,
-        Self::NotRecordedYet,
-        Self::Used,
-        Self::NotUsed,
-        Self::Applies,
-        Self::DoesNotApply,
-        Self::Fact,
-    ];
-
-    /// Whether something is to be done: it is owed now, or will be on a date.
+    /// Whether something is to be done now.
     #[must_use]
     pub const fn asks_for_something(self) -> bool {
         matches!(self, Self::Overdue | Self::Due)

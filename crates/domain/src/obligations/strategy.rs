@@ -112,7 +112,7 @@ impl<'a> StrategyLooked<'a> {
             By::ConsultedOfKind => self.consulted_of_kind(row, evidence),
             By::Adopted => self.adopted(row, evidence, judge),
             By::Implemented => self.implemented(evidence),
-            By::Published => self.published(row, evidence),
+            By::Published => self.published(evidence),
             By::AnnualReview => self.annual_review(row, evidence, judge),
             By::KeptUnderReview => self.kept_under_review(row, evidence, judge),
             By::Revised => self.revised(evidence),
@@ -133,13 +133,8 @@ impl<'a> StrategyLooked<'a> {
     }
 
     fn waits(&self, evidence: &Evidence) -> Option<&'static str> {
-        match evidence.once {
-            Some(Once::Adopted) if self.in_force.is_none() => Some("No version is adopted yet."),
-            Some(Once::Reviewed) if self.state.reviews.is_empty() => {
-                Some("No review is recorded yet.")
-            }
-            _ => None,
-        }
+        (evidence.once == Some(Once::Adopted) && self.in_force.is_none())
+            .then_some("No version is adopted yet.")
     }
 
     /// What the gate on adoption says of the newest version.
@@ -246,25 +241,22 @@ impl<'a> StrategyLooked<'a> {
         found.by(shown)
     }
 
-    fn published(&self, row: &Row, evidence: &Evidence) -> Found {
+    fn published(&self, evidence: &Evidence) -> Found {
         let Some((number, version)) = self.in_force else {
             return Found::new(Status::NotYetDue, "No version is adopted yet.");
         };
-        let shown = self.showing(evidence, number);
-        match &version.published {
+        let found = match &version.published {
             Some(at) => Found::new(
                 Status::Satisfied,
                 format!("Version {number} was published on {}.", in_words(at.at.on)),
             ),
-            None if row.mode == Mode::Must => Found::new(
+            None => Found::new(
                 Status::Due,
                 format!("Version {number} is adopted and not published. The Act sets no period."),
             )
             .next("Publish the version in force."),
-            None => Found::new(Status::Due, format!("Version {number} is not published."))
-                .next("Publish the version in force."),
-        }
-        .by(shown)
+        };
+        found.by(self.showing(evidence, number))
     }
 
     fn review_status(&self, judge: &Judge<'_>) -> ReviewStatus {

@@ -8,13 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{EntryId, Envelope, Stream, StreamId, StreamType};
 
-use super::shown;
-use crate::decide::{Actor, Actors, Opens, Particulars, commands};
-use crate::history::{StreamKind, events};
+use crate::decide::{Actors, Opens, Particulars, commands};
+use crate::history::{Payload, StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::rules::{Provenance, RuleId};
 use crate::scene::Scene;
-use crate::values::Shown;
 
 /// The kind of stream.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -124,32 +122,51 @@ events! {
     }
 }
 
-/// What has been announced of a deadline.
+/// What has been announced of a date since it began to hold, or to hold again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Announced {
+    /// That it is 30 days ahead.
+    pub approached: bool,
+    /// That it has come.
+    pub reached: bool,
+    /// That it has passed.
+    pub passed: bool,
+    /// That it is met or lifted, and nothing since.
+    pub ended: bool,
+}
+
+impl Announced {
+    /// Goes on with an event of the deadline's stream.
+    pub fn hear(&mut self, event_type: &str) {
+        match event_type {
+            "DeadlineApproached" => self.approached = true,
+            "DeadlineReached" => self.reached = true,
+            "DeadlinePassed" => self.passed = true,
+            "DeadlineMet" | "DeadlineLifted" => *self = Self::default(),
+            _ => return,
+        }
+        self.ended = *self == Self::default();
+    }
+
+    /// Whether an announcement has been made.
+    #[must_use]
+    pub const fn has(self, announcement: &Announcement) -> bool {
+        match announcement {
+            Announcement::Approached => self.approached,
+            Announcement::Reached { .. } => self.reached,
+            Announcement::Passed { .. } => self.passed,
+            Announcement::Met { .. } | Announcement::Lifted { .. } => self.ended,
+        }
+    }
+}
+
+/// What is known of a deadline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadlineState {
     /// What is due.
     pub deadline: Option<DeadlineSet>,
-    /// When it was 30 days ahead.
-    pub approached: Option<Shown>,
-    /// When it had come.
-    pub reached: Option<Shown>,
-    /// When it had passed.
-    pub passed: Option<Shown>,
-    /// When it was announced that it is met or lifted.
-    pub ended: Option<Shown>,
-}
-
-impl DeadlineState {
-    /// Whether an announcement has been made.
-    #[must_use]
-    pub const fn has(&self, announcement: &Announcement) -> bool {
-        match announcement {
-            Announcement::Approached => self.approached.is_some(),
-            Announcement::Reached { .. } => self.reached.is_some(),
-            Announcement::Passed { .. } => self.passed.is_some(),
-            Announcement::Met { .. } | Announcement::Lifted { .. } => self.ended.is_some(),
-        }
-    }
+    /// What has been announced of it.
+    pub announced: Announced,
 }
 
 /// What is announced of a deadline.
@@ -194,11 +211,7 @@ pub struct AnnounceDeadline {
 
 impl Particulars<Deadline> for AnnounceDeadline {
     const NAME: &'static str = "announce-deadline";
-    const ACTORS: Actors = Actors {
-        own: &[Actor::System],
-        reportable: false,
-        past_fact: false,
-    };
+    const ACTORS: Actors = Actors::SYSTEM;
     const OPENS: Opens = Opens::Either;
     const ADMINISTRATIVE: bool = true;
 
@@ -207,7 +220,7 @@ impl Particulars<Deadline> for AnnounceDeadline {
     }
 
     fn decide(self, state: &DeadlineState, _: &Scene<'_>) -> Result<Vec<DeadlineEvent>, Refusal> {
-        if state.has(&self.announcement) {
+        if state.announced.has(&self.announcement) {
             return Err(Refusal::already("This is already announced."));
         }
         let deadline = self.deadline;
@@ -245,30 +258,15 @@ impl StreamKind for Deadline {
     type Command = DeadlineCommand;
 
     fn evolve(state: &mut DeadlineState, entry: &Envelope<DeadlineEvent>) {
-        let at = Some(shown(entry));
         let deadline = match &entry.payload {
-            DeadlineEvent::DeadlineApproached(e) => {
-                state.approached = at;
-                &e.deadline
-            }
-            DeadlineEvent::DeadlineReached(e) => {
-                state.reached = at;
-                &e.deadline
-            }
-            DeadlineEvent::DeadlinePassed(e) => {
-                state.passed = at;
-                &e.deadline
-            }
-            DeadlineEvent::DeadlineMet(e) => {
-                state.ended = at;
-                &e.deadline
-            }
-            DeadlineEvent::DeadlineLifted(e) => {
-                state.ended = at;
-                &e.deadline
-            }
+            DeadlineEvent::DeadlineApproached(e) => &e.deadline,
+            DeadlineEvent::DeadlineReached(e) => &e.deadline,
+            DeadlineEvent::DeadlinePassed(e) => &e.deadline,
+            DeadlineEvent::DeadlineMet(e) => &e.deadline,
+            DeadlineEvent::DeadlineLifted(e) => &e.deadline,
             DeadlineEvent::EntryCorrected(_) | DeadlineEvent::ListClosed(_) => return,
         };
+        state.announced.hear(&entry.payload.event().event_type);
         state.deadline = Some(deadline.clone());
     }
 
@@ -277,7 +275,7 @@ impl StreamKind for Deadline {
     }
 
     fn recordable_by(_: &DeadlineEvent) -> (Actors, Option<StreamId>) {
-        (AnnounceDeadline::ACTORS, None)
+        (Actors::SYSTEM, None)
     }
 
     fn partnership(_: StreamId, state: &DeadlineState) -> Option<StreamId> {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use dutyledger_record::{EntryId, Envelope, Stream, StreamId, StreamType};
 
 use super::shown;
-use crate::decide::{Actor, Actors, Opens, Particulars, commands};
+use crate::decide::{Actors, Opens, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
@@ -75,11 +75,7 @@ pub struct AnnounceTrigger {
 
 impl Particulars<TriggerStream> for AnnounceTrigger {
     const NAME: &'static str = "announce-trigger";
-    const ACTORS: Actors = Actors {
-        own: &[Actor::System],
-        reportable: false,
-        past_fact: false,
-    };
+    const ACTORS: Actors = Actors::SYSTEM;
     const OPENS: Opens = Opens::Either;
     const ADMINISTRATIVE: bool = true;
 
@@ -137,7 +133,7 @@ impl StreamKind for TriggerStream {
     }
 
     fn recordable_by(_: &TriggerEvent) -> (Actors, Option<StreamId>) {
-        (AnnounceTrigger::ACTORS, None)
+        (Actors::SYSTEM, None)
     }
 
     fn partnership(_: StreamId, state: &TriggerAnnounced) -> Option<StreamId> {

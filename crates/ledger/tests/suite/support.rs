@@ -1,24 +1,26 @@
 //! What the tests share: a place for a ledger on either database, a clock that is set, and entries.
 
+#[path = "../../../../tests/record/draft.rs"]
+mod draft;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use dutyledger_ledger::{
     Append, Clock, Idempotency, Ledger, LedgerReader, OpenError, Opening, Options,
     Place as Address, PostgresUrl, StreamAppend, migrate,
 };
-use dutyledger_record::{
-    Basis, Draft, EntryError, EntryId, Envelope, Event, Frontier, LedgerId, OccurredOn, Principal,
-    RulePackRef, Standing, Stream, StreamId, StreamType, leaf_hash,
-};
+use dutyledger_record::{EntryError, Frontier, LedgerId, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+pub(crate) use draft::{draft_in, stream};
 
 /// Makes two tests of each body: one on SQLite and one on PostgreSQL.
 macro_rules! on_both {
@@ -232,58 +234,6 @@ pub(crate) fn opening(ledger: u128) -> Result<Opening, EntryError> {
     let ledger = LedgerId::new(Uuid::from_u128(ledger));
     let draft = draft_in(ledger, &stream(0), 1, u128::MAX, json!({"founded": true}))?;
     Ok(Opening { ledger, draft })
-}
-
-pub(crate) fn stream(n: u128) -> Stream {
-    Stream::new(
-        StreamType::of("strategy"),
-        StreamId::new(Uuid::from_u128(n)),
-    )
-}
-
-pub(crate) fn draft_in(
-    ledger: LedgerId,
-    stream: &Stream,
-    version: u64,
-    entry: u128,
-    payload: Value,
-) -> Result<Draft, EntryError> {
-    let entry = Envelope {
-        entry_id: EntryId::new(Uuid::from_u128(entry)),
-        stream: stream.clone(),
-        version,
-        standing: Standing {
-            basis: Basis::Administrative,
-            causation_id: None,
-            correlation_id: Uuid::from_u128(entry),
-            corrects: None,
-            occurred_on: OccurredOn {
-                assumed: false,
-                date: NaiveDate::from_ymd_opt(2024, 1, 31).unwrap(),
-            },
-            on_behalf_of: vec![],
-            partnerships: vec![],
-            past_fact: None,
-            principal: Principal::SYSTEM,
-            reported: false,
-            rests_on: vec![],
-            rules: RulePackRef {
-                pack: "test".into(),
-                revision: 1,
-            },
-            source: None,
-            warnings: vec![],
-        },
-        payload,
-    };
-    Draft::new(
-        ledger,
-        Event {
-            schema_version: 1,
-            event_type: "Tested".into(),
-        },
-        &entry,
-    )
 }
 
 /// `count` entries for a stream after `expected`, their ids counted from `entry`.
