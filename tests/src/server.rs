@@ -59,6 +59,8 @@ pub struct Server {
     database: String,
     /// The master key's file, where it is not in the server's own folder.
     master_key: Option<PathBuf>,
+    /// Further settings.
+    environment: Vec<(String, String)>,
     logged: String,
     child: Option<Child>,
     address: String,
@@ -117,6 +119,18 @@ impl Server {
     #[must_use]
     pub fn start() -> Self {
         Self::start_as("sandbox")
+    }
+
+    /// Starts a server over a new sandbox ledger with further settings, each the name of an
+    /// environment variable and its value.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(settings: &[(&str, &str)]) -> Self {
+        let mut server = Self::new(None, LOGGED);
+        server.set(settings);
+        server.first("sandbox")
     }
 
     /// Starts a server over a new ledger of a mode.
@@ -182,6 +196,7 @@ impl Server {
             database: database.map_or_else(file, str::to_owned),
             folder,
             master_key: None,
+            environment: Vec::new(),
             logged: logged.to_owned(),
             child: None,
             address: String::new(),
@@ -314,6 +329,14 @@ impl Server {
         );
     }
 
+    /// Changes the settings it is started with the next time.
+    pub fn set(&mut self, settings: &[(&str, &str)]) {
+        let settings = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        self.environment = settings.collect();
+    }
+
     /// Starts the process again over the same files.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "the server still runs");
@@ -330,7 +353,8 @@ impl Server {
             .env("DUTYLEDGER_DATABASE_URL", &self.database)
             .env("DUTYLEDGER_MODE", "sandbox")
             .env("DUTYLEDGER_OPERATOR_KEY", &self.operator)
-            .env("RUST_LOG", &self.logged);
+            .env("RUST_LOG", &self.logged)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(file) = &self.master_key {
             command.env("DUTYLEDGER_MASTER_KEY_FILE", file);
         }

@@ -11,6 +11,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dutyledger-domain", &["dutyledger-record"]),
     ("dutyledger-ledger", &["dutyledger-record"]),
     (
+        "dutyledger-messages",
+        &["dutyledger-record", "dutyledger-domain"],
+    ),
+    (
+        "dutyledger-notifications",
+        &[
+            "dutyledger-record",
+            "dutyledger-ledger",
+            "dutyledger-messages",
+        ],
+    ),
+    (
         "dutyledger-application",
         &[
             "dutyledger-record",
@@ -42,6 +54,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-record",
             "dutyledger-domain",
             "dutyledger-ledger",
+            "dutyledger-messages",
             "dutyledger-application",
             "dutyledger-projections",
         ],
@@ -52,6 +65,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-record",
             "dutyledger-domain",
             "dutyledger-ledger",
+            "dutyledger-messages",
+            "dutyledger-notifications",
             "dutyledger-application",
             "dutyledger-projections",
             "dutyledger-clock",
@@ -67,7 +82,13 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
         "dutyledger-domain",
         &["tokio", "sqlx", "cqrs-es", "axum", "async-nats"],
     ),
+    (
+        "dutyledger-messages",
+        &["tokio", "sqlx", "cqrs-es", "axum", "async-nats"],
+    ),
     ("dutyledger-ledger", &["cqrs-es", "axum", "aide"]),
+    ("dutyledger-notifications", &["cqrs-es", "axum", "aide"]),
+    ("dutyledger-api", &["async-nats"]),
     ("dutyledger-application", &["axum", "aide"]),
     ("dutyledger-projections", &["cqrs-es", "axum", "aide"]),
 ];
@@ -75,6 +96,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
 /// What tests and measures the house from outside may know every room of it.
 const OUTSIDE: &[&str] = &[
     "dutyledger-tests",
+    "dutyledger-test-nats",
     "dutyledger-test-postgres",
     "dutyledger-bench",
 ];

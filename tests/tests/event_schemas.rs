@@ -14,9 +14,8 @@ use serde_json::Value;
 
 use dutyledger_application::schemas::event_schema_files;
 use dutyledger_application::sealing::sealed_texts;
-use dutyledger_domain::kebab_case;
 use dutyledger_domain::streams::event_schemas;
-use dutyledger_domain::{EventSchema, History, Payload, StreamKind};
+use dutyledger_domain::{EventSchema, History, Payload, StreamKind, kebab_case};
 use dutyledger_record::{
     Binding, Draft, ENTRY_BYTES_MAX, Record, canonical_json, hex, leaf_hash, sha256_hex,
 };

@@ -1,10 +1,13 @@
 //! What the handlers stand on, and the limits they keep.
 
+use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_projections::Projections;
+use serde::Serialize;
 
 /// What the handlers stand on.
 #[derive(Clone)]
@@ -17,6 +20,40 @@ pub struct App {
     pub idempotency_key: Arc<[u8; 32]>,
     /// The key under which the addresses of calendars are proved.
     pub calendar_key: Arc<[u8; 32]>,
+    /// How the notifications stand, where there are any.
+    pub notifications: Option<Arc<dyn Notifications>>,
+}
+
+/// How the notifications stand, for readiness and metrics.
+#[derive(Clone, Debug, Serialize)]
+pub struct NotificationsShown {
+    /// What their relay is doing, in one word.
+    pub state: &'static str,
+    /// Whether it stands still until somebody puts right what `detail` says.
+    pub standing_still: bool,
+    /// What has to be put right, and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The position up to which everything is published.
+    pub published_position: u64,
+    /// How many entries are not published.
+    pub lag_entries: u64,
+    /// How many milliseconds ago the oldest of them was recorded.
+    pub lag_millis: u64,
+    /// How often publishing had to begin again.
+    pub failures: u64,
+    /// How often the connection was made anew.
+    pub reconnects: u64,
+}
+
+/// Looks how the notifications stand.
+pub trait Notifications: fmt::Debug + Send + Sync {
+    /// How they stand at an instant, in milliseconds since 1970; nothing where the ledger cannot be
+    /// read.
+    fn look(
+        &self,
+        now_millis: i64,
+    ) -> Pin<Box<dyn Future<Output = Option<NotificationsShown>> + Send + '_>>;
 }
 
 impl App {
@@ -28,7 +65,23 @@ impl App {
             projections,
             idempotency_key: Arc::new(master.derived("idempotency")),
             calendar_key: Arc::new(master.derived("calendar")),
+            notifications: None,
         }
+    }
+
+    /// The same, with notifications to watch.
+    #[must_use]
+    pub fn notifying(self, notifications: Arc<dyn Notifications>) -> Self {
+        Self {
+            notifications: Some(notifications),
+            ..self
+        }
+    }
+
+    /// How the notifications stand, where there are any and it can be told.
+    pub(crate) async fn notifications_now(&self) -> Option<NotificationsShown> {
+        let now = self.bus.edge().clock.now().timestamp_millis();
+        self.notifications.as_ref()?.look(now).await
     }
 }
 

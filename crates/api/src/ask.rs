@@ -127,6 +127,21 @@ impl Ask {
         }
     }
 
+    /// The position in `Last-Event-ID`, if there is one.
+    pub(crate) fn last_event_id(&self) -> Result<Option<u64>, Problem> {
+        let Some(value) = self.headers.get("last-event-id") else {
+            return Ok(None);
+        };
+        let position = value.to_str().ok().and_then(|text| text.parse().ok());
+        position.map(Some).ok_or_else(|| {
+            Problem::member(
+                Code::MalformedRequest,
+                "Last-Event-ID",
+                "Last-Event-ID takes the id of an event: a position.",
+            )
+        })
+    }
+
     /// The idempotency key, if there is one.
     pub(crate) fn idempotency_key(&self) -> Result<Option<String>, Problem> {
         let mut values = self.headers.get_all("idempotency-key").iter();

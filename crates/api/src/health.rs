@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use dutyledger_ledger::Health;
 
-use crate::app::App;
+use crate::app::{App, NotificationsShown};
 
 /// Rows further behind than this many entries are late.
 const BEHIND_MAX: u64 = 1_000;
@@ -19,6 +19,8 @@ struct Shown {
     status: &'static str,
     ledger_position: u64,
     rows_position: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notifications: Option<NotificationsShown>,
 }
 
 /// The process answers.
@@ -26,23 +28,28 @@ pub(crate) async fn live() -> Response {
     Json(serde_json::json!({ "status": "live" })).into_response()
 }
 
-/// The ledger takes entries and the rows keep up.
+/// The ledger takes entries, the rows keep up, and nothing keeps the notifications from going on that
+/// does not pass by itself. NATS being out of reach does: a service without it takes commands.
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     let head = app.bus.ledger().head();
     let freshness = app.projections.freshness().await;
     let rows = app.projections.position();
     let rows_run = freshness.is_ok_and(|freshness| freshness.stopped.is_none());
     let ledger_takes = app.bus.ledger().health() == Health::Serving;
+    let notifications = app.notifications_now().await;
+    let standing_still = notifications.as_ref().is_some_and(|n| n.standing_still);
     let status = match (ledger_takes, rows_run) {
         (false, _) => "the ledger takes no entries",
         (true, false) => "the rows have stopped",
         (true, true) if head.saturating_sub(rows) > BEHIND_MAX => "the rows are late",
+        (true, true) if standing_still => "the notifications stand still",
         (true, true) => "ready",
     };
     let shown = Shown {
         status,
         ledger_position: head,
         rows_position: rows,
+        notifications,
     };
     let code = if status == "ready" {
         StatusCode::OK

@@ -15,13 +15,14 @@ mod edge;
 mod endpoint;
 mod health;
 mod json;
+mod metrics;
 mod permissions;
 mod problem;
 mod reads;
 mod server;
 
 pub use accept::serve;
-pub use app::{App, Limits};
+pub use app::{App, Limits, Notifications, NotificationsShown};
 pub use permissions::permissions;
 pub use problem::{Code, MemberProblem, Problem, RuleProblem};
 pub use server::{openapi, router};

@@ -82,6 +82,8 @@ const READS: &[(&str, &str)] = &[
     ("/v1/directions/{id}", DIRECTIONS),
     ("/v1/reviews", RECORD),
     ("/v1/triggers", RECORD),
+    ("/v1/entries", ENTRIES),
+    ("/v1/entries/stream", ENTRIES),
     (
         "/v1/entries/{entry_id}",
         "those who read the stream it stands in; of the ledger itself, the operator, the Secretary \
@@ -95,6 +97,7 @@ const RECORD_OR_PART: &str = "those who read the partnership's record; a consult
      authority it touches in part; everyone what is published";
 const RECORD_OR_PUBLISHED: &str =
     "those who read the partnership's record; everyone when it is completed and published";
+const ENTRIES: &str = "everyone, those entries that it may read";
 const DIRECTIONS: &str = "those who read the partnership's record; the authority directed";
 const SEALED: &str = "its author, its addressee, the partnership's specified authorities, \
      inspectorates, auditors";

@@ -7,16 +7,20 @@ mod import;
 mod keys;
 mod ledger;
 mod migrate;
+mod notifications;
 mod output;
 mod remote;
 mod schemas;
 mod serve;
+mod subscribe;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{Cli, Command, KeyCommand, LedgerCommand, ProjectionsCommand};
+use crate::cli::{
+    Cli, Command, KeyCommand, LedgerCommand, NotificationsCommand, ProjectionsCommand,
+};
 use crate::exit::Failure;
 
 #[global_allocator]
@@ -59,6 +63,13 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Projections(ProjectionsCommand::Rebuild(settings)) => {
             serve::rebuild(settings, cli.json).await
         }
+        Command::Notifications(NotificationsCommand::Rebuild(settings)) => {
+            notifications::rebuild(settings, cli.json).await
+        }
+        Command::Notifications(NotificationsCommand::Refill(settings)) => {
+            notifications::refill(settings, cli.json).await
+        }
+        Command::Subscribe(settings) => subscribe::subscribe(settings).await,
         Command::Schemas(settings) => schemas::run(settings, cli.json),
     }
 }

@@ -33,6 +33,11 @@ pub(crate) fn run(settings: &SchemaSettings, json: bool) -> Result<(), Failure> 
 /// the code join here, each from a pure function that a test can compare with the committed file.
 fn files() -> Vec<(String, String)> {
     let mut files = event_schema_files();
+    files.extend(dutyledger_messages::schema_files());
+    files.push((
+        "asyncapi.json".to_owned(),
+        format!("{:#}\n", dutyledger_messages::asyncapi()),
+    ));
     files.push((
         "openapi.json".to_owned(),
         format!("{:#}\n", dutyledger_api::openapi()),

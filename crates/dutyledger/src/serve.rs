@@ -1,6 +1,7 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,11 +11,13 @@ use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_clock::Clock;
 use dutyledger_ledger::{Health, LedgerReader, Place as Database};
+use dutyledger_notifications::Relay;
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
 
 use crate::cli::{Place, ServeSettings, make_folder};
 use crate::exit::Failure;
 use crate::keys::edge;
+use crate::notifications::Watched;
 use crate::output;
 
 /// Everything that serves, before it is served.
@@ -23,6 +26,7 @@ pub(crate) struct Service {
     master: MasterKey,
     projections: Projections,
     projector: Projector,
+    relay: Option<Relay>,
 }
 
 impl Service {
@@ -40,7 +44,13 @@ impl Service {
             master,
             projections,
             projector,
+            relay: None,
         })
+    }
+
+    /// The same, publishing what is recorded.
+    pub(crate) fn publishing(self, relay: Option<Relay>) -> Self {
+        Self { relay, ..self }
     }
 
     /// Serves until the process is asked to end, then ends without losing anything: requests under
@@ -51,6 +61,7 @@ impl Service {
             master,
             projections,
             mut projector,
+            relay,
         } = self;
         let address = listener.local_addr().map_err(Failure::other)?;
         bus.ledger()
@@ -71,13 +82,27 @@ impl Service {
             }
         });
         let clock = Clock::new(bus.clone(), projections.clone());
-        let mut stop_clock = stopping;
+        let mut stop_clock = stopping.clone();
         let ticking = tokio::spawn(clock.run(async move {
             let _ = stop_clock.wait_for(|stop| *stop).await;
         }));
+        let watched = relay.as_ref().map(|relay| Watched(relay.watch()));
+        let mut stop_relay = stopping;
+        let relaying = relay.map(|mut relay| {
+            tokio::spawn(async move {
+                let stopped = async move {
+                    // The sender going away is the end as well.
+                    let _ = stop_relay.wait_for(|stop| *stop).await;
+                };
+                relay.run(stopped).await;
+            })
+        });
         // Heard from now on: whoever reads "serving" may ask for the end at once.
         let asked_to_end = asked_to_end().map_err(Failure::other)?;
-        let app = App::new(bus.clone(), projections.clone(), &master);
+        let mut app = App::new(bus.clone(), projections.clone(), &master);
+        if let Some(watched) = watched {
+            app = app.notifying(Arc::new(watched));
+        }
         tracing::info!(%address, "serving");
         let limits = Limits::default();
         let router = router(app, limits);
@@ -98,6 +123,11 @@ impl Service {
             if let Err(error) = task.await {
                 tracing::error!(%error, "the {name} did not end well");
             }
+        }
+        if let Some(relaying) = relaying
+            && let Err(error) = relaying.await
+        {
+            tracing::error!(%error, "the relay did not end well");
         }
         projections.close().await;
         // Before it is closed, which stops it too.
@@ -124,13 +154,20 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
 
 pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
     let home = settings.place.home()?;
+    let connection = settings.nats.connection("dutyledger relay")?;
     make_folder(&home.ledger)?;
     let (bus, master) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
+    let relay = connection.map(|connection| {
+        let (reader, tail) = ((**bus.ledger()).clone(), bus.ledger().tail());
+        Relay::new(reader, tail, connection, settings.stream.nats_replicas)
+            .noting(settings.stream.noted(&home))
+    });
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|e| Failure::cannot_open(format!("cannot listen on {}: {e}", settings.listen)))?;
     Service::over(bus, master, &home.projections)
         .await?
+        .publishing(relay)
         .serve(listener)
         .await
 }

@@ -15,9 +15,9 @@ use dutyledger_domain::streams::{
 };
 use dutyledger_domain::{StreamKind, World};
 use dutyledger_ledger::Stored;
-use dutyledger_record::{EntryId, Principal, PrincipalKind, Record, StreamId, hex};
+use dutyledger_record::{EntryId, PrincipalKind, Record, StreamId, hex};
 
-use super::seen::{self, Seer};
+use super::seen::Seer;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -90,7 +90,7 @@ async fn find(app: &App, ask: &Ask) -> Result<(Stored, Record), Problem> {
 
 async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
     let (stored, record) = find(&app, &ask).await?;
-    if !sees(&app, ask.principal, &record).await? {
+    if !sees(&mut Seer::new(&app, ask.principal), &record).await? {
         return Err(Problem::absent());
     }
     let mut shown: Value = serde_json::from_str(&stored.leaf_data).map_err(internal)?;
@@ -114,18 +114,23 @@ async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
 
 /// Whether a principal may see an entry: that of a register, that of a record it reads as a whole,
 /// or its own.
-async fn sees(app: &App, principal: Principal, record: &Record) -> Result<bool, Problem> {
+pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, Problem> {
     let stream = &record.entry.stream;
-    let author = record.entry.standing.principal;
+    let standing = &record.entry.standing;
+    let (principal, author) = (seer.principal, standing.principal);
     if author.id.is_some() && (author.kind, author.id) == (principal.kind, principal.id) {
         return Ok(true);
     }
     match stream.stream_type.as_str() {
         Area::NAME | Authority::NAME => Ok(true),
-        Direction::NAME => seen::direction(app, principal, stream.id).await,
+        Direction::NAME => seer.direction_of(stream.id).await,
         Partnership::NAME | Strategy::NAME | NeedsAssessment::NAME => {
-            let partnership = partnership_of(app, record).await?;
-            Seer::new(app, principal).whole(partnership).await
+            for partnership in &standing.partnerships {
+                if seer.whole(Some(*partnership)).await? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         }
         // The ledger's own entries tell of keys and of whom they are bound to: for the operator
         // and those who read everything.

@@ -7,6 +7,7 @@ mod calendar;
 mod consultation;
 mod directions;
 mod entries;
+mod feed;
 mod keys;
 mod marks;
 mod me;
@@ -46,6 +47,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = triggers::routes(router);
     let router = obligations::routes(router);
     let router = entries::routes(router);
+    let router = feed::routes(router);
     let router = rules::routes(router);
     let router = calendar::routes(router);
     keys::routes(router)

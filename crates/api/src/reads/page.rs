@@ -46,6 +46,16 @@ pub(crate) struct Links {
     next: Option<String>,
 }
 
+impl Links {
+    /// The links of a list that always goes on: the same question, with another place in it.
+    pub(crate) fn going_on(ask: &Ask, member: &str, place: &str) -> Self {
+        Self {
+            this: ask.address(),
+            next: Some(link(ask, member, place)),
+        }
+    }
+}
+
 /// How fresh an answer is.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Meta {
@@ -200,11 +210,16 @@ fn read_cursor(list: &str, cursor: &str) -> Result<String, Problem> {
 }
 
 fn next_link(ask: &Ask, cursor: &str) -> String {
+    link(ask, "cursor=", &format!("cursor={cursor}"))
+}
+
+/// The same question with another member, and without waiting for a position that was waited for.
+fn link(ask: &Ask, member: &str, place: &str) -> String {
     let others = ask.raw_query().split('&').filter(|pair| {
-        !pair.is_empty() && !pair.starts_with("cursor=") && !pair.starts_with("wait_for=")
+        !pair.is_empty() && !pair.starts_with(member) && !pair.starts_with("wait_for=")
     });
     let query: String = others.map(|pair| format!("{pair}&")).collect();
-    format!("{}?{query}cursor={cursor}", ask.uri_path())
+    format!("{}?{query}{place}", ask.uri_path())
 }
 
 /// Waits for a position, and says which the rows are at.

@@ -21,7 +21,7 @@ use crate::problem::{Problem, internal};
 /// Looks on behalf of a principal, and remembers what it has looked up for one request.
 pub(crate) struct Seer<'a> {
     app: &'a App,
-    principal: Principal,
+    pub(crate) principal: Principal,
     pub(crate) today: NaiveDate,
     /// Whether it looks in the ledger itself, which is never behind, rather than in the rows.
     in_ledger: bool,
@@ -214,6 +214,14 @@ impl<'a> Seer<'a> {
         Ok(published || self.whole(state.partnership).await?)
     }
 
+    /// Whether the principal sees the direction of a stream.
+    pub(crate) async fn direction_of(&mut self, id: StreamId) -> Result<bool, Problem> {
+        match self.state::<Direction>(id).await? {
+            Some(state) => self.direction(&state).await,
+            None => Ok(false),
+        }
+    }
+
     /// Whether the principal sees a direction.
     pub(crate) async fn direction(&mut self, state: &DirectionState) -> Result<bool, Problem> {
         let mut world = match state.partnership {
@@ -282,18 +290,5 @@ pub(crate) async fn stands(
             }
         }
         _ => Ok(Stands::Whole),
-    }
-}
-
-/// Whether a principal may read a case.
-pub(crate) async fn direction(
-    app: &App,
-    principal: Principal,
-    id: StreamId,
-) -> Result<bool, Problem> {
-    let mut seer = Seer::new(app, principal);
-    match seer.state::<Direction>(id).await? {
-        Some(state) => seer.direction(&state).await,
-        None => Ok(false),
     }
 }

@@ -29,6 +29,22 @@ where
     F: Fn(App, Ask, Q) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Outcome> + Send + 'static,
 {
+    add_as::<Q, R, F, Fut>(router, read, "application/json", function)
+}
+
+/// Adds a read whose answer is of another media type than JSON.
+pub(super) fn add_as<Q, R, F, Fut>(
+    router: ApiRouter<App>,
+    read: Read,
+    media_type: &'static str,
+    function: F,
+) -> ApiRouter<App>
+where
+    Q: JsonSchema + DeserializeOwned + Send + 'static,
+    R: JsonSchema,
+    F: Fn(App, Ask, Q) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Outcome> + Send + 'static,
+{
     let run = endpoint::run(move |app, ask: Ask| {
         // What cannot be read is refused before anything is looked up.
         let asked = ask.query::<Q>();
@@ -49,7 +65,7 @@ where
             "Dutyledger-Position",
             "The position the answer holds up to.",
         );
-        let content = Some(("application/json", media));
+        let content = Some((media_type, media));
         let problems: &[u16] = if read.path.contains('{') {
             &[400, 401, 404, 500, 503]
         } else {

@@ -1,0 +1,321 @@
+//! The feed: what is said of entries, for those without NATS.
+//!
+//! The rows are the data of the notifications, and what one may not read is absent from them. A
+//! position is the place to go on from: positions are the same for everybody, and tell of nothing but
+//! how far the ledger goes.
+
+use std::time::Duration;
+
+use aide::axum::ApiRouter;
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use futures_util::stream::unfold;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use dutyledger_messages::{Notice, notice};
+use dutyledger_record::{Principal, StreamId};
+
+use super::entries::sees;
+use super::page::{Links, Listed, Meta, at_position, fresh};
+use super::seen::Seer;
+use super::table::{Read, add, add_as};
+use crate::app::App;
+use crate::ask::Ask;
+use crate::endpoint::Outcome;
+use crate::problem::{Code, Problem, internal};
+
+/// Rows of a page where the caller does not say.
+const ROWS: u32 = 50;
+/// The most rows of a page.
+const ROWS_MAX: u32 = 200;
+/// How many entries are looked at for one page. There may be fewer rows in it, and more to come.
+const LOOKED_AT_MAX: u32 = 2_000;
+/// The longest a page is waited for.
+const WAIT_MAX: u64 = 20;
+/// How long one answer of server-sent events lasts. Whoever listens asks again, and is asked for a
+/// key again.
+const STREAM_LASTS: Duration = Duration::from_secs(60);
+/// How often something is sent, so that a connection that is gone is noticed.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How many listen at once.
+const LISTENERS_MAX: usize = 128;
+
+static LISTENERS: Semaphore = Semaphore::const_new(LISTENERS_MAX);
+
+/// What the feed may be asked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct FeedQuery {
+    /// Entries after this position: from `links.next` of the page before. From the beginning where
+    /// left out.
+    #[serde(default)]
+    after: Option<u64>,
+    /// How many rows; 50 where left out.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
+    limit: Option<u32>,
+    /// Wait this many seconds, 20 at the most, until there is a row.
+    #[serde(default)]
+    #[schemars(range(max = 20))]
+    wait: Option<u64>,
+    /// Only what concerns this partnership.
+    #[serde(default)]
+    partnership: Option<StreamId>,
+    /// Only what happened in streams of this type, such as `strategy`.
+    #[serde(default)]
+    stream_type: Option<String>,
+    /// Only this event, such as `StrategyAdopted`.
+    #[serde(default)]
+    event_type: Option<String>,
+    /// Wait, for 5 seconds at the most, until the answer holds up to this position.
+    #[serde(default)]
+    wait_for: Option<u64>,
+}
+
+/// What server-sent events may be asked.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListenQuery {
+    /// Entries after this position. The header `Last-Event-ID` goes before it; with neither, what is
+    /// recorded from now on.
+    #[serde(default)]
+    after: Option<u64>,
+    /// Only what concerns this partnership.
+    #[serde(default)]
+    partnership: Option<StreamId>,
+    /// Only what happened in streams of this type, such as `strategy`.
+    #[serde(default)]
+    stream_type: Option<String>,
+    /// Only this event, such as `StrategyAdopted`.
+    #[serde(default)]
+    event_type: Option<String>,
+}
+
+/// Which entries are asked for.
+#[derive(Clone, Debug, Default)]
+struct Filter {
+    partnership: Option<StreamId>,
+    stream_type: Option<String>,
+    event_type: Option<String>,
+}
+
+impl Filter {
+    fn passes(&self, said: &Notice) -> bool {
+        let (stream, event) = (&said.stream.stream_type, &said.event.event_type);
+        self.partnership
+            .is_none_or(|one| said.partnerships.contains(&one))
+            && self
+                .stream_type
+                .as_ref()
+                .is_none_or(|wanted| wanted == stream)
+            && self
+                .event_type
+                .as_ref()
+                .is_none_or(|wanted| wanted == event)
+    }
+}
+
+pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
+    let list = Read {
+        path: "/v1/entries",
+        id: "listEntries",
+        tag: "Record",
+        summary: "List entries",
+        about: "What is said of entries, in the order they were recorded: ids, kinds, dates, rule ids \
+                and links, the same as over NATS. What one may not read is absent. There is always a \
+                `links.next`: asked again with `wait`, it answers as soon as there is more.\n\nRests on \
+                the rule of the record that nothing is removed.",
+    };
+    let stream = Read {
+        path: "/v1/entries/stream",
+        id: "listenToEntries",
+        tag: "Record",
+        summary: "Listen to entries",
+        about: "The same as server-sent events: the id of an event is its position, its name the type \
+                of the message, its data the row of the list. The answer ends after a minute; whoever \
+                listens asks again with `Last-Event-ID`, as browsers do by themselves.\n\nRests on \
+                the rule of the record that nothing is removed.",
+    };
+    let router = add::<FeedQuery, Listed<Vec<Notice>>, _, _>(router, list, feed);
+    add_as::<ListenQuery, String, _, _>(router, stream, "text/event-stream", listen)
+}
+
+/// Rows, and up to which position they are all there are.
+struct Page {
+    rows: Vec<Notice>,
+    reached: u64,
+}
+
+async fn page(
+    app: &App,
+    principal: Principal,
+    filter: &Filter,
+    (after, limit): (u64, u32),
+) -> Result<Page, Problem> {
+    // Who may see what is told by the rows, so nothing is looked at that they do not hold yet.
+    let end = app.projections.position();
+    let mut seer = Seer::new(app, principal);
+    let (mut rows, mut reached) = (Vec::new(), after.min(end));
+    let wanted = limit as usize;
+    if after >= end {
+        return Ok(Page {
+            rows,
+            reached: after,
+        });
+    }
+    let entries = app
+        .bus
+        .ledger()
+        .read(after, LOOKED_AT_MAX)
+        .await
+        .map_err(internal)?;
+    for entry in entries {
+        if entry.position > end || rows.len() == wanted {
+            break;
+        }
+        let record = entry.record().map_err(internal)?;
+        let said = notice(&record).map_err(internal)?;
+        if filter.passes(&said) && sees(&mut seer, &record).await? {
+            rows.push(said);
+        }
+        reached = entry.position;
+    }
+    Ok(Page { rows, reached })
+}
+
+/// Waits until there may be more than up to a position, or the time is up. Says which.
+async fn wait(app: &App, after: u64, until: Instant) -> bool {
+    let left = until.saturating_duration_since(Instant::now());
+    app.projections.wait_for(after + 1, left).await.is_ok()
+}
+
+async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
+    let limit = query.limit.unwrap_or(ROWS);
+    if !(1..=ROWS_MAX).contains(&limit) {
+        return Err(Problem::member(
+            Code::MalformedRequest,
+            "limit",
+            format!("A page has 1 to {ROWS_MAX} rows."),
+        ));
+    }
+    let seconds = query.wait.unwrap_or(0);
+    if seconds > WAIT_MAX {
+        return Err(Problem::member(
+            Code::MalformedRequest,
+            "wait",
+            format!("A page is waited for {WAIT_MAX} seconds at the most."),
+        ));
+    }
+    fresh(&app, query.wait_for).await?;
+    let filter = Filter {
+        partnership: query.partnership,
+        stream_type: query.stream_type,
+        event_type: query.event_type,
+    };
+    let until = Instant::now() + Duration::from_secs(seconds);
+    let mut after = query.after.unwrap_or(0);
+    let found = loop {
+        let found = page(&app, ask.principal, &filter, (after, limit)).await?;
+        after = found.reached;
+        let more = after < app.projections.position();
+        let time = Instant::now() < until;
+        if !found.rows.is_empty() || !time || !(more || wait(&app, after, until).await) {
+            break found;
+        }
+    };
+    let next = format!("after={}", found.reached);
+    let listed = Listed {
+        links: Links::going_on(&ask, "after=", &next),
+        meta: Meta {
+            position: found.reached,
+        },
+        data: found.rows,
+    };
+    Ok((at_position(found.reached), Json(listed)).into_response())
+}
+
+async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
+    let Ok(place) = LISTENERS.try_acquire() else {
+        return Err(Problem::plain(Code::Busy));
+    };
+    let asked = ask.last_event_id()?.or(query.after);
+    let filter = Filter {
+        partnership: query.partnership,
+        stream_type: query.stream_type,
+        event_type: query.event_type,
+    };
+    // The rows may be behind what was recorded already.
+    let after = asked.unwrap_or_else(|| app.bus.ledger().head());
+    let listener = Listener {
+        app,
+        principal: ask.principal,
+        filter,
+        after,
+        ends: Instant::now() + STREAM_LASTS,
+        began: false,
+        _place: place,
+    };
+    let body = Body::from_stream(unfold(listener, |mut listener| async move {
+        let some = listener.some().await?;
+        Some((some, listener))
+    }));
+    let events = HeaderValue::from_static("text/event-stream");
+    Ok(([(header::CONTENT_TYPE, events)], body).into_response())
+}
+
+/// One who listens.
+struct Listener {
+    app: App,
+    principal: Principal,
+    filter: Filter,
+    after: u64,
+    ends: Instant,
+    began: bool,
+    _place: tokio::sync::SemaphorePermit<'static>,
+}
+
+impl Listener {
+    /// What is sent next; nothing where the answer ends.
+    async fn some(&mut self) -> Option<Result<Bytes, std::io::Error>> {
+        if !std::mem::replace(&mut self.began, true) {
+            // The head of the answer goes out with it.
+            return Some(Ok(Bytes::from_static(b"retry: 1000\n\n")));
+        }
+        let silent = Instant::now() + KEEP_ALIVE;
+        while Instant::now() < self.ends {
+            let at = (self.after, ROWS_MAX);
+            let found = match page(&self.app, self.principal, &self.filter, at).await {
+                Ok(found) => found,
+                Err(problem) => {
+                    tracing::error!(cause = problem.log, "server-sent events broke off");
+                    return None;
+                }
+            };
+            self.after = found.reached;
+            if !found.rows.is_empty() {
+                let text: String = found.rows.iter().filter_map(event).collect();
+                return Some(Ok(text.into()));
+            }
+            let more = self.after < self.app.projections.position();
+            if !more && !wait(&self.app, self.after, silent.min(self.ends)).await {
+                return Some(Ok(Bytes::from_static(b":\n\n")));
+            }
+        }
+        None
+    }
+}
+
+/// A row as a server-sent event.
+fn event(said: &Notice) -> Option<String> {
+    let data = serde_json::to_string(said).ok()?;
+    let name = dutyledger_messages::event_name(said);
+    Some(format!(
+        "id: {}\nevent: {name}\ndata: {data}\n\n",
+        said.position
+    ))
+}

@@ -1,0 +1,80 @@
+//! What was handled, in a file of the subscriber's own.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::SubscribeError;
+use crate::file::replace;
+
+/// What was handled.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Handled {
+    /// The last position that was handled, or that it began after.
+    pub(super) position: u64,
+    /// Whether it is known where to begin.
+    pub(super) begun: bool,
+    /// The entry at that position, where it was handled.
+    pub(super) entry_id: Option<String>,
+    /// Which ledger it is from.
+    pub(super) source: Option<String>,
+    /// The filters that let it through.
+    pub(super) filters: Vec<String>,
+}
+
+/// The file, which is this process's alone.
+pub(super) struct PositionFile {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl PositionFile {
+    pub(super) fn open(path: &Path) -> Result<Self, SubscribeError> {
+        let lock = path.with_extension("lock");
+        let failed = |cause| wrong(&lock, cause);
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&lock)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self {
+                path: path.to_owned(),
+                _lock: file,
+            }),
+            Err(TryLockError::WouldBlock) => Err(failed(io::Error::other(
+                "another subscriber has it: give each a position file and a name of its own",
+            ))),
+            Err(TryLockError::Error(cause)) => Err(failed(cause)),
+        }
+    }
+
+    pub(super) fn read(&self) -> Result<Option<Handled>, SubscribeError> {
+        let failed = |cause| wrong(&self.path, cause);
+        match fs::read(&self.path) {
+            Ok(text) => Ok(Some(
+                serde_json::from_slice(&text).map_err(|e| failed(e.into()))?,
+            )),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(failed(cause)),
+        }
+    }
+
+    /// Replaces the file: either whole or not at all.
+    pub(super) fn write(&self, handled: &Handled) -> Result<(), SubscribeError> {
+        let failed = |cause| wrong(&self.path, cause);
+        let text = serde_json::to_vec(handled).map_err(|e| failed(e.into()))?;
+        replace(&self.path, &text).map_err(failed)
+    }
+}
+
+fn wrong(file: &Path, cause: io::Error) -> SubscribeError {
+    SubscribeError::File {
+        file: file.display().to_string(),
+        cause,
+    }
+}

@@ -1,0 +1,450 @@
+//! The whole program beside a real NATS server.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use dutyledger_messages::schema_files;
+use dutyledger_test_nats::Nats;
+use dutyledger_tests::{Client, Server, Town, key, program, repository};
+use serde_json::{Value, json};
+
+use crate::book::PATIENCE;
+
+/// Everything that a client is shown, page by page.
+fn feed(client: &Client, query: &str) -> Vec<Value> {
+    let ready = client.get("/health/ready").body;
+    let head = ready["ledger_position"].as_u64().unwrap();
+    let mut path = format!("/v1/entries?limit=7&wait_for={head}{query}");
+    let mut all = Vec::new();
+    loop {
+        let page = client.get(&path).ok();
+        all.extend(page["data"].as_array().unwrap().iter().cloned());
+        // The clock may have recorded more meanwhile.
+        if page["meta"]["position"].as_u64() >= Some(head) {
+            return all;
+        }
+        path = page["links"]["next"].as_str().unwrap().to_owned();
+    }
+}
+
+/// What the feed shows up to the last of these messages; the clock may have recorded more since.
+fn shown_as_far(client: &Client, events: &[Value]) -> Vec<Value> {
+    let last = events.last().expect("there are messages")["data"]["position"].as_u64();
+    let mut shown = feed(client, "");
+    shown.retain(|said| said["position"].as_u64() <= last);
+    shown
+}
+
+/// What `dutyledger subscribe` writes, from the beginning.
+fn subscribed(nats: &Nats, user: &str, filters: &[&str]) -> Vec<Value> {
+    let folder = tempfile::TempDir::new().unwrap();
+    let mut command = Command::new(program());
+    command
+        .args([
+            "subscribe",
+            "--from",
+            "1",
+            "--until-caught-up",
+            "--name",
+            user,
+        ])
+        .args(["--nats-url", &nats.url(), "--nats-user", user])
+        .args(["--nats-inbox-prefix", &format!("_INBOX_{user}")])
+        .env("DUTYLEDGER_NATS_PASSWORD", format!("{user}-password"))
+        .arg("--position-file")
+        .arg(folder.path().join("position.json"));
+    for filter in filters {
+        command.args(["--filter", filter]);
+    }
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let lines = String::from_utf8(output.stdout).unwrap();
+    lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn data(events: &[Value]) -> Vec<Value> {
+    events.iter().map(|event| event["data"].clone()).collect()
+}
+
+fn published(server: &Server) {
+    let since = Instant::now();
+    loop {
+        let ready = server.stranger().get("/health/ready").body;
+        if ready["notifications"]["lag_entries"] == 0 {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "{ready}");
+        std::thread::yield_now();
+    }
+}
+
+fn permissions(partnership: &str) -> String {
+    let path = repository().join("ops/nats/permissions.conf");
+    let text = std::fs::read_to_string(path).unwrap();
+    text.replace("PARTNERSHIP_ID", partnership)
+}
+
+#[test]
+fn a_subscriber_gets_what_the_feed_shows_the_same_principal() {
+    // The server's permissions name a partnership, so that comes first.
+    let mut server = Server::start();
+    let town = Town::found(&server, "Eastmere");
+    let other = Town::found(&server, "Westmere");
+    let _ = (town.adopted("2023-06-01"), other.adopted("2023-06-01"));
+    let case = json!({ "particulars": { "authority": town.ids["council"], "duty": "8(4)",
+        "area": town.area, "partnership": town.partnership } });
+    let commissioner = town.client("commissioner");
+    let _ = commissioner.post("/v1/findings", &case).ok();
+    let nats = Nats::start_with(&permissions(&town.partnership));
+    let auditor = key(&town.operator, "auditor", None);
+    server.end();
+    server.set(&[
+        ("DUTYLEDGER_NATS_URL", &nats.url()),
+        ("DUTYLEDGER_NATS_USER", "relay"),
+        ("DUTYLEDGER_NATS_PASSWORD", "relay-password"),
+    ]);
+    server.restart();
+    published(&server);
+
+    let own = &town.partnership;
+    let filters = [
+        format!("dutyledger.v1.*.*.{own}"),
+        "dutyledger.v1.*.*.several".to_owned(),
+        "dutyledger.v1.area.*.none".to_owned(),
+        "dutyledger.v1.authority.*.none".to_owned(),
+    ];
+    let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+    let events = subscribed(&nats, "city", &filters);
+    let coordinator = town.coordinator.at(server.address());
+    let shown = shown_as_far(&coordinator, &events);
+    assert!(shown.len() > 60, "{} entries", shown.len());
+    assert_eq!(data(&events), shown);
+    let cases = shown
+        .iter()
+        .filter(|said| said["stream"]["type"] == "direction");
+    assert_eq!(cases.count(), 2, "the case and its finding are among them");
+
+    let everything = subscribed(&nats, "archive", &[]);
+    let shown = shown_as_far(&server.client(&auditor), &everything);
+    assert_eq!(data(&everything), shown);
+    let last = &everything.last().expect("it is caught up")["data"];
+    assert_eq!(last["position"], everything.len());
+
+    // What the filters of the feed let through.
+    let of_type = feed(
+        &server.client(&auditor),
+        "&stream_type=strategy&event_type=StrategyAdopted",
+    );
+    assert_eq!(of_type.len(), 2);
+    let of_one = feed(&server.client(&auditor), &format!("&partnership={own}"));
+    assert!(
+        of_one
+            .iter()
+            .all(|said| said["partnerships"] == json!([own]))
+    );
+    assert_eq!(of_one, feed(&coordinator, &format!("&partnership={own}")));
+    let elses = feed(&coordinator, &format!("&partnership={}", other.partnership));
+    assert!(elses.is_empty());
+
+    let told = server.log();
+    assert!(!told.contains("relay-password"), "{told}");
+}
+
+#[test]
+fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
+    let mut nats = Nats::start();
+    let server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    let town = Town::found(&server, "Eastmere");
+    published(&server);
+    nats.kill();
+    let _ = town.adopted("2023-06-01");
+    let state = |server: &Server| {
+        let ready = server.stranger().get("/health/ready");
+        (ready.status, ready.body["notifications"]["state"].clone())
+    };
+    let since = Instant::now();
+    while state(&server) != (200, "unreachable".into()) {
+        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
+        std::thread::yield_now();
+    }
+    let metrics = server.stranger().get("/metrics").text;
+    let lag = metrics
+        .lines()
+        .find(|line| line.starts_with("dutyledger_notifications_lag_entries"));
+    let lag: u64 = lag.unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(lag > 10, "{metrics}");
+    assert!(
+        metrics.contains("# TYPE dutyledger_notifications_lag_seconds gauge"),
+        "{metrics}"
+    );
+    assert!(
+        metrics.contains("dutyledger_notifications_state{state=\"unreachable\"} 1"),
+        "{metrics}"
+    );
+    nats.go();
+    published(&server);
+
+    publish_foreign(&nats);
+    let _ = town.draft("2023-07-01");
+    let since = Instant::now();
+    while state(&server) != (503, "foreign-message".into()) {
+        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
+        std::thread::yield_now();
+    }
+    let detail = server.stranger().get("/health/ready").body["notifications"]["detail"].clone();
+    assert!(
+        detail
+            .as_str()
+            .unwrap()
+            .contains("dutyledger notifications rebuild"),
+        "{detail}"
+    );
+    let rebuilt = server.run(&["--json", "notifications", "rebuild"]);
+    assert!(
+        rebuilt.status.success(),
+        "{}",
+        String::from_utf8_lossy(&rebuilt.stderr)
+    );
+    let rebuilt: Value = serde_json::from_slice(&rebuilt.stdout).unwrap();
+    assert_eq!(rebuilt["stream"], "DUTYLEDGER_2");
+    let since = Instant::now();
+    while state(&server).0 != 200 {
+        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
+        std::thread::yield_now();
+    }
+    published(&server);
+    let said = server.log();
+    assert_eq!(
+        said.matches("notifications stand still").count(),
+        1,
+        "once: {said}"
+    );
+}
+
+fn publish_foreign(nats: &Nats) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let stranger = async_nats::connect(nats.url()).await.unwrap();
+        let subject = "dutyledger.v1.strategy.strategy-adopted.none";
+        stranger.publish(subject, "{}".into()).await.unwrap();
+        stranger.flush().await.unwrap();
+    });
+}
+
+#[test]
+fn a_command_is_run_for_each_event_and_again_where_it_failed() {
+    let nats = Nats::start();
+    let server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    published(&server);
+    let folder = tempfile::TempDir::new().unwrap();
+    let run = |script: &str| {
+        Command::new(program())
+            .args([
+                "subscribe",
+                "--from",
+                "1",
+                "--until-caught-up",
+                "--nats-url",
+                &nats.url(),
+            ])
+            .arg("--position-file")
+            .arg(folder.path().join("position.json"))
+            .args(["--", "sh", "-c", script])
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let failed = run("cat >> given; echo >> given; exit 3");
+    assert_eq!(failed.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert!(
+        told.contains("position 1") && told.contains("exit status: 3"),
+        "{told}"
+    );
+    assert!(run("cat >> given; echo >> given").status.success());
+    assert!(run("cat >> given; echo >> given").status.success());
+    let given = std::fs::read_to_string(folder.path().join("given")).unwrap();
+    let positions: Vec<_> = given
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["data"]["position"].clone())
+        .collect();
+    assert_eq!(
+        positions,
+        [1, 1, 2],
+        "the first twice, since it failed; the others once"
+    );
+}
+
+/// The subscriber that the documentation shows, with a client that is not ours.
+#[test]
+fn the_documented_subscriber_gets_everything_as_the_schemas_say() {
+    let nats = Nats::start();
+    let server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    let town = Town::found(&server, "Eastmere");
+    let _ = town.adopted("2023-06-01");
+    published(&server);
+    let text = std::fs::read_to_string(repository().join("schemas/notifications.md")).unwrap();
+    let script = text
+        .split("```python\n")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let folder = tempfile::TempDir::new().unwrap();
+    std::fs::write(folder.path().join("subscriber.py"), script).unwrap();
+    let mut child = Command::new("python3")
+        .args(["subscriber.py", &nats.url(), "dutyledger.v1.>", "position"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let head = server.stranger().get("/health/ready").body["ledger_position"]
+        .as_u64()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let events: Vec<Value> = lines
+        .take(usize::try_from(head).unwrap())
+        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+        .collect();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(events.len() as u64, head);
+
+    let schemas: BTreeMap<String, Value> = schema_files()
+        .into_iter()
+        .map(|(_, text)| {
+            let schema: Value = serde_json::from_str(&text).unwrap();
+            (schema["$id"].as_str().unwrap().to_owned(), schema)
+        })
+        .collect();
+    for (event, position) in events.iter().zip(1..) {
+        let attribute = |name: &str| event[name].as_str().unwrap_or_else(|| panic!("{event}"));
+        assert_eq!(
+            event["data"]["position"], position,
+            "in order, none missing"
+        );
+        // The rules of CloudEvents 1.0.
+        assert_eq!(attribute("specversion"), "1.0");
+        for required in ["id", "source", "type", "time", "subject", "dataschema"] {
+            assert!(!attribute(required).is_empty(), "{event}");
+        }
+        assert!(chrono::DateTime::parse_from_rfc3339(attribute("time")).is_ok());
+        assert_eq!(attribute("datacontenttype"), "application/json");
+        for name in event.as_object().unwrap().keys() {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+            assert!(name.len() <= 20 && name.bytes().all(plain), "{name}");
+        }
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schemas[attribute("dataschema")])
+            .unwrap();
+        let wrong: Vec<_> = validator
+            .iter_errors(&event["data"])
+            .map(|e| e.to_string())
+            .collect();
+        assert!(wrong.is_empty(), "{event}: {wrong:?}");
+    }
+}
+
+#[test]
+fn an_open_line_to_elsewhere_is_refused_at_start_and_no_secret_is_repeated() {
+    let server = Server::start();
+    let refused = |arguments: &[&str]| {
+        let mut all = vec!["serve", "--listen", "127.0.0.1:0"];
+        all.extend(arguments);
+        let output = server.command(&all).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, told) = refused(&["--nats-url", "nats://nats.example:4222"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.contains("would not be encrypted"), "{told}");
+    let (code, told) = refused(&["--nats-url", "nats://u:se-cret@127.0.0.1:4222"]);
+    assert_eq!(code, Some(2), "{told}");
+    assert!(!told.contains("se-cret"), "{told}");
+}
+
+#[test]
+fn server_sent_events_go_on_where_the_last_one_was() {
+    let server = Server::start();
+    let auditor = key(&server.operator(), "auditor", None);
+    let address = server.address().trim_start_matches("http://").to_owned();
+    let listen = |last: Option<u64>| {
+        let mut line = TcpStream::connect(&address).unwrap();
+        line.set_read_timeout(Some(PATIENCE)).unwrap();
+        let last = last.map_or(String::new(), |id| format!("Last-Event-ID: {id}\r\n"));
+        let request = format!(
+            "GET /v1/entries/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {auditor}\r\n{last}\r\n"
+        );
+        line.write_all(request.as_bytes()).unwrap();
+        let mut lines = BufReader::new(line).lines().map(Result::unwrap);
+        // The answer has begun once this is there: it begins at the head then.
+        let began = lines.by_ref().any(|line| line.starts_with("retry:"));
+        assert!(began);
+        lines
+    };
+    let ids = |lines: &mut dyn Iterator<Item = String>, count: usize| -> Vec<u64> {
+        let ids = lines.filter_map(|line| line.strip_prefix("id: ")?.parse().ok());
+        ids.take(count).collect()
+    };
+    let mut from_now = listen(None);
+    let mut from_two = listen(Some(2));
+    let area = json!({ "occurred_on": "2023-01-31", "particulars": {
+        "country": "england", "kind": "district", "name": "Eastmere" } });
+    let _ = server.operator().post("/v1/areas", &area).ok();
+    assert_eq!(ids(&mut from_now, 1), [4]);
+    assert_eq!(ids(&mut from_two, 2), [3, 4]);
+    let row = listen(Some(3)).find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    let row: Value = serde_json::from_str(&row.unwrap()).unwrap();
+    assert_eq!(vec![row], feed(&server.client(&auditor), "&after=3"));
+    let wrong = server.client(&auditor).try_send(
+        "GET",
+        "/v1/entries/stream",
+        &[("last-event-id", "x")],
+        None,
+    );
+    assert_eq!(wrong.unwrap().status, 400);
+}
+
+#[test]
+fn a_page_is_waited_for_and_no_longer_than_asked() {
+    let server = Server::start();
+    let auditor = server.client(&key(&server.operator(), "auditor", None));
+    let head = feed(&auditor, "").len();
+    let since = Instant::now();
+    let none = auditor
+        .get(&format!("/v1/entries?after={head}&wait=1"))
+        .ok();
+    assert_eq!(none["data"], json!([]));
+    assert!(since.elapsed().as_millis() >= 1_000);
+    let waiting = std::thread::spawn({
+        let auditor = auditor.clone();
+        move || {
+            auditor
+                .get(&format!("/v1/entries?after={head}&wait=20"))
+                .ok()
+        }
+    });
+    let area = json!({ "occurred_on": "2023-01-31", "particulars": {
+        "country": "england", "kind": "district", "name": "Eastmere" } });
+    let _ = server.operator().post("/v1/areas", &area).ok();
+    let found = waiting.join().unwrap();
+    assert_eq!(found["data"][0]["event"]["type"], "AreaRegistered");
+    for wrong in ["limit=0", "limit=201", "wait=21", "after=x", "kind=1"] {
+        let refused = auditor.get(&format!("/v1/entries?{wrong}"));
+        assert_eq!(refused.status, 400, "{wrong}");
+    }
+}
