@@ -6,34 +6,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
 use dutyledger_test_nats::{Nats, signal};
-use dutyledger_tests::repository;
+use dutyledger_tests::build;
 
 use crate::book::Book;
 use crate::stream::holds;
 
 /// The driver, built once.
-static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--package",
-            "dutyledger-tests",
-        ])
-        .args(["--example", "relay-driver", "--message-format=json"])
-        .current_dir(repository())
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("cargo runs, since it runs the tests");
-    assert!(built.status.success(), "the driver does not build");
-    String::from_utf8_lossy(&built.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .next_back()
-        .expect("cargo names the program it built")
-});
+static DRIVER: LazyLock<PathBuf> =
+    LazyLock::new(|| build(&["--package", "dutyledger-tests", "--example", "relay-driver"]));
 
 /// A relay in a process of its own.
 struct Driver {
