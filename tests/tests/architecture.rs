@@ -9,6 +9,7 @@ use serde_json::Value;
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dutyledger-record", &[]),
     ("dutyledger-domain", &["dutyledger-record"]),
+    ("dutyledger-proofs", &["dutyledger-record"]),
     ("dutyledger-ledger", &["dutyledger-record"]),
     (
         "dutyledger-messages",
@@ -85,6 +86,10 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
     (
         "dutyledger-messages",
         &["tokio", "sqlx", "cqrs-es", "axum", "async-nats"],
+    ),
+    (
+        "dutyledger-proofs",
+        &["tokio", "sqlx", "cqrs-es", "axum", "hyper", "async-nats"],
     ),
     ("dutyledger-ledger", &["cqrs-es", "axum", "aide"]),
     ("dutyledger-notifications", &["cqrs-es", "axum", "aide"]),

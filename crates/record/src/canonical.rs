@@ -93,7 +93,8 @@ pub fn leaf_hash(leaf_data: &str) -> [u8; 32] {
 }
 
 /// The same of any bytes: leaf data is text, the published test vectors are not.
-pub(crate) fn leaf_hash_of_bytes(leaf_data: &[u8]) -> [u8; 32] {
+#[must_use]
+pub fn leaf_hash_of_bytes(leaf_data: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update([0u8]);
     hasher.update(leaf_data);

@@ -12,7 +12,9 @@ mod merkle;
 mod sealed;
 mod text;
 
-pub use canonical::{CanonicalError, canonical_json, hex, leaf_hash, sha256_hex, unhex};
+pub use canonical::{
+    CanonicalError, canonical_json, hex, leaf_hash, leaf_hash_of_bytes, sha256_hex, unhex,
+};
 pub use entry::{
     Basis, Draft, ENTRY_BYTES_MAX, EntryError, Envelope, Event, FORMAT, Mark, OccurredOn, PastFact,
     Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,
@@ -20,7 +22,7 @@ pub use entry::{
 };
 pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
 pub use list::ListDigest;
-pub use merkle::{Frontier, FrontierError};
+pub use merkle::{Frontier, FrontierError, node_hash};
 pub use sealed::{
     Binding, DataKey, NONCE_BYTES, PlainText, Sealed, SealedBox, SealedError, unwrap_key, wrap_key,
 };

@@ -99,7 +99,8 @@ impl Frontier {
 }
 
 /// The RFC 6962 node hash: SHA-256(0x01 ‖ left ‖ right).
-fn node_hash(left: &[u8; HASH_BYTES], right: &[u8; HASH_BYTES]) -> [u8; HASH_BYTES] {
+#[must_use]
+pub fn node_hash(left: &[u8; HASH_BYTES], right: &[u8; HASH_BYTES]) -> [u8; HASH_BYTES] {
     Sha256::new()
         .chain_update([1u8])
         .chain_update(left)

@@ -1,0 +1,178 @@
+//! Which key a checkpoint may be signed by.
+//!
+//! A ledger's key is trusted because it was handed over by somebody trusted, never because a ledger
+//! or a bundle names it. An earlier key counts up to the last checkpoint it signed, and only for
+//! trees that one goes on from: whoever finds an old key can sign nothing with it.
+
+use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::note::{Note, VerifierKey};
+use crate::tree::{Hash, ProofError, verify_consistency};
+
+/// The last checkpoint a key signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastCheckpoint {
+    /// How many entries it had.
+    pub size: u64,
+    /// The root of their tree.
+    pub root: Hash,
+}
+
+/// A key that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierKey {
+    /// The key.
+    pub key: VerifierKey,
+    /// What it counts up to.
+    pub last: LastCheckpoint,
+}
+
+/// Why a checkpoint is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// It is no checkpoint, or no trusted key signed it.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// An earlier key signed it for more entries than the last checkpoint of that key had.
+    #[error(
+        "a key that was replaced after {last} entries signed a checkpoint of {size}: it counts up to \
+         its last checkpoint alone"
+    )]
+    Outlived {
+        /// The size of the key's last checkpoint.
+        last: u64,
+        /// The size it signed.
+        size: u64,
+    },
+    /// An earlier key signed it, and the last checkpoint of that key does not go on from it.
+    #[error("a key that was replaced signed a checkpoint its last one does not go on from")]
+    Forked,
+    /// An earlier key signed it, and nothing shows that the last checkpoint goes on from it.
+    #[error(
+        "a key that was replaced signed this checkpoint of {size} entries: a proof is needed that \
+         its last one, of {last}, goes on from it"
+    )]
+    Unproven {
+        /// The size of the key's last checkpoint.
+        last: u64,
+        /// The size it signed.
+        size: u64,
+    },
+    /// The same key is given twice, so that what it counts up to is not one answer.
+    #[error("the key {0} is given twice")]
+    Twice(String),
+}
+
+/// What a checkpoint was accepted by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The checkpoint.
+    pub checkpoint: Checkpoint,
+    /// The key.
+    pub key: VerifierKey,
+    /// Whether it is the current one.
+    pub current: bool,
+}
+
+/// The keys of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedKeys {
+    current: VerifierKey,
+    earlier: Vec<EarlierKey>,
+}
+
+impl TrustedKeys {
+    /// The current key and those it replaced.
+    ///
+    /// # Errors
+    /// When a key is among them twice.
+    pub fn new(current: VerifierKey, earlier: Vec<EarlierKey>) -> Result<Self, TrustError> {
+        for (place, key) in earlier.iter().map(|earlier| &earlier.key).enumerate() {
+            let again = earlier[..place].iter().any(|other| other.key == *key);
+            if again || *key == current {
+                return Err(TrustError::Twice(key.to_string()));
+            }
+        }
+        Ok(Self { current, earlier })
+    }
+
+    /// The current key.
+    #[must_use]
+    pub const fn current(&self) -> &VerifierKey {
+        &self.current
+    }
+
+    /// The keys it replaced.
+    #[must_use]
+    pub fn earlier(&self) -> &[EarlierKey] {
+        &self.earlier
+    }
+
+    /// The checkpoint of a note, where a key that counts for it signed it. `proof` gives the hashes
+    /// of a consistency proof between two sizes, if there are any; it is asked only where an
+    /// earlier key signed fewer entries than it counts up to.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub fn accept(
+        &self,
+        note: &Note,
+        proof: impl FnOnce(u64, u64) -> Option<Vec<Hash>>,
+    ) -> Result<Accepted, TrustError> {
+        let earlier = self.earlier.iter().map(|earlier| &earlier.key);
+        let (checkpoint, signed) = Checkpoint::open(note, earlier.chain([&self.current]))?;
+        if signed.contains(&&self.current) {
+            return Ok(Accepted {
+                checkpoint,
+                key: self.current.clone(),
+                current: true,
+            });
+        }
+        // Of several earlier keys the one that counts furthest decides.
+        let by = self
+            .earlier
+            .iter()
+            .filter(|earlier| signed.contains(&&earlier.key))
+            .max_by_key(|earlier| earlier.last.size);
+        let Some(EarlierKey { key, last }) = by else {
+            return Err(CheckpointError::Note(crate::NoteError::Unknown).into());
+        };
+        last.covers(&checkpoint, proof)?;
+        Ok(Accepted {
+            checkpoint,
+            key: key.clone(),
+            current: false,
+        })
+    }
+}
+
+impl LastCheckpoint {
+    /// Whether this last checkpoint of a key lets it have signed another: one of as many entries or
+    /// fewer, which it goes on from. `proof` as for [`TrustedKeys::accept`].
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn covers(
+        &self,
+        checkpoint: &Checkpoint,
+        proof: impl FnOnce(u64, u64) -> Option<Vec<Hash>>,
+    ) -> Result<(), TrustError> {
+        let (size, last) = (checkpoint.size, self.size);
+        if size > last {
+            return Err(TrustError::Outlived { last, size });
+        }
+        let hashes = if size == last || size == 0 {
+            Vec::new()
+        } else {
+            proof(size, last).ok_or(TrustError::Unproven { last, size })?
+        };
+        match verify_consistency(size, &checkpoint.root, last, &self.root, &hashes) {
+            Ok(()) => Ok(()),
+            Err(ProofError::Length { .. } | ProofError::Range { .. } | ProofError::Root) => {
+                Err(TrustError::Forked)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
