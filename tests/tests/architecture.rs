@@ -10,6 +10,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("dutyledger-record", &[]),
     ("dutyledger-domain", &["dutyledger-record"]),
     ("dutyledger-proofs", &["dutyledger-record"]),
+    (
+        "dutyledger-bundle",
+        &[
+            "dutyledger-record",
+            "dutyledger-domain",
+            "dutyledger-proofs",
+        ],
+    ),
     ("dutyledger-ledger", &["dutyledger-record"]),
     (
         "dutyledger-messages",
@@ -91,6 +99,19 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
         "dutyledger-proofs",
         &["tokio", "sqlx", "cqrs-es", "axum", "hyper", "async-nats"],
     ),
+    (
+        "dutyledger-bundle",
+        &[
+            "tokio",
+            "sqlx",
+            "cqrs-es",
+            "axum",
+            "hyper",
+            "ureq",
+            "rustls",
+            "async-nats",
+        ],
+    ),
     ("dutyledger-ledger", &["cqrs-es", "axum", "aide"]),
     ("dutyledger-notifications", &["cqrs-es", "axum", "aide"]),
     ("dutyledger-api", &["async-nats"]),
@@ -101,6 +122,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
 /// What tests and measures the house from outside may know every room of it.
 const OUTSIDE: &[&str] = &[
     "dutyledger-tests",
+    "dutyledger-test-bundles",
     "dutyledger-test-nats",
     "dutyledger-test-postgres",
     "dutyledger-bench",

@@ -366,6 +366,16 @@ pub fn pack(name: &str, revision: u32) -> Option<(&'static RulePack, &'static st
     found.map(|(pack, sha256)| (pack, sha256.as_str()))
 }
 
+/// The file of a released revision, as it is compiled in.
+#[must_use]
+pub fn file(name: &str, revision: u32) -> Option<&'static str> {
+    let (_, sha256) = pack(name, revision)?;
+    RELEASED
+        .iter()
+        .copied()
+        .find(|text| sha256_hex(text.as_bytes()) == sha256)
+}
+
 /// The newest revision of a rule pack, and the SHA-256 of its file.
 #[must_use]
 pub fn newest(name: &str) -> Option<(&'static RulePack, &'static str)> {

@@ -1,0 +1,252 @@
+//! The figures of a bundle: derived when it is written, and again when it is checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use serde_json::{Map, Value, json};
+
+use dutyledger_domain::obligations::obligations;
+use dutyledger_domain::rules::{self, ENACTED};
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::{Histories, StreamKind, by_kind, in_words, reviews, triggers};
+use dutyledger_record::{
+    Basis, LedgerId, Record, RulePackRef, Stream, StreamId, canonical_json, format_instant,
+};
+
+use crate::failure::{Failure, Kind};
+use crate::manifest::Scope;
+
+/// The most kinds of event, and the most partnerships, that are counted apart.
+const COUNTED_MAX: usize = 100_000;
+
+/// What is counted as entries come, in memory that does not grow with them.
+#[derive(Default)]
+pub(crate) struct Tally {
+    entries: u64,
+    corrections: u64,
+    first: Option<String>,
+    last: Option<String>,
+    by_basis: BTreeMap<&'static str, u64>,
+    by_event: BTreeMap<(String, String), u64>,
+    streams: BTreeMap<String, u64>,
+    by_partnership: BTreeMap<StreamId, u64>,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, record: &Record) -> Result<(), Failure> {
+        let standing = &record.entry.standing;
+        let stream = record.entry.stream.stream_type.to_string();
+        self.entries += 1;
+        self.corrections += u64::from(standing.corrects.is_some());
+        let at = format_instant(record.recorded_at);
+        self.first.get_or_insert_with(|| at.clone());
+        self.last = Some(at);
+        let basis = match standing.basis {
+            Basis::Decision => "decision",
+            Basis::PastFact => "past_fact",
+            Basis::Administrative => "administrative",
+        };
+        *self.by_basis.entry(basis).or_default() += 1;
+        if record.entry.version == 1 {
+            *self.streams.entry(stream.clone()).or_default() += 1;
+        }
+        let event = (stream, record.event.event_type.clone());
+        *self.by_event.entry(event).or_default() += 1;
+        for partnership in &standing.partnerships {
+            *self.by_partnership.entry(*partnership).or_default() += 1;
+        }
+        let most = self.by_event.len().max(self.by_partnership.len());
+        if most > COUNTED_MAX {
+            return Err(Failure::new(
+                Kind::TooLarge,
+                "the kinds of event or the partnerships are more than are counted",
+            ));
+        }
+        Ok(())
+    }
+
+    fn to_value(&self) -> Value {
+        let mut streams = Map::new();
+        for ((stream, event), count) in &self.by_event {
+            let opened = self.streams.get(stream).copied().unwrap_or_default();
+            let one = streams
+                .entry(stream.clone())
+                .or_insert_with(|| json!({ "events": {}, "streams": opened }));
+            one["events"][event.as_str()] = (*count).into();
+        }
+        let partnerships: Map<String, Value> = self
+            .by_partnership
+            .iter()
+            .map(|(id, count)| (id.to_string(), (*count).into()))
+            .collect();
+        json!({
+            "by_basis": self.by_basis,
+            "by_partnership": partnerships,
+            "by_stream_type": streams,
+            "corrections": self.corrections,
+            "entries": self.entries,
+            "first_recorded_at": self.first,
+            "last_recorded_at": self.last,
+        })
+    }
+}
+
+/// What the figures are of.
+pub(crate) struct Of {
+    pub(crate) scope: Scope,
+    pub(crate) ledger: LedgerId,
+    pub(crate) on: NaiveDate,
+    /// The position the ledger is known up to: the size of the checkpoint.
+    pub(crate) known_at: u64,
+}
+
+/// The figures as canonical JSON. For a partnership they are derived from its entries as well,
+/// under the newest revision of the pack the ledger had adopted that this program holds.
+pub(crate) fn figures(
+    of: &Of,
+    tally: &Tally,
+    rules: &RulePackRef,
+    records: BTreeMap<Stream, Vec<Record>>,
+) -> Result<(Value, String), Failure> {
+    let mut all = json!({
+        "counts": tally.to_value(),
+        "known_at": of.known_at,
+        "ledger_id": of.ledger,
+        "on": of.on,
+        "partnership": Value::Null,
+        "rules": { "pack": rules.pack, "revision": rules.revision },
+    });
+    if let Scope::Partnership(id) = of.scope {
+        all["partnership"] = of_partnership(of, id, rules, records)?;
+    }
+    let text = canonical_json(&all).map_err(|e| Failure::new(Kind::Unknown, e))?;
+    Ok((all, text))
+}
+
+fn of_partnership(
+    of: &Of,
+    id: StreamId,
+    rules: &RulePackRef,
+    records: BTreeMap<Stream, Vec<Record>>,
+) -> Result<Value, Failure> {
+    let unknown = |e: &dyn ToString| Failure::new(Kind::Unknown, e.to_string());
+    let mut histories = Histories {
+        rules: rules.clone(),
+        ..Histories::default()
+    };
+    for (stream, records) in records {
+        if is_read(&stream) {
+            histories.read(&stream, records).map_err(|e| unknown(&e))?;
+        }
+    }
+    let (pack, _) = rules::pack(&rules.pack, rules.revision)
+        .ok_or_else(|| unknown(&format!("the rule pack {} {}", rules.pack, rules.revision)))?;
+    let world = histories.on(of.on);
+    let Some(state) = world.partnerships.get(&id) else {
+        return Err(unknown(&"the partnership itself is not among its entries"));
+    };
+    let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
+    let mut to_do = Vec::new();
+    for one in obligations(id, &histories, pack, of.on) {
+        let status = serde_json::to_value(one.status).map_err(|e| unknown(&e))?;
+        *by_status
+            .entry(status.as_str().unwrap_or_default().to_owned())
+            .or_default() += 1;
+        if one.status.asks_for_something() {
+            to_do.push(json!({
+                "authority": one.authority,
+                "due": one.due.map(|due| due.on),
+                "mode": one.mode,
+                "rule": one.rule,
+                "says": one.says,
+                "status": status,
+                "why": one.why,
+            }));
+        }
+    }
+    let mut strategies = Vec::new();
+    for (strategy, state_) in &world.strategies {
+        if state_.partnership != Some(id) {
+            continue;
+        }
+        let versions: Vec<Value> = state_
+            .versions
+            .iter()
+            .map(|(number, version)| {
+                json!({
+                    "actions": version.actions.len(),
+                    "adopted_on": version.adopted.as_ref().map(|a| a.at.on),
+                    "number": number,
+                    "published_on": version.published.as_ref().map(|p| p.at.on),
+                })
+            })
+            .collect();
+        let due = reviews::due(state_);
+        strategies.push(json!({
+            "id": strategy,
+            "review": {
+                "assumed": due.map(|due| due.assumed),
+                "due_on": due.map(|due| due.on),
+                "status": reviews::status(state_, Some(state), of.on),
+            },
+            "reviews": state_.reviews.len(),
+            "versions": versions,
+        }));
+    }
+    let mut shown = triggers::triggers(id, &histories, of.on);
+    shown.retain(|trigger| trigger.since <= of.on);
+    let authorities: BTreeSet<_> = state.members.keys().collect();
+    serde_json::to_value(json!({
+        "areas": state.areas.len(),
+        "dissolved_on": state.dissolved.as_ref().map(|at| at.on),
+        "formed_on": state.formed.as_ref().map(|at| at.on),
+        "id": id,
+        "members": authorities.len(),
+        "name": state.name,
+        "obligations": by_status,
+        "sources_reach": state.coverage.as_ref().map(|c| c.covers_until),
+        "strategies": strategies,
+        "to_do": to_do,
+        "triggers": shown,
+    }))
+    .map_err(|e| unknown(&e))
+}
+
+/// Whether a stream is one that what is derived rests on.
+fn is_read(stream: &Stream) -> bool {
+    by_kind!(stream.stream_type.as_str(), K => {
+        let _: Option<K> = None;
+        true
+    }, else false)
+}
+
+/// The rule pack an entry of the ledger's own stream adopts, and the SHA-256 of its file.
+pub(crate) fn adopted_pack(record: &Record) -> Option<(RulePackRef, String)> {
+    let adopts = matches!(
+        record.event.event_type.as_str(),
+        "LedgerOpened" | "RulePackAdopted"
+    );
+    if record.entry.stream.stream_type.as_str() != LedgerStream::NAME || !adopts {
+        return None;
+    }
+    let payload = &record.entry.payload;
+    let rules = RulePackRef {
+        pack: payload["pack"].as_str()?.to_owned(),
+        revision: payload["revision"].as_u64()?.try_into().ok()?,
+    };
+    Some((rules, payload["pack_sha256"].as_str()?.to_owned()))
+}
+
+/// The pack in force where the entries name none.
+pub(crate) fn no_pack() -> RulePackRef {
+    RulePackRef {
+        pack: ENACTED.to_owned(),
+        revision: 1,
+    }
+}
+
+/// A date in words, where a figure is one.
+pub(crate) fn words(value: &Value) -> String {
+    let date = value.as_str().and_then(|text| text.parse().ok());
+    date.map_or_else(|| "–".to_owned(), |date: NaiveDate| in_words(date))
+}

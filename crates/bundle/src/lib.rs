@@ -1,0 +1,19 @@
+//! A bundle: one file in which a ledger, or one partnership of it, is handed over for an inspection,
+//! and what checks it without the ledger, a database or a network.
+//!
+//! `schemas/bundle.md` is the specification. Writing and checking keep their memory flat however
+//! many entries a ledger has; a bundle of one partnership is bounded. Whatever is checked may have
+//! been made to hurt: everything read is bounded before it is read, and nothing makes this panic.
+
+mod container;
+mod failure;
+mod figures;
+mod manifest;
+mod report;
+mod verify;
+mod write;
+
+pub use failure::{Failure, Kind};
+pub use manifest::{ENTRIES_MAX, Scope};
+pub use verify::{Given, Verified, verify};
+pub use write::{BundleError, Export, Writer};

@@ -1,0 +1,175 @@
+//! What a bundle says of itself, and the names and sizes of its files.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+
+use dutyledger_domain::kebab_case;
+use dutyledger_record::{LedgerId, StreamId, canonical_json};
+
+use crate::failure::{Failure, Kind};
+
+/// The most entries a bundle of one partnership may have: they are folded in memory.
+pub const ENTRIES_MAX: u64 = 50_000;
+/// The most bytes of entries such a bundle may have.
+pub(crate) const PARTNERSHIP_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// The most files a bundle may have: a proof for each entry, and the rest.
+pub(crate) const FILES_MAX: usize = 52_000;
+/// The most bytes of any file but the entries.
+pub(crate) const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// The most bytes of the manifest.
+pub(crate) const MANIFEST_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+pub(crate) const MANIFEST: &str = "manifest.json";
+pub(crate) const ENTRIES: &str = "entries.jsonl";
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+pub(crate) const FIGURES: &str = "figures.json";
+pub(crate) const REPORT: &str = "report.html";
+pub(crate) const HOW_TO: &str = "HOW-TO-VERIFY.txt";
+pub(crate) const INCLUSION: &str = "proofs/inclusion/";
+pub(crate) const INCLUSION_END: &str = ".tlog-proof";
+pub(crate) const CONSISTENCY: &str = "proofs/consistency/";
+pub(crate) const CONSISTENCY_END: &str = ".txt";
+pub(crate) const SCHEMAS: &str = "schemas/";
+pub(crate) const PACKS: &str = "rule-packs/";
+
+const FORMAT: &str = "dutyledger-bundle";
+const VERSION: u32 = 1;
+
+/// What a bundle is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The whole ledger, from its first entry to the checkpoint.
+    Ledger,
+    /// One partnership.
+    Partnership(StreamId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum BundleKind {
+    Ledger,
+    Partnership,
+}
+
+/// A file of the bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Listed {
+    pub(crate) bytes: u64,
+    pub(crate) path: String,
+    pub(crate) sha256: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Manifest {
+    pub(crate) entries: u64,
+    pub(crate) exported_at: String,
+    pub(crate) files: Vec<Listed>,
+    format: String,
+    pub(crate) key: String,
+    kind: BundleKind,
+    pub(crate) ledger_id: LedgerId,
+    pub(crate) on: NaiveDate,
+    partnership: Option<StreamId>,
+    version: u32,
+}
+
+impl Manifest {
+    pub(crate) fn new(
+        scope: Scope,
+        ledger_id: LedgerId,
+        on: NaiveDate,
+        exported_at: String,
+        key: String,
+    ) -> Self {
+        let (kind, partnership) = match scope {
+            Scope::Ledger => (BundleKind::Ledger, None),
+            Scope::Partnership(id) => (BundleKind::Partnership, Some(id)),
+        };
+        Self {
+            entries: 0,
+            exported_at,
+            files: Vec::new(),
+            format: FORMAT.to_owned(),
+            key,
+            kind,
+            ledger_id,
+            on,
+            partnership,
+            version: VERSION,
+        }
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        self.partnership.map_or(Scope::Ledger, Scope::Partnership)
+    }
+
+    /// Reads a manifest, which is canonical JSON, so that no two readers read it differently.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::container(format!("the manifest: {what}"));
+        let manifest: Self = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
+        if manifest.format != FORMAT || manifest.version != VERSION {
+            return Err(wrong("it is of another format or version".to_owned()));
+        }
+        if (manifest.kind == BundleKind::Partnership) != manifest.partnership.is_some() {
+            return Err(wrong(
+                "its kind and its partnership do not agree".to_owned(),
+            ));
+        }
+        if manifest.text()?.as_bytes() != bytes {
+            return Err(wrong("it is not in the canonical form".to_owned()));
+        }
+        let mut before: Option<&Listed> = None;
+        for file in &manifest.files {
+            if before.is_some_and(|before| before.path >= file.path) || !is_name(&file.path) {
+                return Err(wrong(format!("the path {:?}", file.path)));
+            }
+            if file.path != ENTRIES && file.bytes > FILE_BYTES_MAX {
+                return Err(Failure::new(Kind::TooLarge, &file.path));
+            }
+            before = Some(file);
+        }
+        if manifest.partnership.is_some() && manifest.entries > ENTRIES_MAX {
+            return Err(Failure::new(Kind::TooLarge, "it lists too many entries"));
+        }
+        Ok(manifest)
+    }
+
+    pub(crate) fn text(&self) -> Result<String, Failure> {
+        let value = serde_json::to_value(self).map_err(Failure::container)?;
+        canonical_json(&value).map_err(Failure::container)
+    }
+}
+
+/// Whether a file of a bundle may have this name: below the bundle's own folder on every system.
+pub(crate) fn is_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    name.len() <= 128
+        && name
+            .split('/')
+            .all(|part| part.bytes().all(plain) && !part.is_empty() && !part.starts_with('.'))
+}
+
+/// The position an inclusion proof's file is named by.
+pub(crate) fn inclusion_position(name: &str) -> Option<u64> {
+    let digits = name.strip_prefix(INCLUSION)?.strip_suffix(INCLUSION_END)?;
+    let position: u64 = digits.parse().ok()?;
+    (inclusion_name(position) == name).then_some(position)
+}
+
+pub(crate) fn inclusion_name(position: u64) -> String {
+    format!("{INCLUSION}{position}{INCLUSION_END}")
+}
+
+pub(crate) fn consistency_name(size: u64) -> String {
+    format!("{CONSISTENCY}{size}{CONSISTENCY_END}")
+}
+
+pub(crate) fn pack_name(pack: &str, revision: u32) -> String {
+    format!("{PACKS}{pack}.r{revision}.json")
+}
+
+pub(crate) fn schema_name(event: &str, version: u32) -> String {
+    format!("{SCHEMAS}events/{}.v{version}.json", kebab_case(event))
+}

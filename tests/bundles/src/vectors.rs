@@ -1,0 +1,771 @@
+//! The vectors: what each is made of, what it is checked with, and how that ends.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use dutyledger_bundle::Kind;
+use dutyledger_proofs::SigningKey;
+use dutyledger_record::hex;
+
+use crate::ledger::{Story, key};
+use crate::parts::{Parts, zipped};
+
+/// A bundle, what it is checked with, and how that ends.
+pub struct Vector {
+    /// Its name.
+    pub name: &'static str,
+    /// What was done to it.
+    pub about: &'static str,
+    /// The file of the bundle.
+    pub bundle: String,
+    /// The trusted key.
+    pub key: Option<String>,
+    /// Keys that were replaced since: key, size and root.
+    pub earlier: Vec<String>,
+    /// The file of a checkpoint kept from another time.
+    pub checkpoint: Option<String>,
+    /// Files of proofs that one checkpoint goes on from another.
+    pub consistency: Vec<String>,
+    /// The exit code.
+    pub code: u8,
+    /// Whether a reader that knows nothing of the duty comes to the same.
+    pub independent: bool,
+}
+
+impl Vector {
+    /// Its line in the index.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let checks = Kind::ALL.iter().find(|kind| kind.code() == self.code);
+        json!({
+            "about": self.about,
+            "bundle": self.bundle,
+            "checkpoint": self.checkpoint,
+            "checks": checks.map_or("all", |kind| kind.name()),
+            "code": self.code,
+            "consistency": self.consistency,
+            "earlier_key": self.earlier,
+            "independent": self.independent,
+            "name": self.name,
+            "trusted_key": self.key,
+        })
+    }
+}
+
+struct Making {
+    files: BTreeMap<String, Vec<u8>>,
+    vectors: Vec<Vector>,
+}
+
+impl Making {
+    /// A vector checked with the current key.
+    fn add(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        bundle: Vec<u8>,
+        code: u8,
+    ) -> &mut Vector {
+        let file = format!("{name}.zip");
+        self.files.insert(file.clone(), bundle);
+        self.again(name, about, &file, code)
+    }
+
+    /// A vector of a bundle that is there already.
+    fn again(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        file: &str,
+        code: u8,
+    ) -> &mut Vector {
+        self.vectors.push(Vector {
+            name,
+            about,
+            bundle: file.to_owned(),
+            key: Some(key(2).verifier().to_string()),
+            earlier: Vec::new(),
+            checkpoint: None,
+            consistency: Vec::new(),
+            code,
+            independent: true,
+        });
+        self.vectors.last_mut().unwrap()
+    }
+
+    fn tampered(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+        parts: Parts,
+        kind: Kind,
+    ) -> &mut Vector {
+        self.add(name, about, parts.zipped(), kind.code())
+    }
+
+    fn file(&mut self, name: &str, text: &impl ToString) -> String {
+        let bytes = text.to_string().into_bytes();
+        self.files.insert(name.to_owned(), bytes);
+        name.to_owned()
+    }
+}
+
+fn replaced(story: &Story, size: usize) -> String {
+    let first = story.first_key();
+    format!("{} {size} {}", first.key, hex(&story.root(size)))
+}
+
+/// Every vector, and the files they are made of.
+#[must_use]
+pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
+    let mut m = Making {
+        files: BTreeMap::new(),
+        vectors: Vec::new(),
+    };
+    let story = Story::told();
+    let size = story.entries.len();
+    let good = story.bundle(size, &key(2), &[12, 5]);
+    let one = story.bundle_of_partnership(&key(2), &[12, 5]);
+    let (ledger, partnership) = (Parts::of(&good), Parts::of(&one));
+    as_it_is(&mut m, &story, good, one);
+    edited(&mut m, &story, &ledger);
+    keys(&mut m, &story, &ledger);
+    proofs(&mut m, &ledger, &partnership);
+    written_oddly(&mut m, &ledger);
+    to_hurt(&mut m, &ledger);
+    (m.vectors, m.files)
+}
+
+fn as_it_is(m: &mut Making, story: &Story, good: Vec<u8>, one: Vec<u8>) {
+    let unconfirmed = Kind::Unconfirmed.code();
+    m.add(
+        "ledger",
+        "a whole ledger, in which the key was replaced once",
+        good,
+        0,
+    );
+    let no_key = m.again(
+        "no-key",
+        "nobody says whose key to trust",
+        "ledger.zip",
+        unconfirmed,
+    );
+    no_key.key = None;
+    m.add(
+        "partnership",
+        "one partnership of it, with inclusion proofs",
+        one,
+        0,
+    );
+    // A checkpoint somebody kept from before the key was replaced.
+    let kept = m.file("kept.checkpoint", &story.checkpoint(5, &key(1)));
+    for (name, file) in [
+        ("kept-checkpoint", "ledger.zip"),
+        ("kept-checkpoint-partnership", "partnership.zip"),
+    ] {
+        let about = "the ledger goes on from a checkpoint kept from before";
+        m.again(name, about, file, 0).checkpoint = Some(kept.clone());
+    }
+    let kept = m.file("kept-7.checkpoint", &story.checkpoint(7, &key(1)));
+    let about = "nothing shows that the ledger goes on from a checkpoint kept from before";
+    m.again(
+        "nothing-shows",
+        about,
+        "partnership.zip",
+        Kind::Consistency.code(),
+    )
+    .checkpoint = Some(kept.clone());
+    let size = story.entries.len();
+    let proof = story.consistency(7, size, &story.checkpoint(size, &key(2)));
+    let proof = m.file("from-7.consistency", &proof);
+    let about = "a proof from elsewhere shows that it goes on from a checkpoint kept from before";
+    let shown = m.again("proof-from-elsewhere", about, "partnership.zip", 0);
+    shown.checkpoint = Some(kept);
+    shown.consistency = vec![proof];
+}
+
+fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
+    let entries = ledger.entries();
+    let changed = story
+        .with(13, "llanfair.example", "elsewhere.example")
+        .entries;
+    let about = "an entry was edited";
+    m.tampered(
+        "edited",
+        about,
+        ledger.clone().with_entries(&changed),
+        Kind::Digest,
+    );
+    let about = "an entry was edited, and the manifest with it";
+    let parts = ledger.clone().with_entries(&changed).listed_anew();
+    m.tampered("edited-and-listed", about, parts, Kind::Root);
+
+    let mut rest = entries.clone();
+    rest.remove(7);
+    let parts = ledger.clone().with_entries(&rest).listed_anew();
+    m.tampered("deleted", "an entry was deleted", parts, Kind::Order);
+
+    let mut longer = story.clone();
+    let own = serde_json::from_str::<Value>(&entries[2]).unwrap();
+    let area = serde_json::from_value(own["stream"].clone()).unwrap();
+    longer.add(
+        &area,
+        "AuthorityRecorded",
+        json!({
+            "authority": "01931c2e-5a00-7000-8000-000000000004", "capacity": "local_authority",
+            "from": "2023-01-31", "from_assumed": true,
+        }),
+    );
+    let parts = ledger.clone().with_entries(&longer.entries).listed_anew();
+    m.tampered(
+        "inserted",
+        "an entry was added at the end",
+        parts,
+        Kind::Order,
+    );
+    let mut twice = entries.clone();
+    twice.insert(5, entries[4].clone());
+    let parts = ledger.clone().with_entries(&twice).listed_anew();
+    m.tampered("twice", "an entry is there twice", parts, Kind::Order);
+
+    let mut swapped = entries.clone();
+    swapped.swap(9, 10);
+    let parts = ledger.clone().with_entries(&swapped).listed_anew();
+    m.tampered(
+        "reordered",
+        "two entries changed places",
+        parts,
+        Kind::Order,
+    );
+    let parts = ledger.clone().with_entries(&entries[..12]).listed_anew();
+    m.tampered(
+        "truncated",
+        "the last entries are missing",
+        parts,
+        Kind::Order,
+    );
+    let parts = ledger
+        .clone()
+        .with_manifest(|manifest| manifest["entries"] = 14.into());
+    m.tampered(
+        "miscounted",
+        "the manifest counts other entries",
+        parts,
+        Kind::Order,
+    );
+    let parts = ledger
+        .clone()
+        .with_text(
+            "entries.jsonl",
+            "\"version\":3,\"warnings\"",
+            "\"version\":4,\"warnings\"",
+        )
+        .listed_anew();
+    m.tampered(
+        "version-skipped",
+        "a stream's versions have a gap",
+        parts,
+        Kind::Order,
+    );
+    let other = "01931c2e-5a00-7000-8000-00000000000f";
+    let parts = ledger
+        .clone()
+        .with_text("checkpoint", "01931c2e-5a00-7000-8000-000000000001", other)
+        .listed_anew();
+    m.tampered(
+        "other-ledger",
+        "the checkpoint is of another ledger",
+        parts,
+        Kind::Checkpoint,
+    );
+    let parts = ledger
+        .clone()
+        .with_text("checkpoint", "\n15\n", "\n015\n")
+        .listed_anew();
+    m.tampered(
+        "no-checkpoint",
+        "the checkpoint is not written as one",
+        parts,
+        Kind::Checkpoint,
+    );
+
+    let schema = "schemas/events/area-registered.v1.json";
+    let parts = ledger
+        .clone()
+        .with_text(schema, "AreaRegistered", "AreaRegisterd");
+    m.tampered(
+        "schema",
+        "a schema is not the one listed",
+        parts.clone(),
+        Kind::Digest,
+    );
+    let about = "a schema is not the one released, and the manifest lists it";
+    m.tampered("schema-listed", about, parts.listed_anew(), Kind::Released)
+        .independent = false;
+    let pack = "rule-packs/enacted-2022.r2.json";
+    let parts = ledger.clone().with_text(pack, "must", "may").listed_anew();
+    let about = "a rule pack is not the one the ledger adopted";
+    m.tampered("rule-pack", about, parts, Kind::Released);
+    let parts = ledger
+        .clone()
+        .with_text("figures.json", "\"corrections\":0", "\"corrections\":1")
+        .listed_anew();
+    m.tampered("figures", "the figures were altered", parts, Kind::Figures)
+        .independent = false;
+    let parts = ledger
+        .clone()
+        .with_text("report.html", "15 entries", "14 entries")
+        .listed_anew();
+    m.tampered("report", "the report was altered", parts, Kind::Report)
+        .independent = false;
+}
+
+/// A signature altered, or of another key.
+fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
+    let size = story.entries.len();
+    let signed_by = |key: &SigningKey| {
+        let checkpoint = story.checkpoint(size, key).to_string();
+        let parts = ledger.clone().with("checkpoint", checkpoint.as_bytes());
+        let mut parts = parts.listed_anew();
+        for old in [5, 12] {
+            let proof = story.consistency(old, size, &story.checkpoint(size, key));
+            let name = format!("proofs/consistency/{old}.txt");
+            parts = parts.with(&name, proof.to_string().as_bytes());
+        }
+        let named = key.verifier().to_string();
+        parts
+            .with_manifest(|manifest| manifest["key"] = named.into())
+            .listed_anew()
+    };
+    let stranger = SigningKey::from_seed(key(2).verifier().name(), &[9; 32]).unwrap();
+    m.tampered(
+        "signed-by-another",
+        "signed with a key of somebody else",
+        signed_by(&stranger),
+        Kind::Signature,
+    );
+    let own = stranger.verifier().to_string();
+    let about =
+        "signed with a key of somebody else, who is believed, but which the ledger never adopted";
+    m.again(
+        "stranger-believed",
+        about,
+        "signed-by-another.zip",
+        Kind::OldKey.code(),
+    )
+    .key = Some(own);
+    let forged = {
+        let note = ledger.0["checkpoint"].clone();
+        let text = String::from_utf8(note).unwrap();
+        let at = text.len() - 20;
+        let letter = if &text[at..=at] == "A" { "B" } else { "A" };
+        let text = format!("{}{letter}{}", &text[..at], &text[at + 1..]);
+        let mut parts = ledger.clone().with("checkpoint", text.as_bytes());
+        for old in [5, 12] {
+            let name = format!("proofs/consistency/{old}.txt");
+            let proof = String::from_utf8(parts.0[&name].clone()).unwrap();
+            let (head, _) = proof.split_once("\n\n").unwrap();
+            let proof = format!("{head}\n\n{text}");
+            parts = parts.with(&name, proof.as_bytes());
+        }
+        parts.listed_anew()
+    };
+    m.tampered(
+        "forged",
+        "the signature is not that of the key it names",
+        forged,
+        Kind::Signature,
+    );
+
+    let about = "signed with the old key, after the entry that replaced it";
+    m.tampered("old-key", about, signed_by(&key(1)), Kind::OldKey);
+    let about = "the same, checked by somebody who still trusts the old key";
+    m.again(
+        "old-key-believed",
+        about,
+        "old-key.zip",
+        Kind::OldKey.code(),
+    )
+    .key = Some(key(1).verifier().to_string());
+
+    let early = story.bundle(10, &key(1), &[]);
+    let about = "a bundle from before the key was replaced, checked with the key before";
+    m.add("early", about, early, 0).key = Some(key(1).verifier().to_string());
+    let proof = story.consistency(10, 12, &story.checkpoint(12, &key(1)));
+    let proof = m.file("from-10.consistency", &proof);
+    let about = "a bundle from before the key was replaced, checked with the current key";
+    let now = m.again("early-checked-now", about, "early.zip", 0);
+    now.earlier = vec![replaced(story, 12)];
+    now.consistency = vec![proof.clone()];
+    let about = "the same, and nothing shows that the old key's last checkpoint goes on from it";
+    m.again("early-unproven", about, "early.zip", Kind::OldKey.code())
+        .earlier = vec![replaced(story, 12)];
+    let about = "the same, where the old key's last checkpoint was an earlier one";
+    m.again("early-too-late", about, "early.zip", Kind::OldKey.code())
+        .earlier = vec![replaced(story, 9)];
+    let fork = story.with(4, "Cyngor", "Gyngor");
+    let about = "the old key signed another history, of the time before it was replaced";
+    let forged = m.add(
+        "early-forged",
+        about,
+        fork.bundle(10, &key(1), &[]),
+        Kind::OldKey.code(),
+    );
+    forged.earlier = vec![replaced(story, 12)];
+    forged.consistency = vec![proof];
+
+    let kept = m.file("forked.checkpoint", &fork.checkpoint(size, &key(2)));
+    let about = "the current key signed another history as well";
+    m.again("forked", about, "ledger.zip", Kind::Forked.code())
+        .checkpoint = Some(kept);
+    let kept = m.file("forged-by-old.checkpoint", &fork.checkpoint(10, &key(1)));
+    let about = "the old key signed another history, of the time before it was replaced";
+    m.again("forged-by-old", about, "ledger.zip", Kind::OldKey.code())
+        .checkpoint = Some(kept);
+    let kept = m.file("late-by-old.checkpoint", &story.checkpoint(13, &key(1)));
+    let about = "the old key signed after its last checkpoint";
+    m.again("late-by-old", about, "ledger.zip", Kind::OldKey.code())
+        .checkpoint = Some(kept);
+    let kept = m.file("strange.checkpoint", &story.checkpoint(5, &stranger));
+    let about = "the checkpoint kept from before is signed by nobody known";
+    m.again(
+        "kept-by-stranger",
+        about,
+        "ledger.zip",
+        Kind::Signature.code(),
+    )
+    .checkpoint = Some(kept);
+}
+
+fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
+    let name = "proofs/inclusion/6.tlog-proof";
+    let other = partnership.0["proofs/inclusion/8.tlog-proof"].clone();
+    let parts = partnership.clone().with(name, &other);
+    m.tampered(
+        "proof-of-another",
+        "an entry has the proof of another",
+        parts,
+        Kind::Inclusion,
+    );
+    let text = String::from_utf8(partnership.0[name].clone()).unwrap();
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.swap(2, 3);
+    let swapped = lines.join("\n") + "\n";
+    let parts = partnership.clone().with(name, swapped.as_bytes());
+    m.tampered(
+        "proof-reordered",
+        "the hashes of a proof changed places",
+        parts,
+        Kind::Inclusion,
+    );
+    lines.swap(2, 3);
+    lines.remove(3);
+    let short = lines.join("\n") + "\n";
+    let parts = partnership.clone().with(name, short.as_bytes());
+    m.tampered(
+        "proof-short",
+        "a proof lacks a hash",
+        parts,
+        Kind::Inclusion,
+    );
+    let parts = partnership.clone().without(name);
+    m.tampered(
+        "proof-missing",
+        "an entry has no proof",
+        parts,
+        Kind::Inclusion,
+    );
+    let changed: Vec<_> = partnership
+        .entries()
+        .iter()
+        .map(|entry| entry.replacen("Cyngor", "Gyngor", 1))
+        .collect();
+    let parts = partnership.clone().with_entries(&changed).listed_anew();
+    m.tampered(
+        "edited-in-partnership",
+        "an entry was edited, and the manifest with it",
+        parts,
+        Kind::Inclusion,
+    );
+    let mut entries = partnership.entries();
+    entries.remove(6);
+    let parts = partnership
+        .clone()
+        .with_entries(&entries)
+        .without("proofs/inclusion/7.tlog-proof")
+        .listed_anew();
+    m.tampered(
+        "gap-in-stream",
+        "an entry and its proof are missing",
+        parts,
+        Kind::Order,
+    );
+
+    let name = "proofs/consistency/12.txt";
+    let parts = ledger.clone().without(name).listed_anew();
+    let about = "nothing shows that the ledger goes on from the old key's last checkpoint";
+    m.tampered("consistency-missing", about, parts, Kind::Consistency);
+    let other = String::from_utf8(ledger.0["proofs/consistency/5.txt"].clone()).unwrap();
+    let other = other.replacen("old 5\n", "old 12\n", 1);
+    let parts = ledger.clone().with(name, other.as_bytes()).listed_anew();
+    m.tampered(
+        "consistency-wrong",
+        "a consistency proof is another's",
+        parts,
+        Kind::Consistency,
+    );
+}
+
+fn written_oddly(m: &mut Making, ledger: &Parts) {
+    for (name, about, from, to) in [
+        (
+            "duplicate-member",
+            "an entry has a member twice",
+            "\"reported\":false,",
+            "\"reported\":false,\"reported\":false,",
+        ),
+        (
+            "fraction",
+            "an entry has a number with a fraction",
+            "\"schema_version\":1,",
+            "\"schema_version\":1.0,",
+        ),
+        (
+            "exponent",
+            "an entry has a number with an exponent",
+            "\"schema_version\":1,",
+            "\"schema_version\":1e0,",
+        ),
+        (
+            "large-number",
+            "an entry has a number beyond 2^53",
+            "\"revision\":2}",
+            "\"revision\":9007199254740993}",
+        ),
+        (
+            "minus-zero",
+            "an entry has the number -0",
+            "\"count\":1,",
+            "\"count\":-0,",
+        ),
+        (
+            "white-space",
+            "an entry has white space between its members",
+            "\"corrects\":null",
+            "\"corrects\": null",
+        ),
+        (
+            "escaped",
+            "an entry escapes a character that need not be",
+            "Llanfair–Môr",
+            "Llanfair\\u2013Môr",
+        ),
+        (
+            "member-missing",
+            "an entry lacks a member",
+            "\"causation_id\":null,",
+            "",
+        ),
+        (
+            "other-format",
+            "an entry is of another format",
+            "\"format\":1,",
+            "\"format\":2,",
+        ),
+    ] {
+        let parts = ledger
+            .clone()
+            .with_text("entries.jsonl", from, to)
+            .listed_anew();
+        m.tampered(name, about, parts, Kind::Entry);
+    }
+    let text = String::from_utf8(ledger.0["manifest.json"].clone()).unwrap();
+    let twice = text.replacen("\"version\":1", "\"version\":1,\"version\":1", 1);
+    let parts = ledger.clone().with("manifest.json", twice.as_bytes());
+    m.tampered(
+        "manifest-member-twice",
+        "the manifest has a member twice",
+        parts,
+        Kind::Container,
+    );
+    let spaced = text.replacen(':', ": ", 1);
+    let parts = ledger.clone().with("manifest.json", spaced.as_bytes());
+    m.tampered(
+        "manifest-not-canonical",
+        "the manifest is not in the canonical form",
+        parts,
+        Kind::Container,
+    );
+}
+
+fn to_hurt(m: &mut Making, ledger: &Parts) {
+    let deep = "[".repeat(200_000);
+    let parts = ledger.clone().with("manifest.json", deep.as_bytes());
+    m.tampered(
+        "deep-manifest",
+        "the manifest nests 200,000 deep",
+        parts,
+        Kind::Container,
+    );
+    let nested = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let parts = ledger
+        .clone()
+        .with_text(
+            "entries.jsonl",
+            "\"route_detail\":null",
+            &format!("\"route_detail\":{nested}"),
+        )
+        .listed_anew();
+    m.tampered(
+        "deep-entry",
+        "an entry nests 20,000 deep",
+        parts,
+        Kind::Entry,
+    );
+    let long = format!("\"route_detail\":\"{}\"", "x".repeat(3_000_000));
+    let parts = ledger
+        .clone()
+        .with_text("entries.jsonl", "\"route_detail\":null", &long)
+        .listed_anew();
+    m.tampered(
+        "long-entry",
+        "an entry has three million letters",
+        parts,
+        Kind::Entry,
+    );
+    let parts = ledger
+        .clone()
+        .with("HOW-TO-VERIFY.txt", &vec![b' '; 40_000_000]);
+    m.tampered(
+        "swelling",
+        "a file swells far beyond what the manifest lists",
+        parts.clone(),
+        Kind::Digest,
+    );
+    let about = "a file is larger than any may be, and the manifest lists it";
+    m.tampered(
+        "swelling-listed",
+        about,
+        parts.listed_anew(),
+        Kind::TooLarge,
+    );
+    let parts = ledger.clone().with("manifest.json", &vec![b' '; 5_000_000]);
+    m.tampered(
+        "swelling-manifest",
+        "the manifest is larger than it may be",
+        parts,
+        Kind::TooLarge,
+    );
+
+    for (name, about, path) in [
+        ("path-up", "a file lies above the bundle", "../above.txt"),
+        (
+            "path-absolute",
+            "a file has an absolute path",
+            "/etc/above.txt",
+        ),
+        (
+            "path-backslash",
+            "a file has a path of another system",
+            "..\\above.txt",
+        ),
+        ("path-hidden", "a file is hidden", "schemas/.hidden"),
+        (
+            "unlisted",
+            "a file is not in the manifest",
+            "schemas/more.txt",
+        ),
+    ] {
+        let parts = ledger.clone().with(path, b"x");
+        m.tampered(name, about, parts, Kind::Container);
+    }
+    let parts = ledger.clone().without("schemas/record.md");
+    m.tampered(
+        "file-missing",
+        "a file the manifest lists is missing",
+        parts,
+        Kind::Container,
+    );
+    let whole = ledger.zipped();
+    m.add(
+        "cut",
+        "the file was cut off",
+        whole[..whole.len() / 2].to_vec(),
+        Kind::Container.code(),
+    );
+    m.add(
+        "trailing",
+        "something follows the file",
+        [&whole[..], b"more"].concat(),
+        Kind::Container.code(),
+    );
+    m.add(
+        "empty",
+        "the file is empty",
+        Vec::new(),
+        Kind::Container.code(),
+    );
+    let nothing = zipped([]);
+    m.add(
+        "nothing-in-it",
+        "a ZIP file of no files",
+        nothing,
+        Kind::Container.code(),
+    );
+    // The directory names a file twice: the name of one is changed to that of another of its length.
+    let files = ledger.clone().with("schemas/other_.md", b"other");
+    let twice = replace_all(&files.zipped(), b"schemas/other_.md", b"schemas/bundle.md");
+    m.add(
+        "file-twice",
+        "a file is there twice",
+        twice,
+        Kind::Container.code(),
+    );
+}
+
+fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    let mut at = 0;
+    while at + from.len() <= bytes.len() {
+        if &bytes[at..at + from.len()] == from {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+        at += 1;
+    }
+    bytes
+}
+
+/// Texts that readers of checkpoints and of proofs are tried with, by the folder of their kind.
+#[must_use]
+pub fn corpora() -> BTreeMap<String, Vec<u8>> {
+    let story = Story::told();
+    let size = story.entries.len();
+    let now = story.checkpoint(size, &key(2));
+    let mut files = BTreeMap::new();
+    for (size, number) in [(0, 1), (1, 1), (5, 1), (12, 1), (size, 2)] {
+        let checkpoint = story.checkpoint(size, &key(number)).to_string();
+        files.insert(format!("checkpoint/{size}"), checkpoint.into_bytes());
+    }
+    let both = story.checkpoint(size, &key(1)).to_string();
+    let second = now.to_string();
+    let (_, line) = second.rsplit_once("\n\n").unwrap();
+    files.insert(
+        "checkpoint/signed-twice".to_owned(),
+        (both + line).into_bytes(),
+    );
+    for old in [0, 1, 7, 12, size] {
+        let proof = story.consistency(old, size, &now).to_string();
+        files.insert(format!("proof/consistency-{old}"), proof.into_bytes());
+    }
+    let parts = Parts::of(&story.bundle_of_partnership(&key(2), &[12]));
+    for position in [1, 6, size] {
+        let proof = &parts.0[&format!("proofs/inclusion/{position}.tlog-proof")];
+        files.insert(format!("proof/inclusion-{position}"), proof.clone());
+    }
+    let extra = String::from_utf8(files["proof/inclusion-6"].clone()).unwrap();
+    let extra = extra.replacen("index", "extra YmVzaWRl\nindex", 1);
+    files.insert("proof/inclusion-extra".to_owned(), extra.into_bytes());
+    files
+}

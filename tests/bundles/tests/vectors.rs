@@ -1,0 +1,184 @@
+//! Bundles as they are written, and as they are when somebody tampers with them: the program and an
+//! independent reader in Python end alike, as the index says, and neither takes much memory.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use dutyledger_bundle::Kind;
+use dutyledger_test_bundles::{
+    Parts, Story, Vector, folder, key, large, long, repository, vectors,
+};
+
+const ANEW: &str = "Run `cargo run -p dutyledger-test-bundles --example make-vectors`.";
+/// The most memory, in KiB, that the program may ask for with any of the vectors.
+const MEMORY_KIB: u32 = 256 * 1024;
+
+/// The program that checks bundles, built once.
+static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--locked", "--message-format=json"])
+        .args(["--package", "dutyledger-bundle"])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs, since it runs the tests");
+    assert!(built.status.success(), "{built:?}");
+    String::from_utf8_lossy(&built.stdout)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .next_back()
+        .expect("cargo names the program it built")
+});
+
+fn with_arguments(mut command: Command, vector: &Vector) -> Output {
+    if let Some(key) = &vector.key {
+        command.args(["--trusted-key", key]);
+    }
+    for earlier in &vector.earlier {
+        command.args(["--earlier-key", earlier]);
+    }
+    if let Some(file) = &vector.checkpoint {
+        command.arg("--checkpoint").arg(folder().join(file));
+    }
+    for file in &vector.consistency {
+        command.arg("--consistency").arg(folder().join(file));
+    }
+    command.arg(folder().join(&vector.bundle)).output().unwrap()
+}
+
+/// The program, which is given no more memory than this.
+fn program(kib: u32) -> Command {
+    let mut command = Command::new("bash");
+    let script = format!("ulimit -v {kib}; exec \"$0\" \"$@\"");
+    command.args(["-c", &script]).arg(&*PROGRAM);
+    command
+}
+
+#[test]
+fn the_vectors_are_what_the_code_makes() {
+    let (vectors, files) = vectors();
+    let index: Vec<_> = vectors.iter().map(Vector::to_json).collect();
+    let text = fs::read_to_string(folder().join("index.json")).unwrap();
+    let committed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(committed, Value::from(index), "{ANEW}");
+    let mut there = BTreeSet::new();
+    for file in fs::read_dir(folder()).unwrap() {
+        there.insert(file.unwrap().file_name().into_string().unwrap());
+    }
+    assert!(there.remove("index.json"));
+    let made: BTreeSet<_> = files.keys().cloned().collect();
+    assert_eq!(there, made, "{ANEW}");
+    for (name, bytes) in files {
+        let same = fs::read(folder().join(&name)).unwrap() == bytes;
+        assert!(same, "{name} is not what the code makes. {ANEW}");
+    }
+}
+
+#[test]
+fn the_program_ends_as_the_index_says_in_little_memory() {
+    for vector in vectors().0 {
+        let output = with_arguments(program(MEMORY_KIB), &vector);
+        let code = output.status.code();
+        assert_eq!(
+            code,
+            Some(vector.code.into()),
+            "{}: {output:?}",
+            vector.name
+        );
+    }
+}
+
+#[test]
+fn an_independent_reader_in_python_comes_to_the_same() {
+    let mut compared = 0;
+    for vector in vectors().0.iter().filter(|vector| vector.independent) {
+        let mut python = Command::new("python3");
+        python.arg(repository().join("tests/record/verify_bundle.py"));
+        let output = with_arguments(python, vector);
+        let code = output.status.code();
+        assert_eq!(
+            code,
+            Some(vector.code.into()),
+            "{}: {output:?}",
+            vector.name
+        );
+        compared += 1;
+    }
+    assert!(compared > 60);
+}
+
+#[test]
+fn every_kind_of_failure_has_a_vector() {
+    let shown: BTreeSet<_> = vectors().0.iter().map(|vector| vector.code).collect();
+    for kind in Kind::ALL {
+        // What a later program will write cannot be written by this one.
+        let later = *kind == Kind::Unknown;
+        assert!(later || shown.contains(&kind.code()), "{kind:?}");
+    }
+    let codes: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+    assert_eq!(codes.len(), Kind::ALL.len());
+}
+
+#[test]
+fn the_answer_for_programs_says_what_was_found() {
+    let bundle = folder().join("partnership.zip");
+    let mut command = program(MEMORY_KIB);
+    let trusted = key(2).verifier().to_string();
+    command.args(["--json", "--trusted-key", &trusted]);
+    let output = command.arg(bundle).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["verified"], true);
+    assert_eq!(answer["size"], 15);
+    assert_eq!(answer["entries"], 14);
+    let partnership = &answer["figures"]["partnership"];
+    assert_eq!(partnership["id"], Story::partnership().to_string());
+    assert_eq!(partnership["strategies"][0]["review"]["status"], "overdue");
+    assert_eq!(partnership["strategies"][0]["versions"][0]["number"], 1);
+    assert!(!partnership["to_do"].as_array().unwrap().is_empty());
+
+    let mut command = program(MEMORY_KIB);
+    command.args(["--json", "--trusted-key", &trusted]);
+    let output = command.arg(folder().join("edited.zip")).output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["verified"], false);
+    assert_eq!(answer["kind"], "digest");
+    assert_eq!(answer["code"], 13);
+}
+
+#[test]
+fn the_report_says_what_the_figures_are_and_what_the_bundle_cannot_show() {
+    let parts = Parts::of(&fs::read(folder().join("partnership.zip")).unwrap());
+    let page = String::from_utf8(parts.0["report.html"].clone()).unwrap();
+    for said in [
+        "<html lang=\"en-GB\">",
+        "As true on 21 November 2026, as known when the ledger had 15 entries.",
+        "Llanfair–Môr &quot;Safer Together&quot; &amp; Partners",
+        "cannot show that it holds every entry about the partnership",
+        "Missing evidence is not a breach",
+    ] {
+        assert!(page.contains(said), "{said}");
+    }
+    for absent in ["<script", "http://", "https://", "<img", "<link"] {
+        assert!(!page.contains(absent), "{absent}");
+    }
+}
+
+#[test]
+fn a_ledger_of_any_length_is_written_and_checked_in_flat_memory() {
+    let entries = if long() { 1_000_000 } else { 20_000 };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.zip");
+    let mut file = large(File::create(&path).unwrap(), entries);
+    file.flush().unwrap();
+    // A million entries alone would take seven times this.
+    let mut command = program(96 * 1024);
+    command.args(["--trusted-key", &key(1).verifier().to_string()]);
+    let output = command.arg(&path).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}

@@ -1,0 +1,623 @@
+#!/usr/bin/env python3
+"""Checks a bundle of a ledger, independently of the program that wrote it.
+
+Usage: verify_bundle.py [--trusted-key KEY] [--earlier-key "KEY SIZE ROOT"]... [--checkpoint FILE]
+                        [--consistency FILE]... BUNDLE
+
+Stands on schemas/bundle.md, schemas/proofs.md and schemas/record.md, on Python's standard library,
+and on the package cryptography for Ed25519 alone. It checks the file, the manifest and its digests,
+the canonical form and the order of the entries, hashes, proofs, signatures and keys, and that rule
+packs are those the ledger adopted. It knows nothing of the duty: the figures, the report and which
+schemas were released are left to dutyledger-verify. It ends with the exit codes of schemas/bundle.md.
+"""
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import re
+import sys
+import zipfile
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+import check_record
+
+CODES = {
+    "unconfirmed": 10,
+    "container": 11,
+    "too_large": 12,
+    "digest": 13,
+    "entry": 14,
+    "order": 15,
+    "root": 16,
+    "inclusion": 17,
+    "consistency": 18,
+    "checkpoint": 19,
+    "signature": 20,
+    "old_key": 21,
+    "forked": 22,
+    "released": 23,
+}
+
+NAMES_MAX = 52_000
+DIRECTORY_BYTES_MAX = 16 * 1024 * 1024
+MANIFEST_BYTES_MAX = 4 * 1024 * 1024
+FILE_BYTES_MAX = 32 * 1024 * 1024
+NOTE_BYTES_MAX = 128 * 1024
+PROOF_BYTES_MAX = NOTE_BYTES_MAX + 16 * 1024
+ENTRIES_MAX = 50_000
+PARTNERSHIP_BYTES_MAX = 128 * 1024 * 1024
+PROOF_HASHES_MAX = 63
+SIGNATURES_MAX = 64
+
+PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
+FIXED = {"checkpoint", "entries.jsonl", "figures.json", "report.html", "HOW-TO-VERIFY.txt"}
+INCLUSION = re.compile(r"proofs/inclusion/([1-9][0-9]{0,19})\.tlog-proof")
+CONSISTENCY = re.compile(r"proofs/consistency/(0|[1-9][0-9]{0,19})\.txt")
+
+
+class Failure(Exception):
+    """Why a bundle is refused."""
+
+    def __init__(self, kind, detail):
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+
+
+def need(holds, kind, detail):
+    if not holds:
+        raise Failure(kind, detail)
+
+
+# The tree.
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+class Tree:
+    """The roots of the perfect subtrees, largest first."""
+
+    def __init__(self):
+        self.size = 0
+        self.roots = []
+
+    def push(self, leaf):
+        size, carried = self.size, leaf
+        while size % 2 == 1:
+            carried = node_hash(self.roots.pop(), carried)
+            size //= 2
+        self.roots.append(carried)
+        self.size += 1
+
+    def root(self):
+        if not self.roots:
+            return hashlib.sha256().digest()
+        root = self.roots[-1]
+        for left in reversed(self.roots[:-1]):
+            root = node_hash(left, root)
+        return root
+
+
+def split(size):
+    """The largest power of two smaller than a size of at least two."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def root_by_path(index, size, leaf, proof):
+    """The root a proof of PATH(index, D[size]) leads to, as RFC 6962 section 2.1.1 defines it."""
+    if size == 1:
+        need(not proof, "proof", "it has too many hashes")
+        return leaf
+    need(proof, "proof", "it has too few hashes")
+    half = split(size)
+    rest, sibling = proof[:-1], proof[-1]
+    if index < half:
+        return node_hash(root_by_path(index, half, leaf, rest), sibling)
+    return node_hash(sibling, root_by_path(index - half, size - half, leaf, rest))
+
+
+def included(index, size, leaf, proof, root):
+    try:
+        return 0 <= index < size and root_by_path(index, size, leaf, proof) == root
+    except Failure:
+        return False
+
+
+def roots_by_subproof(old, size, proof, whole, old_root):
+    """The old and the new root that SUBPROOF(old, D[size], whole) leads to (section 2.1.2)."""
+    if old == size:
+        if whole:
+            need(not proof, "proof", "it has too many hashes")
+            return old_root, old_root
+        need(len(proof) == 1, "proof", "it has another number of hashes")
+        return proof[0], proof[0]
+    need(proof, "proof", "it has too few hashes")
+    half = split(size)
+    rest, sibling = proof[:-1], proof[-1]
+    if old <= half:
+        before, after = roots_by_subproof(old, half, rest, whole, old_root)
+        return before, node_hash(after, sibling)
+    before, after = roots_by_subproof(old - half, size - half, rest, False, old_root)
+    return node_hash(sibling, before), node_hash(sibling, after)
+
+
+def goes_on(old, old_root, size, root, proof):
+    if old > size:
+        return False
+    if old == 0:
+        return not proof and old_root == Tree().root()
+    try:
+        return roots_by_subproof(old, size, proof, True, old_root) == (old_root, root)
+    except Failure:
+        return False
+
+
+# Text forms.
+
+
+def from_base64(text, kind):
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise Failure(kind, f"base64: {error}") from error
+    # One text for each: no bits are left over.
+    need(base64.b64encode(raw).decode() == text, kind, "base64 with bits left over")
+    return raw
+
+
+def hash_from(text, kind):
+    raw = from_base64(text, kind)
+    need(len(raw) == 32, kind, "a hash has 32 bytes")
+    return raw
+
+
+def decimal(text, kind):
+    need(DECIMAL.fullmatch(text), kind, f"{text[:40]!r} is no decimal")
+    number = int(text)
+    need(number < 1 << 64, kind, "a number is too large")
+    return number
+
+
+def name_of_key(name):
+    odd = any(c.isspace() or ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or c == "+" for c in name)
+    return 0 < len(name.encode()) <= 255 and not odd
+
+
+class Key:
+    """A vkey."""
+
+    def __init__(self, text, kind="signature"):
+        parts = text.split("+", 2)
+        need(len(parts) == 3 and name_of_key(parts[0]), kind, "it is not written as a key")
+        self.text, self.name = text, parts[0]
+        raw = from_base64(parts[2], kind)
+        need(len(raw) == 33 and raw[0] == 1, kind, "it is no key for Ed25519")
+        self.id = hashlib.sha256(self.name.encode() + b"\n" + raw).digest()[:4]
+        need(self.id.hex() == parts[1], kind, "its id is another")
+        self.key = Ed25519PublicKey.from_public_bytes(raw[1:])
+
+    def __eq__(self, other):
+        return self.text == other.text
+
+    def signed(self, note):
+        """Whether it signed a note; a forged signature in its name refuses the note."""
+        by_it = [raw for name, key_id, raw in note.signatures if (name, key_id) == (self.name, self.id)]
+        for raw in by_it:
+            try:
+                self.key.verify(raw, note.text.encode())
+            except InvalidSignature:
+                raise Failure("signature", "a signature is not that of its key") from None
+        return bool(by_it)
+
+
+class Note:
+    def __init__(self, raw, kind):
+        need(len(raw) <= NOTE_BYTES_MAX, kind, "the note is too long")
+        try:
+            whole = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Failure(kind, "the note is not UTF-8") from error
+        need(not any(c < " " and c != "\n" for c in whole), kind, "it holds a control character")
+        text, parted, lines = whole.rpartition("\n\n")
+        need(parted and lines.endswith("\n"), kind, "it has no signatures")
+        self.raw, self.text, self.signatures = raw, text + "\n", []
+        lines = lines[:-1].split("\n")
+        need(len(lines) <= SIGNATURES_MAX, kind, "it has too many signatures")
+        for line in lines:
+            parts = line.split(" ")
+            need(len(parts) == 3 and parts[0] == "—" and name_of_key(parts[1]), kind, "a signature")
+            signature = from_base64(parts[2], kind)
+            need(len(signature) > 4, kind, "a signature is too short")
+            self.signatures.append((parts[1], signature[:4], signature[4:]))
+
+
+class Checkpoint:
+    def __init__(self, note, kind="checkpoint"):
+        lines = note.text[:-1].split("\n")
+        need(len(lines) >= 3 and all(lines), kind, "it is no checkpoint")
+        self.origin, self.size = lines[0], decimal(lines[1], kind)
+        self.root = hash_from(lines[2], kind)
+        need(self.size or self.root == Tree().root(), kind, "the root of no entries is another")
+
+
+def proof_parts(raw, kind):
+    need(len(raw) <= PROOF_BYTES_MAX, kind, "it is too long")
+    need(b"\r" not in raw, kind, "it holds a carriage return")
+    head, parted, note = raw.partition(b"\n\n")
+    need(parted, kind, "it has no checkpoint")
+    try:
+        return head.decode("utf-8").split("\n"), Note(note, kind)
+    except UnicodeDecodeError as error:
+        raise Failure(kind, "it is not UTF-8") from error
+
+
+def hashes_from(lines, kind):
+    need(len(lines) <= PROOF_HASHES_MAX, kind, "it has too many hashes")
+    return [hash_from(line, kind) for line in lines]
+
+
+def inclusion_proof(raw):
+    lines, note = proof_parts(raw, "inclusion")
+    # Extra data is allowed in such a proof, but not in a bundle.
+    written = len(lines) > 1 and lines[0] == "c2sp.org/tlog-proof@v1" and lines[1].startswith("index ")
+    need(written, "inclusion", "it is not written as a proof")
+    return decimal(lines[1][6:], "inclusion"), hashes_from(lines[2:], "inclusion"), note
+
+
+def consistency_proof(raw):
+    lines, note = proof_parts(raw, "consistency")
+    need(lines[0].startswith("old "), "consistency", "it has no old size")
+    return decimal(lines[0][4:], "consistency"), hashes_from(lines[1:], "consistency"), note
+
+
+# The file.
+
+
+class Container:
+    def __init__(self, path):
+        with open(path, "rb") as file:
+            file.seek(0, 2)
+            length = file.tell()
+            need(length >= 22, "container", "it is too short")
+            file.seek(length - 22)
+            end = file.read()
+        need(end[:8] == b"PK\5\6\0\0\0\0" and end[20:] == b"\0\0", "container", "its end")
+        size = int.from_bytes(end[12:16], "little")
+        need(size <= DIRECTORY_BYTES_MAX or size == 0xFFFFFFFF, "container", "its directory")
+        try:
+            self.zip = zipfile.ZipFile(path)
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            raise Failure("container", error) from error
+        found = self.zip.infolist()
+        need(len(found) <= NAMES_MAX, "too_large", "it has too many files")
+        self.names = {file.filename for file in found}
+        need(len(self.names) == len(found), "container", "a file is there twice")
+        for file in found:
+            plain = file.orig_filename == file.filename and len(file.filename) <= 128
+            plain = plain and all(PART.fullmatch(part) for part in file.filename.split("/"))
+            plain = plain and not file.flag_bits & 1 and file.compress_type in (0, 8)
+            need(plain, "container", f"the file {file.filename[:200]!r}")
+
+    def parts(self, name):
+        """The bytes of a file as they come."""
+        need(name in self.names, "container", f"{name} is missing")
+        try:
+            with self.zip.open(name) as file:
+                while part := file.read(16 * 1024):
+                    yield part
+        except (zipfile.BadZipFile, EOFError, OSError, ValueError, zipfile.zlib.error) as error:
+            raise Failure("container", f"{name}: {error}") from error
+
+    def read(self, name, most):
+        raw = bytearray()
+        for part in self.parts(name):
+            raw += part
+            need(len(raw) <= most, "too_large", name)
+        return bytes(raw)
+
+    def check(self, listed):
+        digest, found = hashlib.sha256(), 0
+        for part in self.parts(listed["path"]):
+            found += len(part)
+            need(found <= listed["bytes"], "digest", listed["path"])
+            digest.update(part)
+        same = found == listed["bytes"] and digest.hexdigest() == listed["sha256"]
+        need(same, "digest", listed["path"])
+
+    def lines(self, name):
+        """Lines as they come, none longer than an entry may be."""
+        rest, most = b"", check_record.ENTRY_BYTES_MAX
+        for part in self.parts(name):
+            *whole, rest = (rest + part).split(b"\n")
+            yield from whole
+            need(len(rest) <= most, "entry", "a line is too long")
+        need(not rest, "entry", "the last line does not end")
+
+
+LISTED = check_record.members(
+    bytes=check_record.integer_from(0),
+    path=check_record.string,
+    sha256=check_record.word(check_record.SHA256),
+)
+MANIFEST = check_record.members(
+    entries=check_record.integer_from(0),
+    exported_at=check_record.instant,
+    files=check_record.each(LISTED),
+    format=check_record.one_of("dutyledger-bundle"),
+    key=check_record.string,
+    kind=check_record.one_of("ledger", "partnership"),
+    ledger_id=check_record.uuid,
+    on=check_record.civil_date,
+    partnership=check_record.optional(check_record.stream_id),
+    version=check_record.version_one,
+)
+
+
+def read_manifest(raw):
+    try:
+        text = raw.decode("utf-8")
+        manifest = check_record.parse(text)
+        check_record.need(check_record.canonical(manifest) == text, "not canonical")
+        MANIFEST(manifest, "")
+    except (UnicodeDecodeError, RecursionError, check_record.Wrong) as error:
+        raise Failure("container", f"the manifest: {error}") from error
+    of_one = manifest["kind"] == "partnership"
+    need(of_one == (manifest["partnership"] is not None), "container", "its kind")
+    paths = [listed["path"] for listed in manifest["files"]]
+    need(paths == sorted(set(paths)), "container", "the order of the manifest's files")
+    for listed in manifest["files"]:
+        large = listed["path"] != "entries.jsonl" and listed["bytes"] > FILE_BYTES_MAX
+        need(not large, "too_large", listed["path"])
+    need(not of_one or manifest["entries"] <= ENTRIES_MAX, "too_large", "its entries")
+    return manifest
+
+
+def check_names(container, manifest):
+    listed = {file["path"] for file in manifest["files"]}
+    of_one = manifest["kind"] == "partnership"
+    proofs = {name for name in container.names if of_one and INCLUSION.fullmatch(name)}
+    need(FIXED <= listed, "container", "the manifest lacks a file")
+    others = container.names - proofs - {"manifest.json"}
+    need(others == listed, "container", f"{sorted(others ^ listed)[:3]}")
+    for name in listed - FIXED:
+        known = name.startswith(("schemas/", "rule-packs/")) or CONSISTENCY.fullmatch(name)
+        need(known, "container", name)
+    need(not of_one or len(proofs) == manifest["entries"], "inclusion", "the number of proofs")
+
+
+# The entries.
+
+
+class Entries:
+    def __init__(self, manifest, checkpoint, watch):
+        self.one = manifest["kind"] == "partnership"
+        self.ledger_id, self.size = manifest["ledger_id"], checkpoint.size
+        self.watch, self.watched = watch, None
+        self.position, self.count, self.bytes, self.recorded_at = 0, 0, 0, ""
+        self.versions, self.tree, self.leaves = {}, Tree(), []
+        self.adopted, self.packs, self.events = [], [], set()
+
+    def add(self, leaf_data):
+        try:
+            record, digest = check_record.check(leaf_data)
+        except (check_record.Wrong, RecursionError, ValueError) as error:
+            raise Failure("entry", f"after position {self.position}: {error}") from error
+        position, stream = record["position"], record["stream"]
+        what = f"position {position}"
+        need(record["ledger_id"] == self.ledger_id, "order", f"{what} is of another ledger")
+        follows = position > self.position if self.one else position == self.position + 1
+        need(follows and position <= self.size, "order", f"{what} is out of turn")
+        need(record["recorded_at"] >= self.recorded_at, "order", f"{what} was recorded earlier")
+        event = record["event"]
+        need(position > 1 or event["type"] == "LedgerOpened", "order", "it opens no ledger")
+        key = (stream["type"], stream["id"])
+        need(record["version"] == self.versions.get(key, 0) + 1, "order", f"{what}: its version")
+        self.versions[key] = record["version"]
+        self.position, self.recorded_at = position, record["recorded_at"]
+        self.count += 1
+        self.events.add((event["type"], event["schema_version"]))
+        leaf = bytes.fromhex(digest)
+        if stream["type"] == "ledger":
+            self.of_ledger(record)
+        if self.one:
+            self.bytes += len(leaf_data)
+            need(self.bytes <= PARTNERSHIP_BYTES_MAX, "too_large", "entries.jsonl")
+            self.leaves.append((position, leaf))
+        else:
+            self.tree.push(leaf)
+            if self.tree.size == self.watch:
+                self.watched = self.tree.root()
+
+    def of_ledger(self, record):
+        event, payload = record["event"]["type"], record["payload"]
+        try:
+            if event in ("LedgerOpened", "RulePackAdopted"):
+                pack = (payload["pack"], payload["revision"], payload["pack_sha256"])
+                self.packs.append(pack)
+            if event == "CheckpointKeyAdopted":
+                last = payload["replaces"]
+                if last is not None:
+                    last = (Key(last["key"], "entry"), last["size"], bytes.fromhex(last["root"]))
+                self.adopted.append((record["position"], Key(payload["key"], "entry"), last))
+        except (KeyError, TypeError, ValueError) as error:
+            raise Failure("entry", f"position {record['position']}: {error}") from error
+
+    def replaced(self):
+        return [last for _, _, last in self.adopted if last is not None]
+
+
+# Keys.
+
+
+def signer(note, checkpoint, manifest, entries, given):
+    keys = [(given.key or Key(manifest["key"]), None, None), *given.earlier]
+    texts = [key.text for key, _, _ in keys]
+    need(len(set(texts)) == len(texts), "signature", "a key is given twice")
+    signed = [one for one in keys if one[0].signed(note)]
+    if not signed:
+        for key, _, _ in entries.replaced():
+            try:
+                known = key.signed(note)
+            except Failure:
+                known = True
+            need(not known, "old_key", "a key that was replaced signed the checkpoint")
+        raise Failure("signature", "no trusted key signed the checkpoint")
+    for key, _, _ in signed:
+        need(key.name == checkpoint.origin, "checkpoint", "its key is another ledger's")
+    if signed[0][1] is None:
+        return signed[0][0]
+    key, last, root = max(signed, key=lambda one: one[1])
+    need(checkpoint.size <= last, "old_key", "it signed after its last checkpoint")
+    proof = [] if checkpoint.size in (0, last) else given.proof(checkpoint.size, last)
+    need(proof is not None, "old_key", "nothing shows that its last checkpoint goes on from this")
+    same = goes_on(checkpoint.size, checkpoint.root, last, root, proof)
+    need(same, "old_key", "its last checkpoint does not go on from this")
+    return key
+
+
+def check_keys(entries, key, checkpoint, consistency):
+    current = None
+    for position, adopted, last in entries.adopted:
+        before = None if last is None else last[0].text
+        need(before == current, "old_key", "an entry replaces another key")
+        need(last is None or last[1] < position, "old_key", "a last checkpoint is too large")
+        current = adopted.text
+    need(current in (None, key.text), "old_key", "the ledger has another key than the signer")
+    for _, size, root in entries.replaced():
+        proof = consistency.get(size)
+        need(proof is not None, "consistency", f"from {size}")
+        same = goes_on(size, root, checkpoint.size, checkpoint.root, proof)
+        need(same, "consistency", f"from {size}")
+
+
+def check_given(checkpoint, key, entries, consistency, given):
+    note = given.checkpoint
+    if note is None:
+        return
+    other = Checkpoint(note, "signature")
+    old = [*entries.replaced(), *given.earlier]
+    by_old = [one for one in old if one[0].signed(note)]
+    current = [one for one in (given.key, key) if one is not None and one.signed(note)]
+    need(by_old or current, "signature", "no trusted key signed the checkpoint given")
+    for one in [*current, *(one[0] for one in by_old)]:
+        need(one.name == other.origin, "signature", "the checkpoint given is another ledger's")
+    late = not current and other.size > max(one[1] for one in by_old)
+    need(not late, "old_key", "a key that was replaced signed after its last checkpoint")
+    if entries.watched is not None:
+        same = entries.watched == other.root
+    else:
+        small, large = sorted((other, checkpoint), key=lambda one: one.size)
+        proof = given.proof(small.size, large.size)
+        if proof is None and large is checkpoint:
+            proof = consistency.get(small.size)
+        if proof is None and small.size in (0, large.size):
+            proof = []
+        need(proof is not None, "consistency", "nothing shows whether one goes on from the other")
+        same = goes_on(small.size, small.root, large.size, large.root, proof)
+    need(same, "forked" if current else "old_key", "the ledger does not go on from it")
+
+
+def kebab(event):
+    return re.sub(r"(?<!^)([A-Z])", r"-\1", event).lower()
+
+
+def check_released(container, manifest, entries):
+    listed = {file["path"] for file in manifest["files"]}
+    for event, version in sorted(entries.events):
+        path = f"schemas/events/{kebab(event)}.v{version}.json"
+        need(path in listed, "released", f"{path} is missing")
+    for pack, revision, sha256 in entries.packs:
+        raw = container.read(f"rule-packs/{pack}.r{revision}.json", FILE_BYTES_MAX)
+        need(hashlib.sha256(raw).hexdigest() == sha256, "released", f"{pack} {revision}")
+
+
+def verify(path, given):
+    container = Container(path)
+    manifest = read_manifest(container.read("manifest.json", MANIFEST_BYTES_MAX))
+    check_names(container, manifest)
+    for listed in manifest["files"]:
+        container.check(listed)
+
+    note = Note(container.read("checkpoint", FILE_BYTES_MAX), "checkpoint")
+    checkpoint = Checkpoint(note)
+    need(checkpoint.origin == manifest["ledger_id"], "checkpoint", "it is of another ledger")
+
+    watch = given.checkpoint and Checkpoint(given.checkpoint, "signature").size
+    entries = Entries(manifest, checkpoint, watch)
+    for line in container.lines("entries.jsonl"):
+        entries.add(line)
+    need(entries.count == manifest["entries"], "order", "the manifest counts other entries")
+    if not entries.one:
+        need(entries.count == checkpoint.size, "order", "the checkpoint has other entries")
+        need(entries.tree.root() == checkpoint.root, "root", "their root is another")
+    for position, leaf in entries.leaves:
+        name = f"proofs/inclusion/{position}.tlog-proof"
+        index, hashes, signed = inclusion_proof(container.read(name, PROOF_BYTES_MAX))
+        need(signed.raw == note.raw and index == position - 1, "inclusion", name)
+        holds = included(index, checkpoint.size, leaf, hashes, checkpoint.root)
+        need(holds, "inclusion", name)
+    consistency = {}
+    for name in sorted(container.names):
+        if CONSISTENCY.fullmatch(name):
+            old, hashes, signed = consistency_proof(container.read(name, PROOF_BYTES_MAX))
+            named = name == f"proofs/consistency/{old}.txt"
+            need(named and signed.raw == note.raw, "consistency", name)
+            consistency[old] = hashes
+
+    key = signer(note, checkpoint, manifest, entries, given)
+    check_keys(entries, key, checkpoint, consistency)
+    check_given(checkpoint, key, entries, consistency, given)
+    check_released(container, manifest, entries)
+    need(given.key is not None, "unconfirmed", "it agrees with itself; name the ledger's key")
+    return checkpoint
+
+
+class Given:
+    """What whoever checks has from elsewhere."""
+
+    def __init__(self, arguments):
+        self.key = Key(arguments.trusted_key) if arguments.trusted_key else None
+        self.earlier = []
+        for text in arguments.earlier_key:
+            key, size, root = text.split(" ")
+            self.earlier.append((Key(key), int(size), bytes.fromhex(root)))
+        self.checkpoint = None
+        if arguments.checkpoint:
+            self.checkpoint = Note(arguments.checkpoint.read(), "signature")
+        self.proofs = [consistency_proof(file.read()) for file in arguments.consistency]
+
+    def proof(self, old, size):
+        for from_size, hashes, note in self.proofs:
+            if (from_size, Checkpoint(note, "consistency").size) == (old, size):
+                return hashes
+        return None
+
+
+def run():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trusted-key")
+    parser.add_argument("--earlier-key", action="append", default=[])
+    parser.add_argument("--checkpoint", type=argparse.FileType("rb"))
+    parser.add_argument("--consistency", type=argparse.FileType("rb"), action="append", default=[])
+    parser.add_argument("bundle")
+    arguments = parser.parse_args()
+    try:
+        checkpoint = verify(arguments.bundle, Given(arguments))
+    except Failure as failure:
+        print(f"not verified: {failure}", file=sys.stderr)
+        return CODES.get(failure.kind, 1)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(json.dumps({"size": checkpoint.size, "root": checkpoint.root.hex()}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())
