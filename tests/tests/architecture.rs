@@ -58,6 +58,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "dutyledger-transparency",
+        &[
+            "dutyledger-record",
+            "dutyledger-proofs",
+            "dutyledger-ledger",
+        ],
+    ),
+    (
         "dutyledger-api",
         &[
             "dutyledger-record",

@@ -1,8 +1,7 @@
 //! Opening a ledger with its keys: the files, the master key, the first entry.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use dutyledger_domain::Payload;
@@ -11,7 +10,7 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{
     Ledger, LedgerReader, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError,
-    request_digest,
+    create_secret_file, request_digest,
 };
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, LedgerId, OccurredOn, Principal,
@@ -128,7 +127,7 @@ impl MasterKey {
                     ));
                 }
                 let key = edge.random();
-                write_new(path, &key).map_err(|e| wrong(e.to_string()))?;
+                create_secret_file(path, (hex(&key) + "\n").as_bytes()).map_err(|e| wrong(e.to_string()))?;
                 Ok(Self(DataKey(key)))
             }
             Err(e) => Err(wrong(e.to_string())),
@@ -153,20 +152,6 @@ async fn is_founded(place: &Place) -> Result<bool, OpenError> {
         Err(_) if place.file().is_some() => Ok(false),
         Err(error) => Err(error),
     }
-}
-
-fn write_new(path: &Path, key: &[u8; 32]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    writeln!(file, "{}", hex(key))?;
-    file.sync_all()?;
-    if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        fs::File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }
 
 /// The first entry of a ledger.

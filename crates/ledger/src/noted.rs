@@ -5,11 +5,10 @@
 //! the ledger grows. A ledger that does not go on from its note is not appended to, for entries
 //! would be given positions that others had before.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use dutyledger_record::{LedgerId, hex};
@@ -17,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::error::{OpenError, ReadError};
+use crate::file::replace_file;
 use crate::reader::LedgerReader;
 
 /// How long a note may lag behind the ledger.
@@ -112,20 +112,7 @@ impl NotedHead {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        // One at a time in this process, and each process under a name of its own: two that write
-        // one file would leave a mixture.
-        static WRITING: Mutex<()> = Mutex::new(());
-        let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.new", process::id()));
-        let new = PathBuf::from(name);
-        let mut file = File::create(&new)?;
-        writeln!(file, "{}", serde_json::to_string(self)?)?;
-        file.sync_all()?;
-        fs::rename(&new, path)?;
-        // The name is durable with its folder.
-        let folder = path.parent().filter(|parent| *parent != Path::new(""));
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+        replace_file(path, (serde_json::to_string(self)? + "\n").as_bytes())
     }
 
     /// Whether a ledger goes on from this note.

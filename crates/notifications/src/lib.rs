@@ -9,7 +9,6 @@
 
 mod api;
 mod connection;
-mod file;
 mod note;
 mod publish;
 mod pull;

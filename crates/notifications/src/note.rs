@@ -7,10 +7,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use dutyledger_ledger::replace_file;
 use dutyledger_record::LedgerId;
 use serde::{Deserialize, Serialize};
-
-use crate::file::replace;
 
 /// How far a stream went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,6 +43,6 @@ impl NotedStream {
     /// # Errors
     /// When the folder cannot be written to.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        replace(path, &serde_json::to_vec(self)?)
+        replace_file(path, &serde_json::to_vec(self)?)
     }
 }

@@ -15,6 +15,7 @@ use crate::hogs::Hogs;
 use crate::http::Server;
 use crate::limit::{PlainClient, PostgresWriter, SqliteWriter};
 use crate::load::{Client, drive};
+use crate::notify;
 use crate::ours::Ours;
 use crate::peer::Peer;
 use crate::replay;
@@ -105,6 +106,7 @@ impl Bench {
                         self.peer_filled = Some(peer.filled(server, events).await?);
                     }
                 }
+                Cell::Drain { db, .. } => self.fill(db, self.settings.backlog(), false).await?,
                 Cell::Replay { db, .. } => self.fill(db, self.settings.replayed(), false).await?,
                 Cell::Grown { db, entries, .. } => {
                     self.fill(db, entries, true).await?;
@@ -175,6 +177,32 @@ impl Bench {
                 };
                 replayed.map(Some)
             }
+            Cell::Drain { db, by } => {
+                let entries = self.settings.backlog();
+                let store = self
+                    .filled
+                    .get(&(db, entries))
+                    .ok_or("nothing was filled")?;
+                let drained = match by {
+                    By::Ours => notify::drain(store).await,
+                    _ => notify::drain_raw(store).await,
+                };
+                drained.map(Some)
+            }
+            Cell::Live { db, clients } => {
+                let (streams, time) = (self.settings.streams, self.settings.live());
+                let live = async |store: &Store| {
+                    notify::live(store, clients, streams, time).await.map(Some)
+                };
+                self.anew(db, live).await
+            }
+            Cell::Notice { by: By::Ours, db } => {
+                let notice = async |store: &Store| notify::notice(store, self.time).await.map(Some);
+                self.anew(db, notice).await
+            }
+            Cell::Notice { .. } => notify::notice_raw(&self.template, self.time)
+                .await
+                .map(Some),
             Cell::Grown {
                 db,
                 entries,

@@ -34,6 +34,12 @@ pub(crate) enum Cell {
     PlainBesideHogs { connections: usize },
     /// A replay.
     Replay { db: Db, by: By, decoded: bool },
+    /// A backlog published to NATS.
+    Drain { db: Db, by: By },
+    /// Notifications delivered while so many clients give commands.
+    Live { db: Db, clients: usize },
+    /// Notifications of single commands, or messages, at a steady rate.
+    Notice { db: Db, by: By },
     /// Our commands, one client after another's, in a ledger of so many entries.
     Grown {
         db: Db,
@@ -82,6 +88,29 @@ impl fmt::Display for Cell {
                 };
                 let how = if *decoded { "decoded" } else { "as text" };
                 write!(f, "{}: replay by {by}, {how}", db.name())
+            }
+            Self::Drain { db, by: By::Ours } => {
+                write!(f, "{}: a backlog published by ours", db.name())
+            }
+            Self::Drain { db, .. } => {
+                write!(
+                    f,
+                    "{}: the same messages published by the raw client",
+                    db.name()
+                )
+            }
+            Self::Live { db, clients } => {
+                write!(
+                    f,
+                    "{}: notifications while {clients} clients append",
+                    db.name()
+                )
+            }
+            Self::Notice { db, by: By::Ours } => {
+                write!(f, "{}: notifications at a steady rate", db.name())
+            }
+            Self::Notice { db, .. } => {
+                write!(f, "{}: raw messages at a steady rate", db.name())
             }
             Self::Grown {
                 db,

@@ -6,7 +6,7 @@ use crate::Fallible;
 use crate::sample::Sample;
 
 /// How long the clients run before what they are answered counts.
-const RAMP: Duration = Duration::from_millis(250);
+pub(crate) const RAMP: Duration = Duration::from_millis(250);
 
 /// A client.
 pub(crate) trait Client: Send + 'static {

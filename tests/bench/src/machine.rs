@@ -34,6 +34,7 @@ pub(crate) fn facts(server: Option<&Postgres>) -> Fallible<Vec<(String, String)>
             format!("{:.3} ms (median)", fdatasync()?.as_secs_f64() * 1e3),
         ),
         ("SQLite".to_owned(), rusqlite::version().to_owned()),
+        ("NATS".to_owned(), dutyledger_test_nats::version()),
     ];
     if let Some(server) = server {
         facts.push((

@@ -19,6 +19,9 @@
 //!   with the same command, as many streams and its pool as large as its clients are many.
 //! - **Plain connections** are beside the hogs: each commits single rows (`entry` and `idempotency`)
 //!   on a connection of its own and shares nothing with the others but a counter in memory.
+//! - **JetStream alone** is the same client with the same window publishing the same messages, with
+//!   their ids, to a stream with the same settings, from a file that holds them ready; or single ones
+//!   at a steady rate to the same receiver.
 //! - **The raw replay** is an ordered scan of the same table by the raw driver in the same pages,
 //!   decoding the same leaf data into the same records.
 //!
@@ -41,6 +44,7 @@ mod http;
 mod limit;
 mod load;
 mod machine;
+mod notify;
 mod ours;
 mod peer;
 mod replay;

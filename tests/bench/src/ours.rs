@@ -214,6 +214,8 @@ pub(crate) struct OursClient {
     random: Random,
     /// The idempotency keys of the commands that were answered.
     pub(crate) answered: Vec<String>,
+    /// The position of the last one's entry.
+    pub(crate) position: u64,
 }
 
 impl OursClient {
@@ -224,6 +226,7 @@ impl OursClient {
             next: 0,
             random: Random::new(),
             answered: Vec::new(),
+            position: 0,
         }
     }
 }
@@ -251,7 +254,10 @@ impl Client for OursClient {
             }),
             ..Request::plain(OPERATOR, Target::Stream(stream.id), command)
         };
-        let Answer { version, .. } = self.bus.execute::<Authority>(request).await?;
+        let Answer {
+            version, position, ..
+        } = self.bus.execute::<Authority>(request).await?;
+        self.position = position;
         if let Some(known) = &mut stream.version {
             *known = version;
         }

@@ -53,6 +53,7 @@ impl Peer {
             rate: answer["rate"].as_f64().ok_or("the peer says no rate")?,
             p50: micros("p50_us"),
             p99: micros("p99_us"),
+            ..Sample::default()
         })
     }
 
@@ -100,8 +101,7 @@ impl Peer {
         }
         Ok(Sample {
             rate: answer["rate"].as_f64().ok_or("the peer says no rate")?,
-            p50: None,
-            p99: None,
+            ..Sample::default()
         })
     }
 

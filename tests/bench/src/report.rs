@@ -5,9 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::rounds::{Outcome, Outcomes};
-use crate::sample::{Sample, bounds, median, spread};
+use crate::sample::{Figure, Sample, bounds, median, spread};
 use crate::settings::Settings;
 use crate::table::{Row, Target};
+
+/// How far notifications may be behind.
+const BEHIND_MOST: Duration = Duration::from_secs(1);
 
 /// The machine, and what is measured with.
 pub(crate) fn facts(facts: &[(String, String)], settings: &Settings, leaf_bytes: usize) {
@@ -30,8 +33,56 @@ pub(crate) fn rows(rows: &[Row], outcomes: &Outcomes) {
         println!("\n{}: {}", row.db.name(), row.workload);
         println!("  {:<58} {}", "ours", figure(ours));
         println!("  {:<58} {}", row.against, figure(other));
-        println!("  {:<58} {}", "ratio", ratio(row, outcomes));
+        println!("  {:<58} {}", ratio_of(row.figure), ratio(row, outcomes));
+        if let Some(behind) = behind(ours) {
+            println!("  {:<58} {behind}", "behind at the end, in the worst round");
+        }
+        for slow in slow_rounds(ours) {
+            println!("  {slow}");
+        }
     }
+}
+
+const fn ratio_of(figure: Figure) -> &'static str {
+    match figure {
+        Figure::Rate => "ratio",
+        Figure::P50 => "ratio of p50",
+        Figure::P99 => "ratio of p99",
+    }
+}
+
+/// How long the last notification was received after the last answer, in the worst round.
+fn behind(outcome: Option<&Outcome>) -> Option<String> {
+    let Some(Outcome::Measured(samples)) = outcome else {
+        return None;
+    };
+    let worst = samples.iter().filter_map(|sample| sample.behind).max()?;
+    let verdict = if worst < BEHIND_MOST { "met" } else { "MISSED" };
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    Some(format!(
+        "{:>9.2} ms  wanted: below {:.0} ms: {verdict}",
+        millis(worst),
+        millis(BEHIND_MOST)
+    ))
+}
+
+/// What was counted in rounds that came to under half the median.
+fn slow_rounds(outcome: Option<&Outcome>) -> Vec<String> {
+    let Some(Outcome::Measured(samples)) = outcome else {
+        return Vec::new();
+    };
+    let rates: Vec<f64> = samples.iter().map(|sample| sample.rate).collect();
+    let half = median(&rates).unwrap_or_default() / 2.0;
+    let slow = samples.iter().enumerate().filter(|(_, s)| s.rate < half);
+    slow.filter_map(|(round, sample)| {
+        let counted = sample.counted.as_ref()?;
+        Some(format!(
+            "round {} at {:.0}/s: {counted}",
+            round + 1,
+            sample.rate
+        ))
+    })
+    .collect()
 }
 
 fn figure(outcome: Option<&Outcome>) -> String {
@@ -90,7 +141,7 @@ fn ratios(row: &Row, outcomes: &Outcomes) -> Vec<f64> {
     };
     ours.iter()
         .zip(other)
-        .map(|(ours, other)| ours.rate / other.rate)
+        .filter_map(|(ours, other)| Some(row.figure.of(ours)? / row.figure.of(other)?))
         .collect()
 }
 
@@ -153,6 +204,8 @@ fn rounds(outcome: &Outcome) -> Value {
                     "per_second": sample.rate,
                     "p50_ms": sample.p50.map(|time| time.as_secs_f64() * 1e3),
                     "p99_ms": sample.p99.map(|time| time.as_secs_f64() * 1e3),
+                    "behind_ms": sample.behind.map(|time| time.as_secs_f64() * 1e3),
+                    "counted": sample.counted,
                 })
             })
             .collect(),
@@ -171,6 +224,7 @@ fn workload(row: &Row, outcomes: &Outcomes) -> Value {
         "workload": row.name(),
         "ours": row.ours.to_string(),
         "other": row.other.to_string(),
+        "ratio_of": ratio_of(row.figure),
         "ratio": median(&ratios),
         "ratios": ratios,
         "target": target,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// What one cell came to in one round.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sample {
     /// Commands, rows or entries a second.
     pub(crate) rate: f64,
@@ -11,6 +11,29 @@ pub(crate) struct Sample {
     pub(crate) p50: Option<Duration>,
     /// All but one in a hundred took no longer than this.
     pub(crate) p99: Option<Duration>,
+    /// How long after the last answer the last notification was received.
+    pub(crate) behind: Option<Duration>,
+    /// What else was counted, to be shown where the figure stands out.
+    pub(crate) counted: Option<String>,
+}
+
+/// Which figure of a sample is held against another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Figure {
+    Rate,
+    P50,
+    P99,
+}
+
+impl Figure {
+    /// The figure, where the sample has it; times in seconds.
+    pub(crate) fn of(self, sample: &Sample) -> Option<f64> {
+        match self {
+            Self::Rate => Some(sample.rate),
+            Self::P50 => sample.p50.map(|time| time.as_secs_f64()),
+            Self::P99 => sample.p99.map(|time| time.as_secs_f64()),
+        }
+    }
 }
 
 impl Sample {
@@ -21,6 +44,7 @@ impl Sample {
             rate: (latencies.len() * rows) as f64 / time.as_secs_f64(),
             p50: percentile(&latencies, 50),
             p99: percentile(&latencies, 99),
+            ..Self::default()
         }
     }
 
@@ -28,8 +52,7 @@ impl Sample {
     pub(crate) fn through(count: u64, time: Duration) -> Self {
         Self {
             rate: count as f64 / time.as_secs_f64(),
-            p50: None,
-            p99: None,
+            ..Self::default()
         }
     }
 }

@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 /// ratio that is missed is shown and is no failure.
 ///
 /// Without --large: 3 rounds of 2 s a cell, replays of 200 000 entries, no growth. With it: 5 rounds
-/// of 5 s, replays of 1 000 000 entries, and growth to 10 000 000 entries, which needs 60 GB.
+/// of 5 s, replays and backlogs of 1 000 000 entries, a minute of notifications, and growth to 10 000 000 entries, which needs 60 GB.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench", bin_name = "./ops/bench")]
 pub(crate) struct Settings {
@@ -68,6 +68,17 @@ impl Settings {
     pub(crate) fn time(&self) -> Duration {
         let usual = if self.large { 5.0 } else { 2.0 };
         Duration::from_secs_f64(self.seconds.unwrap_or(usual))
+    }
+
+    /// How long notifications are followed while commands are given.
+    pub(crate) fn live(&self) -> Duration {
+        let usual = if self.large { 60.0 } else { 5.0 };
+        Duration::from_secs_f64(self.seconds.unwrap_or(usual))
+    }
+
+    /// How many entries the backlog has that is published.
+    pub(crate) const fn backlog(&self) -> u64 {
+        if self.large { 1_000_000 } else { 100_000 }
     }
 
     /// How many entries are replayed.

@@ -9,6 +9,9 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::Fallible;
 
+const COUNTED: &str = "SELECT xact_commit, xact_rollback, blks_read, deadlocks \
+                       FROM pg_stat_database WHERE datname = current_database()";
+
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Db {
@@ -135,6 +138,28 @@ impl Store {
             }
         });
         Ok(client)
+    }
+
+    /// What the database counts.
+    pub(crate) async fn counted(&self) -> Fallible<String> {
+        match self {
+            Self::Sqlite { folder } => {
+                let log = folder.path().join("ledger.db-wal");
+                let bytes = std::fs::metadata(log).map_or(0, |log| log.len());
+                Ok(format!("SQLite {bytes} bytes of log"))
+            }
+            Self::Postgres { .. } => {
+                let row = self.postgres().await?.query_one(COUNTED, &[]).await?;
+                let number = |at: usize| row.get::<_, i64>(at);
+                Ok(format!(
+                    "PostgreSQL {} commits, {} rolled back, {} blocks read, {} deadlocks",
+                    number(0),
+                    number(1),
+                    number(2),
+                    number(3)
+                ))
+            }
+        }
     }
 
     /// Makes the product's tables, for the raw driver alone.

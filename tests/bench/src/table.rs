@@ -1,6 +1,7 @@
 //! The workloads and the ratios that are wanted.
 
 use crate::cell::{By, Cell};
+use crate::sample::Figure;
 use crate::settings::Settings;
 use crate::store::Db;
 
@@ -27,6 +28,7 @@ pub(crate) struct Row {
     pub(crate) ours: Cell,
     pub(crate) other: Cell,
     pub(crate) target: Target,
+    pub(crate) figure: Figure,
 }
 
 /// Workloads whose cells alternate.
@@ -70,6 +72,8 @@ pub(crate) fn groups(settings: &Settings) -> Vec<Group> {
         (hogs(), 5),
         (replay(Db::Sqlite), 3),
         (replay(Db::Postgres), 3),
+        (notifications(Db::Sqlite), 3),
+        (notifications(Db::Postgres), 3),
     ];
     if settings.large {
         groups.extend([(growth(Db::Sqlite), 3), (growth(Db::Postgres), 3)]);
@@ -104,6 +108,7 @@ fn append(db: Db) -> Vec<Row> {
         ours,
         other,
         target,
+        figure: Figure::Rate,
     };
     let mut rows = vec![
         row(
@@ -186,6 +191,7 @@ fn hogs() -> Vec<Row> {
         ours: Cell::OursBesideHogs { clients: 32 },
         other: Cell::PlainBesideHogs { connections: 32 },
         target: Target::AtLeastEach(0.7, 0.5),
+        figure: Figure::Rate,
     }]
 }
 
@@ -203,6 +209,7 @@ fn replay(db: Db) -> Vec<Row> {
             ours: by(By::Ours, true),
             other: by(By::Raw, true),
             target: Target::AtLeast(target),
+            figure: Figure::Rate,
         },
         Row {
             db,
@@ -211,6 +218,7 @@ fn replay(db: Db) -> Vec<Row> {
             ours: by(By::Ours, false),
             other: by(By::Raw, false),
             target: Target::Shown,
+            figure: Figure::Rate,
         },
     ];
     if db == Db::Postgres {
@@ -221,6 +229,7 @@ fn replay(db: Db) -> Vec<Row> {
             ours: by(By::Ours, true),
             other: by(By::Peer, true),
             target: Target::AtLeast(3.0),
+            figure: Figure::Rate,
         });
     }
     rows
@@ -240,9 +249,61 @@ fn growth(db: Db) -> Vec<Row> {
         ours: grown(small, clients),
         other: grown(large, clients),
         target: Target::AtMost(1.5),
+        figure: Figure::Rate,
     };
     vec![
         row("append by 1 client after 10 thousand entries", 1),
         row("append by 32 clients after 10 thousand entries", 32),
+    ]
+}
+
+fn notifications(db: Db) -> Vec<Row> {
+    let notice = |by| Cell::Notice { db, by };
+    let row = |workload, against, ours, other, target, figure| Row {
+        db,
+        workload,
+        against,
+        ours,
+        other,
+        target,
+        figure,
+    };
+    let (at_200, alone) = (
+        "notification, from a command's start to its receipt at 200 a second",
+        "JetStream alone, from publishing to receipt",
+    );
+    vec![
+        row(
+            "notifications of a backlog",
+            "JetStream alone, the same messages",
+            Cell::Drain { db, by: By::Ours },
+            Cell::Drain { db, by: By::Raw },
+            Target::AtLeast(0.5),
+            Figure::Rate,
+        ),
+        row(
+            "notifications delivered while 32 clients append",
+            "what 32 clients append without them",
+            Cell::Live { db, clients: 32 },
+            Cell::Ours { db, clients: 32 },
+            Target::AtLeast(0.6),
+            Figure::Rate,
+        ),
+        row(
+            at_200,
+            alone,
+            notice(By::Ours),
+            notice(By::Raw),
+            Target::AtMost(4.0),
+            Figure::P50,
+        ),
+        row(
+            at_200,
+            alone,
+            notice(By::Ours),
+            notice(By::Raw),
+            Target::AtMost(10.0),
+            Figure::P99,
+        ),
     ]
 }

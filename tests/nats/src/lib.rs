@@ -49,6 +49,17 @@ pub fn program() -> PathBuf {
         .expect("NATS is not installed: install the Debian package nats-server")
 }
 
+/// What the program says its version is.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn version() -> String {
+    let said = Command::new(program()).arg("--version").output();
+    let said = said.expect("the program runs").stdout;
+    String::from_utf8_lossy(&said).trim().to_owned()
+}
+
 impl Nats {
     /// Starts a server with the usual configuration.
     #[must_use]

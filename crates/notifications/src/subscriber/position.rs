@@ -4,10 +4,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dutyledger_ledger::replace_file;
 use serde::{Deserialize, Serialize};
 
 use super::SubscribeError;
-use crate::file::replace;
 
 /// What was handled.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl PositionFile {
     pub(super) fn write(&self, handled: &Handled) -> Result<(), SubscribeError> {
         let failed = |cause| wrong(&self.path, cause);
         let text = serde_json::to_vec(handled).map_err(|e| failed(e.into()))?;
-        replace(&self.path, &text).map_err(failed)
+        replace_file(&self.path, &text).map_err(failed)
     }
 }
 

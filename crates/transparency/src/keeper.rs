@@ -1,0 +1,302 @@
+//! Follows the ledger: keeps the tiles, and signs checkpoints on a schedule and on demand.
+//!
+//! What is signed is hashed from the entries' own text, and compared with the root that was stored
+//! when they were appended and with the checkpoint signed before. Where they differ somebody has
+//! changed what was recorded: nothing is signed then, and readiness says why.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use dutyledger_ledger::{LedgerReader, ReadError};
+use dutyledger_proofs::{Checkpoint, Hash, SigningKey};
+use dutyledger_record::leaf_hash_of_bytes;
+use tokio::sync::{mpsc, watch};
+use tokio::time::MissedTickBehavior;
+
+use crate::log::{Asked, Log, Standing};
+use crate::signed::Signed;
+use crate::tiles::{Tiles, TilesError};
+
+/// How often a checkpoint is signed, where there is something new and nothing else was asked for.
+pub const SIGNED_EVERY: Duration = Duration::from_secs(60);
+/// How many entries are read at once.
+const PAGE: u32 = 1_000;
+/// The event in which a ledger adopts a key for its checkpoints (`schemas/proofs.md`).
+const ADOPTED: &str = "CheckpointKeyAdopted";
+/// How many may wait for a checkpoint at once.
+const ASKED_MAX: usize = 64;
+
+/// Why no checkpoint is signed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// An entry's text is not what it was, or its root was changed.
+    #[error(
+        "the entries up to position {0} do not give the root that was stored when they were \
+         recorded: run `dutyledger ledger verify`, which finds the first that was changed"
+    )]
+    Root(u64),
+    /// The ledger is not the one of the checkpoint signed before.
+    #[error(
+        "the ledger at {0} entries is not what its own checkpoint says: something recorded was \
+         changed, or it was restored from a copy that went on differently. Find out which before \
+         anything is signed again"
+    )]
+    Forked(u64),
+    /// The ledger ends before the checkpoint signed before.
+    #[error(
+        "the ledger ends at position {head}, and its own checkpoint covers {signed} entries: it was \
+         restored from a backup. Put the missing entries back; a checkpoint of less is never signed"
+    )]
+    Behind {
+        /// Where it ends.
+        head: u64,
+        /// What was signed.
+        signed: u64,
+    },
+    /// The ledger adopted another key.
+    #[error(
+        "the ledger has adopted another key for its checkpoints: start the server again with that \
+         key"
+    )]
+    Replaced,
+    /// Something that passes by itself.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        Self::Passing(format!("the ledger cannot be read: {error}"))
+    }
+}
+
+impl From<TilesError> for Trouble {
+    fn from(error: TilesError) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        TilesError::from(error).into()
+    }
+}
+
+/// Keeps a ledger's tiles and signs its checkpoints.
+#[derive(Debug)]
+pub struct Keeper {
+    ledger: LedgerReader,
+    key: SigningKey,
+    tiles: Arc<Tiles>,
+    file: PathBuf,
+    every: Duration,
+    standing: watch::Sender<Standing>,
+    asked: mpsc::Receiver<Asked>,
+    /// Whether what the folder held before was looked at.
+    believed: bool,
+    /// Whether an entry that was passed adopts another key.
+    replaced: bool,
+}
+
+impl Keeper {
+    /// A keeper of a ledger's tiles in a folder, whose newest checkpoint is in a file, and what
+    /// hands them out.
+    ///
+    /// # Errors
+    /// When the folder or the file cannot be opened.
+    pub fn open(
+        ledger: LedgerReader,
+        key: SigningKey,
+        folder: &Path,
+        file: PathBuf,
+        every: Duration,
+    ) -> io::Result<(Self, Log)> {
+        let tiles = Arc::new(Tiles::open(folder)?);
+        let newest = Signed::read(&file)?.map(Arc::new);
+        let (standing, look) = watch::channel(Standing {
+            newest,
+            trouble: None,
+        });
+        let (ask, asked) = mpsc::channel(ASKED_MAX);
+        let log = Log {
+            key: key.verifier().clone(),
+            tiles: Arc::clone(&tiles),
+            standing: look,
+            ask,
+        };
+        let keeper = Self {
+            ledger,
+            key,
+            tiles,
+            file,
+            every,
+            standing,
+            asked,
+            believed: false,
+            replaced: false,
+        };
+        Ok((keeper, log))
+    }
+
+    /// Signs until `shutdown` completes. It may be stopped at any await, or killed.
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let work = async {
+            let mut tick = tokio::time::interval(self.every);
+            tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                let asked = tokio::select! {
+                    _ = tick.tick() => None,
+                    asked = self.asked.recv() => asked,
+                };
+                let signed = self.sign().await;
+                self.tell(&signed);
+                if let Some(asked) = asked {
+                    // Whoever asked may have gone.
+                    let _ = asked.send(signed);
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            () = work => {}
+        }
+    }
+
+    /// Signs a checkpoint of all there is, and answers it; the one before where nothing is new.
+    ///
+    /// # Errors
+    /// When something is not as it should be.
+    pub async fn sign(&mut self) -> Result<Arc<Signed>, Trouble> {
+        let newest = self.standing.borrow().newest.clone();
+        self.believe(newest.as_deref()).await?;
+        let (size, stored) = self
+            .ledger
+            .last_root()
+            .await?
+            .ok_or_else(|| Trouble::Passing("the ledger has no entry yet".to_owned()))?;
+        if let Some(newest) = &newest
+            && newest.checkpoint.size > size
+        {
+            return Err(Trouble::Behind {
+                head: size,
+                signed: newest.checkpoint.size,
+            });
+        }
+        self.grow(size).await?;
+        let root = self.root(size).await?;
+        if root != stored {
+            return Err(Trouble::Root(size));
+        }
+        if let Some(newest) = newest {
+            let before = &newest.checkpoint;
+            if self.root(before.size).await? != before.root {
+                return Err(Trouble::Forked(before.size));
+            }
+            let own = newest.note.signed_by([self.key.verifier()]).is_ok();
+            if before.size == size && own {
+                return Ok(newest);
+            }
+        }
+        if self.replaced {
+            return Err(Trouble::Replaced);
+        }
+        let checkpoint = Checkpoint {
+            origin: self.ledger.id().to_string(),
+            size,
+            root,
+        };
+        let note = checkpoint.sign(&self.key);
+        let note = note.map_err(|error| Trouble::Passing(error.to_string()))?;
+        let signed = Arc::new(Signed { checkpoint, note });
+        let (path, kept) = (self.file.clone(), Arc::clone(&signed));
+        // Syncing a file blocks. Durable before it is shown: what was shown is never taken back.
+        blocking(move || Ok(kept.write(&path)?)).await?;
+        self.standing
+            .send_modify(|standing| standing.newest = Some(Arc::clone(&signed)));
+        Ok(signed)
+    }
+
+    /// Takes over the tiles of an earlier run, once, as far as its checkpoint vouches for them.
+    async fn believe(&mut self, newest: Option<&Signed>) -> Result<(), Trouble> {
+        if self.believed {
+            return Ok(());
+        }
+        if let Some(Checkpoint { size, root, .. }) = newest.map(|signed| signed.checkpoint.clone()) {
+            let tiles = Arc::clone(&self.tiles);
+            let taken = blocking(move || Ok(tiles.believe(size, &root)?)).await?;
+            if !taken {
+                tracing::info!(size, "the tiles are made anew from the entries");
+            }
+        }
+        self.believed = true;
+        Ok(())
+    }
+
+    /// Adds the entries up to a position, hashed from their own text.
+    async fn grow(&mut self, until: u64) -> Result<(), Trouble> {
+        while self.tiles.size() < until {
+            let mut page = self.ledger.read(self.tiles.size(), PAGE).await?;
+            page.retain(|entry| entry.position <= until);
+            if page.is_empty() {
+                return Err(Trouble::Passing("the ledger gives no entries".to_owned()));
+            }
+            let own = self.key.verifier().to_string();
+            let tiles = Arc::clone(&self.tiles);
+            let replaced = blocking(move || {
+                let leaves: Vec<Hash> = page
+                    .iter()
+                    .map(|entry| leaf_hash_of_bytes(entry.leaf_data.as_bytes()))
+                    .collect();
+                tiles.extend(&leaves)?;
+                let last = page.iter().rev().find_map(|entry| adopted(&entry.leaf_data));
+                Ok(last.map(|key| key != own))
+            });
+            self.replaced = replaced.await?.unwrap_or(self.replaced);
+        }
+        Ok(())
+    }
+
+    async fn root(&self, size: u64) -> Result<Hash, Trouble> {
+        let tiles = Arc::clone(&self.tiles);
+        blocking(move || Ok(tiles.root(size)?)).await
+    }
+
+    /// Says once why nothing is signed, and that it is again.
+    fn tell(&self, signed: &Result<Arc<Signed>, Trouble>) {
+        let trouble = signed.as_ref().err().cloned();
+        self.standing.send_if_modified(|standing| {
+            let changed = standing.trouble != trouble;
+            if changed {
+                match &trouble {
+                    Some(trouble) => tracing::error!("no checkpoint is signed: {trouble}"),
+                    None => tracing::info!("checkpoints are signed again"),
+                }
+                standing.trouble = trouble;
+            }
+            changed
+        });
+    }
+}
+
+/// The key that an entry adopts for checkpoints, where it does.
+fn adopted(leaf_data: &str) -> Option<String> {
+    // Nearly no entry does, so most are not read.
+    if !leaf_data.contains(ADOPTED) {
+        return None;
+    }
+    let record = dutyledger_record::Record::parse(leaf_data).ok()?;
+    let named = record.event.event_type == ADOPTED;
+    let key = record.entry.payload["key"].as_str().filter(|_| named)?;
+    Some(key.to_owned())
+}
+
+/// Does what blocks on a thread where that disturbs nobody.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Trouble> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Trouble::Passing(error.to_string()))?
+}
