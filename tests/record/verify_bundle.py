@@ -411,7 +411,9 @@ class Entries:
         position, stream = record["position"], record["stream"]
         what = f"position {position}"
         need(record["ledger_id"] == self.ledger_id, "order", f"{what} is of another ledger")
-        follows = position > self.position if self.one else position == self.position + 1
+        # A partnership's begin with the ledger's opening as well: keys and rule packs are told there.
+        gaps = self.one and self.position > 0
+        follows = position > self.position if gaps else position == self.position + 1
         need(follows and position <= self.size, "order", f"{what} is out of turn")
         need(record["recorded_at"] >= self.recorded_at, "order", f"{what} was recorded earlier")
         event = record["event"]
@@ -456,7 +458,8 @@ class Entries:
 
 
 def signer(note, checkpoint, manifest, entries, given):
-    keys = [(given.key or Key(manifest["key"]), None, None), *given.earlier]
+    named = Key(manifest["key"])
+    keys = [(given.key or named, None, None), *given.earlier]
     texts = [key.text for key, _, _ in keys]
     need(len(set(texts)) == len(texts), "signature", "a key is given twice")
     signed = [one for one in keys if one[0].signed(note)]

@@ -1,10 +1,10 @@
 //! What a bundle says of itself, and the names and sizes of its files.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use dutyledger_domain::kebab_case;
-use dutyledger_record::{LedgerId, StreamId, canonical_json};
+use dutyledger_record::{LedgerId, StreamId, canonical_json, format_instant};
 
 use crate::failure::{Failure, Kind};
 
@@ -116,6 +116,10 @@ impl Manifest {
             return Err(wrong(
                 "its kind and its partnership do not agree".to_owned(),
             ));
+        }
+        let exported_at = DateTime::parse_from_rfc3339(&manifest.exported_at);
+        if !exported_at.is_ok_and(|at| format_instant(at.to_utc()) == manifest.exported_at) {
+            return Err(wrong("the instant it was made".to_owned()));
         }
         if manifest.text()?.as_bytes() != bytes {
             return Err(wrong("it is not in the canonical form".to_owned()));

@@ -156,7 +156,8 @@ impl Fold {
         }
         let follows = match self.scope {
             Scope::Ledger => record.position == at,
-            Scope::Partnership(_) => record.position >= at,
+            // The ledger's opening comes first: its rule pack and its keys are told there.
+            Scope::Partnership(_) => record.position >= at && (at > 1 || record.position == 1),
         };
         if !follows || record.position > self.checkpoint.size {
             return order("it is out of turn");

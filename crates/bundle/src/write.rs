@@ -143,6 +143,10 @@ impl<W: Write + Seek> Writer<W> {
     /// # Errors
     /// When something is missing, a proof does not hold, or nothing can be written.
     pub fn finish(mut self, consistency: &[ConsistencyProof]) -> Result<W, BundleError> {
+        let of_one = self.export.scope != Scope::Ledger;
+        if of_one && self.proofs.len() as u64 != self.fold.entries() {
+            return Err(Failure::new(Kind::Inclusion, "an entry has no proof").into());
+        }
         let sizes: BTreeMap<u64, Vec<Hash>> = consistency
             .iter()
             .map(|proof| (proof.old, proof.hashes.clone()))

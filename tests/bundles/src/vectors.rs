@@ -502,6 +502,22 @@ fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
         Kind::Order,
     );
 
+    let own: Vec<_> = partnership
+        .entries()
+        .into_iter()
+        .filter(|entry| !entry.contains("\"type\":\"ledger\""))
+        .collect();
+    let mut parts = partnership.clone().with_entries(&own);
+    for position in [1, 2, 14] {
+        parts = parts.without(&format!("proofs/inclusion/{position}.tlog-proof"));
+    }
+    m.tampered(
+        "no-ledger-stream",
+        "the ledger's own stream, with its keys, is left out",
+        parts.listed_anew(),
+        Kind::Order,
+    );
+
     let name = "proofs/consistency/12.txt";
     let parts = ledger.clone().without(name).listed_anew();
     let about = "nothing shows that the ledger goes on from the old key's last checkpoint";
@@ -586,6 +602,14 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
     m.tampered(
         "manifest-member-twice",
         "the manifest has a member twice",
+        parts,
+        Kind::Container,
+    );
+    let dated = text.replacen("2026-11-21T10:00:00.000000Z", "yesterday", 1);
+    let parts = ledger.clone().with("manifest.json", dated.as_bytes());
+    m.tampered(
+        "manifest-undated",
+        "the manifest says no instant",
         parts,
         Kind::Container,
     );
