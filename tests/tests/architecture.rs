@@ -130,7 +130,11 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
 /// What tests and measures the house from outside may know every room of it.
 const OUTSIDE: &[&str] = &[
     "dutyledger-tests",
+<<<<<<< HEAD
     "dutyledger-test-bundles",
+=======
+    "dutyledger-test-nation",
+>>>>>>> 07a9416 (A nation for tests and the bench: every area, its schools and prisons, ten years, decided by the domain from a seed)
     "dutyledger-test-nats",
     "dutyledger-test-postgres",
     "dutyledger-bench",
