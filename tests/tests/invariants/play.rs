@@ -439,11 +439,16 @@ impl Play {
                 acting: Acting::Own,
                 ..how.clone()
             };
-            let skipped = if s.c % 3 == 0 { 1 << (s.b % 5) } else { 0 };
+            let skipped = if s.c.is_multiple_of(3) {
+                1 << (s.b % 5)
+            } else {
+                0
+            };
             self.form(partnership, skipped, &own).await;
         }
         let section_8 = s.b % 3 != 2;
-        let section_9 = !section_8 || s.b % 3 == 0 || (partnership == 1 && s.c % 4 != 0);
+        let section_9 =
+            !section_8 || s.b.is_multiple_of(3) || (partnership == 1 && !s.c.is_multiple_of(4));
         let particulars = json!({ "partnership": self.partnerships[partnership],
             "title": "A strategy", "bases": { "section_8": section_8, "section_9": section_9,
             "crime_and_disorder_act_section_6": false } });
@@ -514,7 +519,7 @@ impl Play {
         };
         let (action, objection, material) = (of(&p.actions), of(&p.objections), of(&p.material));
         let id = |n: usize| json!(self.bodies[n]);
-        let harms = if s.c % 2 == 0 {
+        let harms = if s.c.is_multiple_of(2) {
             json!(["safety"])
         } else {
             json!([])
@@ -531,7 +536,7 @@ impl Play {
                 maker,
                 "amend-strategy",
                 json!({ "title": "Another title", "bases":
-                { "section_8": p.section_8, "section_9": s.c % 2 == 0 || !p.section_8,
+                { "section_8": p.section_8, "section_9": s.c.is_multiple_of(2) || !p.section_8,
                   "crime_and_disorder_act_section_6": true } }),
             ),
             5..=6 => (
@@ -559,7 +564,7 @@ impl Play {
                 anybody,
                 "record-response",
                 json!({ "version": version,
-                "authority": id(anybody), "response": (s.c % 2 == 0).then_some("Yes") }),
+                "authority": id(anybody), "response": (s.c.is_multiple_of(2)).then_some("Yes") }),
             ),
             21..=23 => (maker, "close-consultation", json!({ "version": version })),
             24..=25 => (
@@ -586,7 +591,7 @@ impl Play {
             ),
             36..=40 => {
                 let duty = duties[usize::from(s.c) % 5];
-                let about = if s.c % 3 == 0 && duty != "15(4)" {
+                let about = if s.c.is_multiple_of(3) && duty != "15(4)" {
                     Value::Null
                 } else {
                     action
@@ -596,7 +601,7 @@ impl Play {
                     "claim-exception",
                     json!({ "authority": id(claiming), "duty": duty,
                     "ground": "unreasonable_costs", "action": about,
-                    "cumulative_effect_considered": s.a % 2 == 0 }),
+                    "cumulative_effect_considered": s.a.is_multiple_of(2) }),
                 )
             }
             41..=42 => (maker, "assess-action-cost", json!({ "action": action })),
@@ -644,10 +649,10 @@ impl Play {
                 maker,
                 "complete-review",
                 json!({ "version": version,
-                "scope": if s.c % 3 == 0 { "part" } else { "whole" }, "decision": "no_change" }),
+                "scope": if s.c.is_multiple_of(3) { "part" } else { "whole" }, "decision": "no_change" }),
             ),
             66..=67 => (maker, "start-revision", json!({})),
-            68 if s.c % 3 == 0 => {
+            68 if s.c.is_multiple_of(3) => {
                 let other = &self.plans[usize::from(s.b) % self.plans.len()];
                 (maker, "supersede-strategy", json!({ "by": other.id }))
             }
@@ -681,7 +686,7 @@ impl Play {
         };
         let without = |n: u8| left_out >> n & 1 == 1;
         let council = self.key(COUNCIL);
-        if s.c % 4 == 0 {
+        if s.c.is_multiple_of(4) {
             self.on_strategy(plan, council, &own, "start-revision", json!({}))
                 .await;
         }
@@ -690,7 +695,7 @@ impl Play {
         if partnership == 1 {
             consulted.push(SCHOOL_B);
         }
-        if !section_8 && s.day % 3 == 0 {
+        if !section_8 && s.day.is_multiple_of(3) {
             // Another specified authority, which does not make it.
             let operator = keyed(PrincipalKind::Operator, None);
             let (area, from) = (Some(self.areas[0]), how.date - Days::new(3));
@@ -739,7 +744,7 @@ impl Play {
             json!({ "version": version,
             "authorities": consulted }),
         ));
-        if s.b % 2 == 0 {
+        if s.b.is_multiple_of(2) {
             commands.push(("record-equality-assessment", json!({ "version": version })));
         }
         for (name, particulars) in commands {
@@ -777,13 +782,13 @@ impl Play {
             self.on_strategy(plan, council, &own, "progress-action", progressed)
                 .await;
         }
-        if s.a % 5 == 0 {
+        if s.a.is_multiple_of(5) {
             // Harm is seen only between adoption and publication.
             let harmful = json!({ "version": version, "part": "Map", "harms": ["safety"] });
             self.on_strategy(plan, council, &own, "consider-material", harmful)
                 .await;
         }
-        if s.a % 3 != 0 {
+        if !s.a.is_multiple_of(3) {
             let publish = json!({ "version": version, "form": "embedded", "locator": "On paper" });
             self.on_strategy(plan, council, how, "publish-version", publish)
                 .await;
@@ -794,7 +799,7 @@ impl Play {
     async fn act(&mut self, plan: usize, version: u64, s: &Step, own: &How) {
         let (council, school) = (self.key(COUNCIL), self.key(SCHOOL));
         let [council_id, school_id] = [COUNCIL, SCHOOL].map(|n| json!(self.bodies[n]));
-        if s.day % 2 == 0 {
+        if s.day.is_multiple_of(2) {
             let proposed = json!({ "version": version, "title": "Mentors",
                 "description": "In schools", "owner": council_id, "authorities": [school_id] });
             self.on_strategy(plan, council, own, "propose-action", proposed)
@@ -805,19 +810,19 @@ impl Play {
             self.on_strategy(plan, council, own, "assess-action-cost", costed)
                 .await;
             let stance = json!({ "action": action, "authority": school_id });
-            let name = if s.b % 2 == 0 {
+            let name = if s.b.is_multiple_of(2) {
                 "agree-action"
             } else {
                 "decline-action"
             };
             self.on_strategy(plan, school, own, name, stance).await;
         }
-        if s.c % 3 == 0 {
+        if s.c.is_multiple_of(3) {
             let harmful = json!({ "version": version, "part": "Annex", "harms": ["safety"] });
             self.on_strategy(plan, council, own, "consider-material", harmful)
                 .await;
             let material = self.plans[plan].material.last().cloned();
-            if let Some(material) = material.filter(|_| s.who % 4 != 0) {
+            if let Some(material) = material.filter(|_| !s.who.is_multiple_of(4)) {
                 let removed = json!({ "version": version, "material": material });
                 self.on_strategy(plan, council, own, "remove-material", removed)
                     .await;
@@ -828,7 +833,7 @@ impl Play {
             self.on_strategy(plan, school, own, "raise-objection", raised)
                 .await;
             let objection = self.plans[plan].objections.last().cloned();
-            if let Some(objection) = objection.filter(|_| s.who % 4 != 0) {
+            if let Some(objection) = objection.filter(|_| !s.who.is_multiple_of(4)) {
                 let determined = json!({ "version": version, "objection": objection });
                 self.on_strategy(plan, council, own, "determine-objection", determined)
                     .await;
@@ -869,7 +874,11 @@ impl Play {
         let order = json!({ "reference": "High Court" });
         let steps = [
             (secretary, "record-satisfaction", case),
-            (welsh, "answer-consent", json!({ "given": s.c % 4 != 0 })),
+            (
+                welsh,
+                "answer-consent",
+                json!({ "given": !s.c.is_multiple_of(4) }),
+            ),
             (secretary, "issue-direction", requires.clone()),
             (secretary, "vary-direction", requires),
             (secretary, "record-non-compliance", json!({})),
@@ -877,7 +886,7 @@ impl Play {
             (secretary, "record-mandatory-order", order),
         ];
         for (n, (right, name, particulars)) in steps.into_iter().enumerate() {
-            if left_out >> (n + 1) & 1 == 1 || (n == 3 && s.day % 3 != 0) {
+            if left_out >> (n + 1) & 1 == 1 || (n == 3 && !s.day.is_multiple_of(3)) {
                 continue;
             }
             if n == 4 && s.day % 4 == 1 {
@@ -901,7 +910,11 @@ impl Play {
     async fn partnership(&mut self, s: &Step, how: &How) {
         let n = usize::from(s.a % 3 == 2);
         let target = Some(self.partnerships[n]);
-        let skipped = if s.c % 3 == 0 { 1 << (s.b % 5) } else { 0 };
+        let skipped = if s.c.is_multiple_of(3) {
+            1 << (s.b % 5)
+        } else {
+            0
+        };
         let anybody = usize::from(s.b) % BODIES.len();
         let id = |n: usize| json!(self.bodies[n]);
         let right = self.by(self.key(POLICE), n, s);
@@ -941,7 +954,7 @@ impl Play {
                 )
             }
             113..=114 => {
-                let areas = if s.b % 2 == 0 {
+                let areas = if s.b.is_multiple_of(2) {
                     &self.areas[..1]
                 } else {
                     &self.areas[..2]
@@ -949,7 +962,7 @@ impl Play {
                 let matter = json!({ "matter": "areas", "areas": areas });
                 (right, "set-areas", json!({ "areas": areas }), Some(matter))
             }
-            115 if s.b % 3 == 0 => {
+            115 if s.b.is_multiple_of(3) => {
                 let matter = json!({ "matter": "dissolution" });
                 (right, "dissolve-partnership", json!({}), Some(matter))
             }
@@ -960,7 +973,7 @@ impl Play {
                 None,
             ),
             117..=121 => {
-                let by = if s.c % 2 == 0 { own } else { right };
+                let by = if s.c.is_multiple_of(2) { own } else { right };
                 (
                     by,
                     "recognise-member",
@@ -985,7 +998,7 @@ impl Play {
                 "name-representative",
                 json!({ "authority": id(anybody),
                 "post": { "body": "The body", "capacity": "local_authority", "title": "Director" },
-                "contact": (s.c % 2 == 0).then_some("The duty desk"),
+                "contact": (s.c.is_multiple_of(2)).then_some("The duty desk"),
                 "strategic_education": true }),
                 None,
             ),
@@ -1024,7 +1037,7 @@ impl Play {
                 None,
             ),
         };
-        if name == "leave-partnership" && s.c % 2 == 0 {
+        if name == "leave-partnership" && s.c.is_multiple_of(2) {
             let member = json!({ "authority": id(anybody) });
             let asked = How {
                 acting: Acting::Own,
@@ -1060,7 +1073,7 @@ impl Play {
         let authority = directed[usize::from(s.b) % 6];
         let case = json!({ "authority": self.bodies[authority], "area": self.areas[0],
             "duty": DUTIES[usize::from(s.c) % 8],
-            "partnership": (s.who % 2 == 0).then_some(self.partnerships[0]) });
+            "partnership": (s.who.is_multiple_of(2)).then_some(self.partnerships[0]) });
         let begins = self.directions.is_empty() || (s.what < 148 && self.directions.len() < 6);
         let target = self.directions.get(at).copied().filter(|_| !begins);
         let requires = json!({ "requires": "To meet", "comply_by": "2026-12-01" });
@@ -1077,7 +1090,11 @@ impl Play {
             }
             _ if begins => (secretary, "record-satisfaction", case),
             145..=149 => (secretary, "record-satisfaction", case),
-            150..=156 => (welsh, "answer-consent", json!({ "given": s.c % 4 != 0 })),
+            150..=156 => (
+                welsh,
+                "answer-consent",
+                json!({ "given": !s.c.is_multiple_of(4) }),
+            ),
             157..=167 => (secretary, "issue-direction", requires),
             168..=171 => (secretary, "vary-direction", requires),
             172..=175 => {
@@ -1091,7 +1108,7 @@ impl Play {
                 json!({ "reasons": "Not done" }),
             ),
             185..=186 => (secretary, "withdraw-direction", json!({})),
-            _ if s.c % 2 == 0 => (secretary, "seek-mandatory-order", order),
+            _ if s.c.is_multiple_of(2) => (secretary, "seek-mandatory-order", order),
             _ => (secretary, "record-mandatory-order", order),
         };
         let said = self
@@ -1134,7 +1151,7 @@ impl Play {
 
     async fn registers(&mut self, s: &Step, how: &How) {
         let how = &How {
-            acting: if s.how % 16 == 0 {
+            acting: if s.how.is_multiple_of(16) {
                 Acting::Reported
             } else {
                 Acting::Own
@@ -1230,7 +1247,7 @@ impl Play {
             Some(plan) => plan.partnership,
             None => usize::from(self.partnerships.get(1) == Some(&stream)),
         };
-        if together && s.c % 4 != 0 {
+        if together && !s.c.is_multiple_of(4) {
             let own = How {
                 acting: Acting::Own,
                 ..how.clone()
@@ -1241,7 +1258,7 @@ impl Play {
         }
         let by = self.by(recorded_by, partnership, s);
         let particulars = json!({ "entry_id": entry,
-            "reason": (s.b % 2 == 0).then_some("It was a mistake.") });
+            "reason": (s.b.is_multiple_of(2)).then_some("It was a mistake.") });
         self.say(kind, Some(stream), by, how, "correct-entry", particulars)
             .await;
     }
