@@ -86,14 +86,14 @@ impl Tiles {
             return Ok(false);
         }
         let mut tree = Frontier::empty();
-        for from in (0..size).step_by(PAGE as usize) {
+        for from in pages(size) {
             let leaves = self.read(0, from, PAGE.min(size - from))?;
             leaves.iter().for_each(|leaf| tree.push(*leaf));
         }
         if tree.root() != *root {
             return Ok(false);
         }
-        for from in (0..size).step_by(PAGE as usize) {
+        for from in pages(size) {
             let leaves = self.read(0, from, PAGE.min(size - from))?;
             self.extend(&leaves)?;
         }
@@ -122,7 +122,7 @@ impl Tiles {
             hashes.clear();
             for index in full {
                 let part = self.read(level, index * TILE_WIDTH, TILE_WIDTH)?;
-                let whole = <&[Hash; TILE_WIDTH as usize]>::try_from(&part[..]);
+                let whole = <&[Hash; 256]>::try_from(&part[..]);
                 hashes.push(tile::hash_of_full(whole.map_err(io::Error::other)?));
             }
         }
@@ -207,6 +207,11 @@ impl Tiles {
     }
 }
 
+/// Where each page of so many hashes begins.
+fn pages(size: u64) -> impl Iterator<Item = u64> {
+    (0..size.div_ceil(PAGE)).map(|page| page * PAGE)
+}
+
 #[cfg(test)]
 mod tests {
     use dutyledger_proofs::tree::{verify_consistency, verify_inclusion};
@@ -215,9 +220,9 @@ mod tests {
     use super::*;
 
     /// Enough for a part of a tile of the third level.
-    const LEAVES: u64 = 66_000;
+    const LEAVES: usize = 66_000;
 
-    fn leaves(count: u64) -> Vec<Hash> {
+    fn leaves(count: usize) -> Vec<Hash> {
         (0..count)
             .map(|n| leaf_hash_of_bytes(&n.to_be_bytes()))
             .collect()
@@ -244,26 +249,26 @@ mod tests {
             let (now, later) = rest.split_at(step.min(rest.len()));
             tiles.extend(now).unwrap();
             rest = later;
-            let size = tiles.size();
-            assert_eq!(tiles.root(size).unwrap(), roots[size as usize], "{size}");
+            let size = all.len() - rest.len();
+            assert_eq!(tiles.size(), size as u64);
+            assert_eq!(tiles.root(size as u64).unwrap(), roots[size], "{size}");
         }
-        assert_eq!(tiles.size(), LEAVES);
         let sizes = [1, 2, 255, 256, 257, 511, 65_535, 65_536, 65_537, LEAVES];
         for size in sizes {
-            let root = &roots[size as usize];
-            assert_eq!(tiles.root(size).unwrap(), *root, "{size}");
+            let (root, whole) = (&roots[size], size as u64);
+            assert_eq!(tiles.root(whole).unwrap(), *root, "{size}");
             for index in [0, size / 3, size - 1] {
-                let proof = tiles.inclusion(index, size).unwrap();
-                let leaf = &all[index as usize];
-                verify_inclusion(index, size, leaf, &proof, root).unwrap();
+                let proof = tiles.inclusion(index as u64, whole).unwrap();
+                verify_inclusion(index as u64, whole, &all[index], &proof, root).unwrap();
             }
             for old in [1, size / 2, size] {
-                let proof = tiles.consistency(old, size).unwrap();
-                verify_consistency(old, &roots[old as usize], size, root, &proof).unwrap();
+                let proof = tiles.consistency(old as u64, whole).unwrap();
+                verify_consistency(old as u64, &roots[old], whole, root, &proof).unwrap();
             }
         }
-        assert!(tiles.root(LEAVES + 1).is_err());
-        assert!(tiles.inclusion(0, LEAVES + 1).is_err());
+        let beyond = LEAVES as u64 + 1;
+        assert!(tiles.root(beyond).is_err());
+        assert!(tiles.inclusion(0, beyond).is_err());
     }
 
     #[test]
