@@ -70,7 +70,7 @@ macro_rules! with_kind {
     ($name:expr, $K:ident => $body:expr) => {
         with_kind!(@ $name, $K => $body;
             LedgerStream, Area, Authority, Partnership, NeedsAssessment, Strategy, Direction, Deadline,
-            TriggerStream)
+            TriggerStream, Erasure, Access)
     };
     (@ $name:expr, $K:ident => $body:expr; $($kind:ident),+) => {
         match $name {

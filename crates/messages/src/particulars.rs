@@ -42,6 +42,7 @@ const SAID: &[Said] = &[
     ),
     ("CalendarTokenRevoked", 1, &["token_id"]),
     ("CauseRecordedAsUnknown", 1, &["version"]),
+    ("CheckpointKeyAdopted", 1, &[]),
     ("ComplianceAccepted", 1, &[]),
     ("ComplianceReported", 1, &[]),
     ("ConsultationClosed", 1, &["version"]),
@@ -68,6 +69,11 @@ const SAID: &[Said] = &[
     ("EqualityImpactAssessed", 1, &["version"]),
     ("EqualityImpactMonitored", 1, &["version"]),
     ("ExceptionClaimed", 1, &["action", "authority", "duty"]),
+    (
+        "ExportServed",
+        1,
+        &["export", "partnership", "principal_id", "principal_kind"],
+    ),
     (
         "FindingRecorded",
         1,
@@ -129,6 +135,12 @@ const SAID: &[Said] = &[
     ("RevisionStarted", 1, &["from_version", "version"]),
     ("RouteChosen", 1, &["route"]),
     ("RulePackAdopted", 1, &["pack", "revision"]),
+    ("SealedTextErased", 1, &["entry"]),
+    (
+        "SealedTextServed",
+        1,
+        &["entry", "principal_id", "principal_kind"],
+    ),
     (
         "SecretaryOfStateSatisfied",
         1,

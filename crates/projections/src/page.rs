@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dutyledger_domain::streams::{Deadline, LedgerStream, TriggerStream};
+use dutyledger_domain::streams::{Access, Deadline, Erasure, LedgerStream, TriggerStream};
 use dutyledger_domain::{History, StreamKind};
 use dutyledger_ledger::{LedgerReader, Stored};
 use dutyledger_record::{Record, Stream, StreamId};
@@ -53,6 +53,9 @@ impl PageOf {
             // What is announced changes nothing of what it speaks of.
             Deadline::NAME => return understood::<Deadline>(record),
             TriggerStream::NAME => return understood::<TriggerStream>(record),
+            // No row depends on a sealed text, nor on who read it.
+            Erasure::NAME => return understood::<Erasure>(record),
+            Access::NAME => return understood::<Access>(record),
             _ => {}
         }
         self.partnerships

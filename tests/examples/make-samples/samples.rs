@@ -28,6 +28,9 @@ const OPENINGS: &[&str] = &[
     "SecretaryOfStateSatisfied",
     "DeadlineApproached",
     "TriggerOpened",
+    "SealedTextErased",
+    "SealedTextServed",
+    "ExportServed",
 ];
 
 /// What a sample shows besides its event.
@@ -135,7 +138,8 @@ impl Maker<'_> {
         };
         let mut payload: Map<_, _> = members.iter().map(value).collect();
         // What goes with the members that are null.
-        if self.variant == Variant::Minimal && self.event == "KeyIssued" {
+        let bound = ["KeyIssued", "SealedTextServed", "ExportServed"];
+        if self.variant == Variant::Minimal && bound.contains(&self.event) {
             payload.insert("principal_kind".to_owned(), json!("inspectorate"));
         }
         if self.variant == Variant::Minimal && self.event == "ListClosed" {
@@ -223,7 +227,7 @@ impl Maker<'_> {
         let reported =
             !past && kind != "ledger" && actors.reportable && actors.own[0] == Actor::Subject;
         let basis = match kind {
-            "ledger" | "deadline" | "trigger" => Basis::Administrative,
+            "ledger" | "deadline" | "trigger" | "erasure" | "access" => Basis::Administrative,
             _ if past => Basis::PastFact,
             _ => Basis::Decision,
         };
@@ -314,7 +318,7 @@ impl Maker<'_> {
     fn partnerships(&self, kind: &str, payload: &Value) -> Vec<StreamId> {
         let unknown = payload.get("partnership").is_some_and(Value::is_null);
         match kind {
-            "ledger" | "area" | "authority" => Vec::new(),
+            "ledger" | "area" | "authority" | "access" => Vec::new(),
             _ if unknown => Vec::new(),
             _ => vec![StreamId::new(id("partnership"))],
         }
@@ -331,7 +335,8 @@ impl Maker<'_> {
             ("partnership", _) => vec![at("area", 5)],
             ("needs-assessment" | "strategy", _) => vec![at("area", 5), at("partnership", 12)],
             ("direction", _) => vec![at("area", 5), at("authority", 2)],
-            ("deadline" | "trigger", _) => vec![at("partnership", 12)],
+            ("erasure", _) if self.variant == Variant::Minimal => Vec::new(),
+            ("deadline" | "trigger" | "erasure", _) => vec![at("partnership", 12)],
             _ => Vec::new(),
         }
     }
@@ -359,7 +364,23 @@ impl Maker<'_> {
 fn plausible() -> Vec<(&'static str, &'static str, Value)> {
     let part = "section 4, paragraph 2";
     let ids = ["first", "second", "third"].map(|word| StreamId::new(id(word)));
+    let vkey = |name: &str, hash: &str| format!("{name}+{hash}+{}", "A".repeat(44));
     vec![
+        (
+            "CheckpointKeyAdopted",
+            "key",
+            json!(vkey("eastmere.example/duty-2", "0badcafe")),
+        ),
+        (
+            "CheckpointKeyAdopted",
+            "replaces",
+            json!({
+                "key": vkey("eastmere.example/duty-1", "cafebabe"),
+                "root": digest("root"),
+                "size": 4_200,
+            }),
+        ),
+        ("ExportServed", "export", json!("bundle")),
         ("LedgerOpened", "mode", json!("live")),
         ("LedgerOpened", "ledger_id", json!(id("ledger"))),
         ("", "pack", json!("enacted-2022")),

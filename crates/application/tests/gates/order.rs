@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dutyledger_domain::streams::access::{ExportKind, ExportServed, SealedTextServed};
 use dutyledger_domain::streams::area::{AreaAmended, AreaSucceeded};
 use dutyledger_domain::streams::authority::{AuthorityAmended, AuthoritySucceeded};
 use dutyledger_domain::streams::direction::{
@@ -9,9 +10,10 @@ use dutyledger_domain::streams::direction::{
     DirectionWithdrawn, FindingRecorded, MandatoryOrderMade, MandatoryOrderSought,
     NonComplianceRecorded, WelshConsentAnswered,
 };
+use dutyledger_domain::streams::erasure::{self, ErasureGround, SealedTextErased};
 use dutyledger_domain::streams::ledger::{
-    CalendarTokenIssued, CalendarTokenRevoked, KeyIssued, KeyRevoked, LedgerMode, LedgerOpened,
-    RulePackAdopted,
+    CalendarTokenIssued, CalendarTokenRevoked, CheckpointKeyAdopted, KeyIssued, KeyRevoked,
+    LedgerMode, LedgerOpened, RulePackAdopted,
 };
 use dutyledger_domain::streams::needs_assessment::{
     AssessmentFindingRecorded, DataGapRecorded, NeedsAssessmentAmended,
@@ -28,13 +30,14 @@ use dutyledger_domain::streams::strategy::{
     StrategyAmended, StrategySuperseded,
 };
 use dutyledger_domain::streams::{
-    Area, Authority, Direction, LedgerStream, List, NeedsAssessment, Partnership, Strategy,
+    Access, Area, Authority, Direction, Erasure, LedgerStream, List, NeedsAssessment, Partnership,
+    Strategy,
 };
 use dutyledger_domain::{
     ActionStatus, AreaKind, DecisionRule, Duty, ExceptedDuty, ExceptionGround, Harm, HeldBy,
     Matter, Payload, Position, ReviewDecision, ReviewScope, Route, StreamKind, reviews, triggers,
 };
-use dutyledger_record::{Envelope, KeyId, LedgerId, PrincipalKind};
+use dutyledger_record::{EntryId, Envelope, KeyId, LedgerId, PrincipalKind};
 use proptest::prelude::{TestCaseError, prop_assert_eq};
 use proptest::sample::subsequence;
 use proptest::strategy::Strategy as _;
@@ -390,6 +393,50 @@ fn ledgers() -> Past<LedgerStream> {
             },
         )
         .and(ON, CalendarTokenRevoked { token_id: key_id })
+        .and(
+            ON,
+            CheckpointKeyAdopted {
+                key: "eastmere.example+0badcafe+AAAA".to_owned(),
+                replaces: None,
+            },
+        )
+        .and(ON, closed(List::Authorities, &[], ON))
+        .corrected(ON)
+}
+
+fn erasures() -> Past<Erasure> {
+    let entry = EntryId::new(uuid::Uuid::from_u128(1));
+    let erased = |key| SealedTextErased {
+        data_key: KeyId::new(uuid::Uuid::from_u128(key)),
+        entry,
+        ground: ErasureGround::ConsentWithdrawn,
+        partnership: Some(partnership_id()),
+    };
+    Past::of(erasure::stream_of(entry).id)
+        .and(ON, erased(2))
+        .and("2024-04-02", erased(3))
+        .and("2024-04-03", erased(2))
+        .and(ON, closed(List::Authorities, &[], ON))
+        .corrected(ON)
+}
+
+fn accesses() -> Past<Access> {
+    let served = SealedTextServed {
+        entry: EntryId::new(uuid::Uuid::from_u128(1)),
+        key_id: None,
+        principal_id: None,
+        principal_kind: PrincipalKind::Auditor,
+    };
+    let exported = ExportServed {
+        export: ExportKind::new("bundle").unwrap(),
+        key_id: None,
+        partnership: None,
+        principal_id: None,
+        principal_kind: PrincipalKind::Auditor,
+    };
+    Past::of(partnership_id())
+        .and(ON, served)
+        .and(ON, exported)
         .and(ON, closed(List::Authorities, &[], ON))
         .corrected(ON)
 }
@@ -456,6 +503,8 @@ fn every_stream_takes_its_entries_in_any_order() {
     is_total(&strategies());
     is_total(&directions());
     is_total(&ledgers());
+    is_total(&erasures());
+    is_total(&accesses());
 }
 
 #[test]

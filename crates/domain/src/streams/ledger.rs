@@ -1,4 +1,5 @@
-//! The ledger's own stream: its opening, rule packs adopted, keys issued and revoked.
+//! The ledger's own stream: its opening, rule packs adopted, keys issued and revoked, keys for
+//! checkpoints adopted.
 
 use chrono::{DateTime, Months, Utc};
 use schemars::JsonSchema;
@@ -113,11 +114,36 @@ pub struct CalendarTokenRevoked {
     pub token_id: KeyId,
 }
 
+/// Where a key for signing checkpoints stopped: its last checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointKeyReplaced {
+    /// The key that was replaced, as a verifier key of the signed note format.
+    #[schemars(regex(pattern = r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$"))]
+    pub key: String,
+    /// The root of the last checkpoint it signed.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub root: String,
+    /// How many entries that checkpoint covers.
+    pub size: u64,
+}
+
+/// A key for signing checkpoints was adopted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointKeyAdopted {
+    /// The key, as a verifier key of the signed note format.
+    #[schemars(regex(pattern = r"^[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$"))]
+    pub key: String,
+    /// The key it takes the place of, and where that one stopped; nothing for the first.
+    pub replaces: Option<CheckpointKeyReplaced>,
+}
+
 events! {
     /// The events of the ledger.
     LedgerEvent {
         LedgerOpened, RulePackAdopted, KeyIssued, KeyRevoked, CalendarTokenIssued,
-        CalendarTokenRevoked,
+        CalendarTokenRevoked, CheckpointKeyAdopted,
     }
 }
 
@@ -145,6 +171,8 @@ pub struct LedgerState {
     pub keys: Vec<KeyId>,
     /// The calendars' addresses issued and not revoked.
     pub calendar_tokens: Vec<CalendarToken>,
+    /// The keys adopted for signing checkpoints, in order; the last one signs.
+    pub checkpoint_keys: Vec<CheckpointKeyAdopted>,
 }
 
 /// Adopts the newest revision of the rule pack this program holds.
@@ -432,10 +460,101 @@ impl Particulars<LedgerStream> for RevokeCalendarToken {
     }
 }
 
+/// The most characters of a verifier key.
+const VERIFIER_KEY_CHARACTERS_MAX: usize = 300;
+
+/// Adopts a key for signing checkpoints, and says where the one before it stopped.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdoptCheckpointKey {
+    /// The key, as a verifier key of the signed note format.
+    pub key: String,
+    /// The key in use and its last checkpoint; nothing where there is none yet.
+    #[serde(default)]
+    pub replaces: Option<CheckpointKeyReplaced>,
+}
+
+impl Particulars<LedgerStream> for AdoptCheckpointKey {
+    const NAME: &'static str = "adopt-checkpoint-key";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const ADMINISTRATIVE: bool = true;
+
+    fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        if !is_verifier_key(&self.key) {
+            return Err(Refusal::invalid(
+                "/particulars/key",
+                "A verifier key is a name, eight hexadecimal digits and a key in base64, joined \
+                 by +.",
+            ));
+        }
+        if state.checkpoint_keys.iter().any(|one| one.key == self.key) {
+            return Err(Refusal::already(
+                "This key is or was in use: a key is adopted once.",
+            ));
+        }
+        let current = state.checkpoint_keys.last();
+        if self.replaces.as_ref().map(|old| &old.key) != current.map(|one| &one.key) {
+            return Err(Refusal::invalid(
+                "/particulars/replaces",
+                match current {
+                    Some(_) => "Name the key in use, and its last checkpoint.",
+                    None => "No key is in use yet, so this one replaces none.",
+                },
+            ));
+        }
+        if let Some(old) = &self.replaces {
+            let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+            if old.root.len() != 64 || !old.root.bytes().all(lower_hex) {
+                return Err(Refusal::invalid(
+                    "/particulars/replaces/root",
+                    "A root has 64 lower-case hexadecimal digits.",
+                ));
+            }
+            // Checkpoints only grow: a key cannot have stopped before the one it took over from.
+            let before = current.and_then(|one| one.replaces.as_ref());
+            if before.is_some_and(|before| old.size < before.size) {
+                return Err(Refusal::invalid(
+                    "/particulars/replaces/size",
+                    "The last checkpoint of the key in use covers no fewer entries than that of \
+                     the key before it.",
+                ));
+            }
+        }
+        Ok(vec![
+            CheckpointKeyAdopted {
+                key: self.key,
+                replaces: self.replaces,
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Whether a text has the form of a verifier key. Whether it verifies anything is for whoever
+/// verifies.
+fn is_verifier_key(text: &str) -> bool {
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(hash), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return false;
+    };
+    let digits = key.trim_end_matches('=');
+    text.chars().count() <= VERIFIER_KEY_CHARACTERS_MAX
+        && !name.is_empty()
+        && !name.chars().any(|c| c.is_whitespace() || c.is_control())
+        && hash.len() == 8
+        && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && !digits.is_empty()
+        && key.len() - digits.len() <= 2
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
+}
+
 commands! {
     /// The commands on the ledger.
     LedgerCommand of LedgerStream {
         AdoptRulePack, IssueKey, RevokeKey, IssueCalendarToken, RevokeCalendarToken,
+        AdoptCheckpointKey,
     }
 }
 
@@ -478,6 +597,7 @@ impl StreamKind for LedgerStream {
                     .calendar_tokens
                     .retain(|token| token.token_id != e.token_id);
             }
+            LedgerEvent::CheckpointKeyAdopted(e) => state.checkpoint_keys.push(e.clone()),
             LedgerEvent::EntryCorrected(_) | LedgerEvent::ListClosed(_) => {}
         }
     }

@@ -28,20 +28,24 @@ macro_rules! command {
     };
 }
 
+pub mod access;
 pub mod area;
 pub mod authority;
 pub mod deadline;
 pub mod direction;
+pub mod erasure;
 pub mod ledger;
 pub mod needs_assessment;
 pub mod partnership;
 pub mod strategy;
 pub mod trigger;
 
+pub use access::{Access, AccessState};
 pub use area::{Area, AreaState};
 pub use authority::{Authority, AuthorityState};
 pub use deadline::{Deadline, DeadlineState};
 pub use direction::{Direction, DirectionState};
+pub use erasure::{Erasure, ErasureState};
 pub use ledger::{LedgerState, LedgerStream};
 pub use needs_assessment::{NeedsAssessment, NeedsAssessmentState};
 pub use partnership::{Partnership, PartnershipState};
@@ -228,5 +232,7 @@ pub fn event_schemas() -> Vec<(crate::EventSchema, Vec<&'static str>)> {
     of::<Direction>(&mut all);
     of::<Deadline>(&mut all);
     of::<TriggerStream>(&mut all);
+    of::<Erasure>(&mut all);
+    of::<Access>(&mut all);
     all
 }
