@@ -27,11 +27,12 @@ pub(crate) fn of(actors: Actors) -> Value {
 }
 
 /// Who may give the commands that are no domain commands of their own.
-const OPERATOR_ALONE: [&str; 5] = [
+const OPERATOR_ALONE: [&str; 6] = [
     "issueKey",
     "revokeKey",
     "issueCalendar",
     "revokeCalendar",
+    "eraseSealedText",
     "importHistory",
 ];
 

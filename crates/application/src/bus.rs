@@ -230,6 +230,11 @@ impl Bus {
         &self.edge
     }
 
+    /// The ledger, and the vault where nobody else has it.
+    pub(crate) fn into_parts(self) -> (Ledger, Option<Vault>) {
+        (self.ledger, Arc::into_inner(self.vault))
+    }
+
     /// Ends well: what is queued is recorded, the files are closed. Finish requests first.
     pub async fn close(self) {
         self.ledger.close().await;

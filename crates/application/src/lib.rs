@@ -6,6 +6,7 @@ mod aggregate;
 mod authorise;
 mod bus;
 mod edge;
+pub mod erasure;
 mod error;
 mod flight;
 pub mod import;

@@ -60,39 +60,25 @@ pub(crate) fn seal<P: Payload>(edge: &Edge, ledger: LedgerId, entry: &mut Envelo
     keys
 }
 
-/// A sealed text of a record, opened, and where it stands.
-#[derive(Debug)]
-pub struct OpenedText {
-    /// The JSON pointer of the member within the record.
-    pub member: String,
-    /// The text, or nothing where its key was destroyed.
-    pub text: Option<PlainText>,
-}
-
-/// Opens every sealed text of a record.
-///
-/// # Errors
-/// When the keys cannot be read, or a text does not open in its place.
-pub async fn open_texts(vault: &Vault, record: &Record) -> Result<Vec<OpenedText>, CommandError> {
-    let mut opened = Vec::new();
-    for (member, sealed) in sealed_texts(record) {
-        let text = match vault.load(sealed.key_id).await? {
-            None => None,
-            Some(key) => {
-                let binding = Binding {
-                    ledger: record.ledger_id,
-                    entry: record.entry.entry_id,
-                    member: member.clone(),
-                };
-                let text = sealed
-                    .open(&key, &binding)
-                    .map_err(|e| CommandError::Internal(format!("{member}: {e}")))?;
-                Some(text)
-            }
-        };
-        opened.push(OpenedText { member, text });
-    }
-    Ok(opened)
+/// Opens a sealed text of a record; nothing where its key is not there.
+pub(crate) async fn open_one(
+    vault: &Vault,
+    record: &Record,
+    member: &str,
+    sealed: &SealedBox,
+) -> Result<Option<PlainText>, CommandError> {
+    let Some(key) = vault.load(sealed.key_id).await? else {
+        return Ok(None);
+    };
+    let binding = Binding {
+        ledger: record.ledger_id,
+        entry: record.entry.entry_id,
+        member: member.to_owned(),
+    };
+    sealed
+        .open(&key, &binding)
+        .map(Some)
+        .map_err(|e| CommandError::Internal(format!("{member}: {e}")))
 }
 
 /// The sealed texts of a record with their JSON pointers.

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use dutyledger_application::Home;
+use dutyledger_domain::streams::erasure::ErasureGround;
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::Place as Database;
 use dutyledger_notifications::{Connection, Credentials};
@@ -45,6 +46,11 @@ pub(crate) enum Command {
     /// Verify, copy and back up the ledger.
     #[command(subcommand)]
     Ledger(LedgerCommand),
+    /// Erase sealed texts of an entry for good: through the running server if one holds the ledger.
+    Erase(EraseSettings),
+    /// Look after the keys of sealed texts.
+    #[command(subcommand)]
+    Vault(VaultCommand),
     /// Look after the projections.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -78,6 +84,57 @@ pub(crate) enum LedgerCommand {
     Backup(BackupSettings),
     /// Note the ledger's head outside its database, where the note is missing.
     Note(NoteSettings),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Write every wrapped key to a file, apart from the ledger's backups. Servers may run meanwhile.
+    Backup(VaultBackupSettings),
+    /// Bring back keys from a backup, save those of erased texts. Stop the server of a file first.
+    Restore(VaultRestoreSettings),
+    /// Put a new master key in the place of the one there is. Stop every server first.
+    RotateMaster(Place),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultBackupSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The file to write; it must not be there yet.
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VaultRestoreSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The backup.
+    pub(crate) file: PathBuf,
+    /// The master key's file of the backup, where it was changed since.
+    #[arg(long)]
+    pub(crate) backup_master_key_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EraseSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The entry's id.
+    pub(crate) entry_id: uuid::Uuid,
+    /// The JSON pointer of a sealed member within the record, such as /payload/reason; may be given
+    /// several times. All of the entry's where left out.
+    #[arg(long = "member", value_name = "POINTER")]
+    pub(crate) members: Vec<String>,
+    /// Why: no-longer-needed, retention-ended, consent-withdrawn, objection-upheld,
+    /// unlawfully-processed, legal-obligation or recorded-by-mistake.
+    #[arg(long, value_parser = ground)]
+    pub(crate) ground: ErasureGround,
+}
+
+/// Reads why something is erased.
+fn ground(word: &str) -> Result<ErasureGround, String> {
+    serde_json::from_value(word.replace('-', "_").into())
+        .map_err(|_| "this is no ground for erasing: see --help".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -13,13 +13,14 @@ mod remote;
 mod schemas;
 mod serve;
 mod subscribe;
+mod vault;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{
-    Cli, Command, KeyCommand, LedgerCommand, NotificationsCommand, ProjectionsCommand,
+    Cli, Command, KeyCommand, LedgerCommand, NotificationsCommand, ProjectionsCommand, VaultCommand,
 };
 use crate::exit::Failure;
 
@@ -60,6 +61,12 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Key(KeyCommand::Issue(settings)) => keys::issue(settings, cli.json).await,
         Command::Key(KeyCommand::Revoke(settings)) => keys::revoke(settings, cli.json).await,
         Command::Key(KeyCommand::List(settings)) => keys::list(settings, cli.json).await,
+        Command::Erase(settings) => vault::erase(settings, cli.json).await,
+        Command::Vault(VaultCommand::Backup(settings)) => vault::backup(settings, cli.json).await,
+        Command::Vault(VaultCommand::Restore(settings)) => vault::restore(settings, cli.json).await,
+        Command::Vault(VaultCommand::RotateMaster(place)) => {
+            vault::rotate_master(place, cli.json).await
+        }
         Command::Projections(ProjectionsCommand::Rebuild(settings)) => {
             serve::rebuild(settings, cli.json).await
         }

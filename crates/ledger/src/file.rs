@@ -42,8 +42,11 @@ pub fn create_secret_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_name(path)
 }
 
-/// A file's name is durable with its folder.
-fn sync_name(path: &Path) -> io::Result<()> {
+/// Makes a file's name durable, which it is with its folder.
+///
+/// # Errors
+/// When the folder cannot be synced.
+pub fn sync_name(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|parent| *parent != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -1,7 +1,7 @@
 //! Reading a ledger.
 
 use dutyledger_record::{
-    EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, format_instant,
+    EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId, format_instant,
 };
 
 use crate::append::{Idempotency, IdempotentRow};
@@ -165,6 +165,19 @@ impl LedgerReader {
     /// When the database cannot be read.
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
         ask!(self, read(after, limit))
+    }
+
+    /// At most `limit` entries of streams of the type `erasure`, after a stream and version, in the
+    /// order of these: an index holds them, so that nothing else is looked at.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn erasures(
+        &self,
+        after: Option<(StreamId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, ReadError> {
+        ask!(self, erasures(after, limit))
     }
 
     /// One entry.

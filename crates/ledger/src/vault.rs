@@ -3,6 +3,8 @@
 mod postgres;
 mod sqlite;
 
+use std::collections::BTreeSet;
+
 use dutyledger_record::{DataKey, KeyId, NONCE_BYTES, unwrap_key, wrap_key};
 use zeroize::Zeroize;
 
@@ -25,6 +27,11 @@ pub enum VaultError {
     /// A key of the same id is in it already. Nothing was stored.
     #[error("the vault holds a key of this id already")]
     KeyTwice,
+    /// The log of a file could not be emptied, and holds what was destroyed.
+    #[error(
+        "the key is destroyed, but something still reads the vault, and its log could not be emptied: try again"
+    )]
+    LogHeld,
     /// The database failed.
     #[error("the vault failed: {0}")]
     Database(#[source] StoreError),
@@ -79,7 +86,7 @@ impl Vault {
             Place::Postgres(url) => Wrapped::Postgres(PostgresKeys::open(&url).await?),
         };
         let vault = Self { master, wrapped };
-        let fingerprint = request_digest(&vault.master.0.0, &[b"dutyledger", b"fingerprint"]);
+        let fingerprint = fingerprint(&vault.master);
         if !ask!(vault, is_of(&fingerprint)).map_err(failed)? {
             return Err(VaultError::WrongMaster);
         }
@@ -119,8 +126,11 @@ impl Vault {
                 (id, wrapped.to_vec())
             })
             .collect();
-        match ask!(self, insert(&rows)) {
-            Ok(()) => Ok(()),
+        let fingerprint = fingerprint(&self.master);
+        match ask!(self, insert(&rows, &fingerprint)) {
+            Ok(true) => Ok(()),
+            // Another put a new master key in the place of this one since.
+            Ok(false) => Err(VaultError::WrongMaster),
             Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                 Err(VaultError::KeyTwice)
             }
@@ -137,16 +147,84 @@ impl Vault {
         wrapped.map(|wrapped| self.unwrap(id, &wrapped)).transpose()
     }
 
-    /// Destroys a data key, and with it what is sealed under it. Tells whether it was there.
-    ///
-    /// In a file the row is overwritten and the log is emptied. A PostgreSQL server keeps the row's
-    /// bytes until it has vacuumed the table. Copies made before, and what the file system keeps,
-    /// are not within reach.
+    /// Which of these data keys are there.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn destroy(&self, id: KeyId) -> Result<bool, VaultError> {
-        ask!(self, delete(id)).map_err(failed)
+    pub async fn held(&self, ids: &[KeyId]) -> Result<Vec<KeyId>, VaultError> {
+        ask!(self, held(ids)).map_err(failed)
+    }
+
+    /// Destroys data keys, and with them what is sealed under them. Tells how many were there.
+    ///
+    /// The keys that stay are written anew and the others' place is overwritten or given up, at
+    /// once: a database moves rows about, and clears no place a row was moved from. On PostgreSQL
+    /// the server's own log holds what was stored until its segments are used again. Copies made
+    /// before, and what the file system keeps, are not within reach.
+    ///
+    /// # Errors
+    /// When the database fails. The keys are gone, or all are there, or it says so.
+    pub async fn destroy(&self, ids: &[KeyId]) -> Result<u64, VaultError> {
+        ask!(self, destroy(ids))
+    }
+
+    /// Wraps every data key under another master key, all of them or none, and goes on under that
+    /// one. Nothing wrapped under the old one stays in the database.
+    ///
+    /// # Errors
+    /// When the database fails, or a key does not open.
+    pub async fn rotate(
+        &mut self,
+        master: DataKey,
+        mut nonce: impl FnMut() -> [u8; NONCE_BYTES] + Send,
+    ) -> Result<u64, VaultError> {
+        let (old, new) = (&self.master, Master(master));
+        let mut rewrap = |(id, wrapped): WrappedKey| {
+            let mut key = unwrap_key(&old.0, id, &wrapped).map_err(|_| VaultError::WrongMaster)?;
+            let wrapped = wrap_key(&new.0, id, &key, nonce());
+            key.0.zeroize();
+            Ok((id, wrapped))
+        };
+        let fingerprint = fingerprint(&new);
+        let rotated = match &self.wrapped {
+            Wrapped::Sqlite(keys) => keys.rewrap(&mut rewrap).await,
+            Wrapped::Postgres(keys) => keys.rewrap(&mut rewrap, &fingerprint).await,
+        }?;
+        self.master = new;
+        Ok(rotated)
+    }
+
+    /// Copies every data key to another vault that lacks it, save those that are not to be there any
+    /// more. Tells how many were copied.
+    ///
+    /// # Errors
+    /// When a database fails, or a key does not open.
+    pub async fn copy_to(
+        &self,
+        to: &Self,
+        without: &BTreeSet<KeyId>,
+        mut nonce: impl FnMut() -> [u8; NONCE_BYTES] + Send,
+    ) -> Result<u64, VaultError> {
+        let (mut after, mut copied) = (None, 0);
+        loop {
+            let mut page = ask!(self, page(after))?;
+            let Some((last, _)) = page.last() else {
+                return Ok(copied);
+            };
+            after = Some(*last);
+            page.retain(|(id, _)| !without.contains(id));
+            let ids: Vec<KeyId> = page.iter().map(|(id, _)| *id).collect();
+            let there: BTreeSet<KeyId> = to.held(&ids).await?.into_iter().collect();
+            page.retain(|(id, _)| !there.contains(id));
+            let mut keys = Vec::with_capacity(page.len());
+            for (id, wrapped) in page {
+                keys.push((id, self.unwrap(id, &wrapped)?, nonce()));
+            }
+            copied += keys.len() as u64;
+            if !keys.is_empty() {
+                to.store(keys).await?;
+            }
+        }
     }
 
     /// Closes the place; a file's log is emptied first.
@@ -170,6 +248,14 @@ impl Vault {
 
 /// A key's id, and the key wrapped.
 type WrappedKey = (KeyId, Vec<u8>);
+
+/// How many keys are read at once.
+const PAGE: i64 = 1_000;
+
+/// By what a master key is known.
+fn fingerprint(master: &Master) -> [u8; 32] {
+    request_digest(&master.0.0, &[b"dutyledger", b"fingerprint"])
+}
 
 fn failed(error: impl Into<StoreError>) -> VaultError {
     VaultError::Database(error.into())

@@ -6,6 +6,7 @@ mod assessments;
 mod authorities;
 mod calendars;
 mod directions;
+mod erasures;
 mod imports;
 mod keys;
 mod partnerships;
@@ -46,6 +47,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = directions::routes(router);
     let router = keys::routes(router);
     let router = calendars::routes(router);
+    let router = erasures::routes(router);
     imports::routes(router)
 }
 

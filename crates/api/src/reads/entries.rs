@@ -5,17 +5,19 @@ use std::sync::Arc;
 use aide::axum::ApiRouter;
 use axum::Json;
 use axum::response::IntoResponse;
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+use dutyledger_application::erasure::{self, TextRead};
 use dutyledger_application::{access, sealing};
 use dutyledger_domain::streams::{
-    Area, Authority, Direction, NeedsAssessment, Partnership, Strategy,
+    Area, Authority, Direction, Erasure, NeedsAssessment, Partnership, Strategy,
 };
-use dutyledger_domain::{StreamKind, World};
+use dutyledger_domain::{StreamKind, World, in_words};
 use dutyledger_ledger::Stored;
-use dutyledger_record::{EntryId, PrincipalKind, Record, StreamId, hex};
+use dutyledger_record::{EntryId, PrincipalKind, Record, SealedBox, StreamId, hex};
 
 use super::seen::Seer;
 use super::table::{Read, add};
@@ -36,6 +38,17 @@ struct EntryShown {
     record: Value,
     /// The JSON pointers of the sealed members within the record.
     sealed: Vec<String>,
+    /// Those of them that were erased, and when.
+    erased: Vec<TextErased>,
+}
+
+/// A sealed text that was erased by destroying its key.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct TextErased {
+    /// The JSON pointer of the member within the record.
+    pub(crate) member: String,
+    /// The date it was erased.
+    pub(crate) erased_on: NaiveDate,
 }
 
 /// The sealed texts of an entry.
@@ -52,11 +65,35 @@ struct TextsShown {
 struct TextShown {
     /// The JSON pointer of the member within the record.
     member: String,
-    /// The text; left out where it was erased.
+    /// The text; left out where it cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// Whether it was erased by destroying its key.
-    erased: bool,
+    /// The date it was erased by destroying its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    erased_on: Option<NaiveDate>,
+    /// Why it cannot be read, such as “erased on 21 November 2026”.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl From<TextRead> for TextShown {
+    fn from(read: TextRead) -> Self {
+        let note = match (&read.text, read.erased_on) {
+            (_, Some(on)) => Some(format!("erased on {}", in_words(on))),
+            (None, None) => Some(
+                "The key of this text is not there. Nothing says that it was erased: the operator \
+                 brings it back from the backup of the keys."
+                    .to_owned(),
+            ),
+            (Some(_), None) => None,
+        };
+        Self {
+            member: read.member,
+            text: read.text.map(|text| text.reveal().to_owned()),
+            erased_on: read.erased_on,
+            note,
+        }
+    }
 }
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
@@ -74,7 +111,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         tag: "Record",
         summary: "Read the sealed texts of an entry",
         about: "For its author, the authority it is about, the partnership's specified \
-                authorities, inspectorates and auditors. Each reading is logged.\n\nRests on L-2.",
+                authorities, inspectorates and auditors. That they were served is recorded before \
+                they are.\n\nRests on L-2.",
     };
     let router = add::<NoQuery, EntryShown, _, _>(router, entry_read, entry);
     add::<NoQuery, TextsShown, _, _>(router, text_read, sealed_text)
@@ -94,10 +132,22 @@ async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
         return Err(Problem::absent());
     }
     let mut shown: Value = serde_json::from_str(&stored.leaf_data).map_err(internal)?;
-    let sealed: Vec<_> = sealing::sealed_texts(&record)
-        .into_iter()
-        .map(|(member, _)| member)
-        .collect();
+    let texts = sealing::sealed_texts(&record);
+    let erased = if texts.is_empty() {
+        Vec::new()
+    } else {
+        let id = record.entry.entry_id;
+        let dates = erasure::erased(app.bus.ledger(), id).await;
+        let dates = dates.map_err(internal)?;
+        let on = |(member, sealed): &(String, SealedBox)| {
+            Some(TextErased {
+                member: member.clone(),
+                erased_on: *dates.get(&sealed.key_id)?,
+            })
+        };
+        texts.iter().filter_map(on).collect()
+    };
+    let sealed: Vec<_> = texts.into_iter().map(|(member, _)| member).collect();
     for member in &sealed {
         if let Some(value) = shown.pointer_mut(member) {
             *value = Value::Null;
@@ -108,6 +158,7 @@ async fn entry(app: App, ask: Ask, _: NoQuery) -> Outcome {
         leaf_hash: hex(&stored.leaf_hash),
         record: shown,
         sealed,
+        erased,
     };
     Ok(Json(shown).into_response())
 }
@@ -124,7 +175,11 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
     match stream.stream_type.as_str() {
         Area::NAME | Authority::NAME => Ok(true),
         Direction::NAME => seer.direction_of(stream.id).await,
-        Partnership::NAME | Strategy::NAME | NeedsAssessment::NAME => {
+        // What was erased of an entry is told to those who read the partnership's record.
+        Partnership::NAME | Strategy::NAME | NeedsAssessment::NAME | Erasure::NAME => {
+            if stream.stream_type == Erasure::TYPE && reads_all(principal.kind) {
+                return Ok(true);
+            }
             for partnership in &standing.partnerships {
                 if seer.whole(Some(*partnership)).await? {
                     return Ok(true);
@@ -132,16 +187,21 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
             }
             Ok(false)
         }
-        // The ledger's own entries tell of keys and of whom they are bound to: for the operator
-        // and those who read everything.
-        _ => Ok(matches!(
-            principal.kind,
-            PrincipalKind::Operator
-                | PrincipalKind::Auditor
-                | PrincipalKind::Inspectorate
-                | PrincipalKind::SecretaryOfState
-        )),
+        // The ledger's own entries tell of keys and of whom they are bound to, and accesses of
+        // who looked: for the operator and those who read everything.
+        _ => Ok(reads_all(principal.kind)),
     }
+}
+
+/// Whether a kind of principal reads the entries of the ledger itself.
+const fn reads_all(kind: PrincipalKind) -> bool {
+    matches!(
+        kind,
+        PrincipalKind::Operator
+            | PrincipalKind::Auditor
+            | PrincipalKind::Inspectorate
+            | PrincipalKind::SecretaryOfState
+    )
 }
 
 /// The partnership an entry's stream belongs to.
@@ -211,25 +271,15 @@ async fn sealed_text(app: App, ask: Ask, _: NoQuery) -> Outcome {
     if !reads {
         return Err(Problem::absent());
     }
-    let opened = sealing::open_texts(app.bus.vault(), &record)
+    // What is begun is carried out: an access is recorded whether or not the client waits for it.
+    let (bus, reader, entry_id) = (app.bus.clone(), ask.principal, record.entry.entry_id);
+    let read = tokio::spawn(async move { bus.read_texts(reader, &record).await })
         .await
+        .map_err(internal)?
         .map_err(command_problem)?;
-    if opened.is_empty() {
+    if read.is_empty() {
         return Err(Problem::absent());
     }
-    let entry_id = record.entry.entry_id;
-    tracing::info!(
-        %entry_id,
-        key_id = ask.principal.key_id.map(tracing::field::display),
-        "sealed text was read"
-    );
-    let texts = opened
-        .into_iter()
-        .map(|opened| TextShown {
-            member: opened.member,
-            erased: opened.text.is_none(),
-            text: opened.text.map(|text| text.reveal().to_owned()),
-        })
-        .collect();
+    let texts = read.into_iter().map(TextShown::from).collect();
     Ok(Json(TextsShown { entry_id, texts }).into_response())
 }

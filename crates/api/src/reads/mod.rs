@@ -31,6 +31,7 @@ use crate::app::App;
 pub(crate) use calendar::{
     CALENDARS, address as calendar_address, principal as calendar_principal,
 };
+pub(crate) use entries::TextErased;
 
 /// Every read.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {

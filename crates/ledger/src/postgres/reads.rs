@@ -126,6 +126,28 @@ impl PostgresReads {
         rows.into_iter().map(stored).collect()
     }
 
+    pub(crate) async fn erasures(
+        &self,
+        after: Option<(StreamId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, ReadError> {
+        let (stream, version) = after.map_or((Uuid::nil(), 0), |(stream, version)| {
+            (stream.uuid(), version)
+        });
+        let rows = sqlx::query_as::<_, EntryColumns>(
+            "SELECT position, leaf_data, leaf_hash FROM ledger.entry \
+             WHERE stream_type = 'erasure' AND (stream_id, version) > ($1, $2) \
+             ORDER BY stream_id, version LIMIT $3",
+        )
+        .bind(stream)
+        .bind(integer(version))
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter().map(stored).collect()
+    }
+
     pub(crate) async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {
         let row = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM ledger.entry WHERE entry_id = $1",

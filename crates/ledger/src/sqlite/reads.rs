@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, unhex};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, StreamId, unhex};
 use sqlx::sqlite::{SqliteExecutor, SqlitePool};
 
 use super::LEDGER;
@@ -118,6 +118,28 @@ impl SqliteReads {
         .await
         .map_err(unreadable)?;
         page(number(first)?, number(count)?, &leaves, &hashes)
+    }
+
+    pub(crate) async fn erasures(
+        &self,
+        after: Option<(StreamId, u64)>,
+        limit: u32,
+    ) -> Result<Vec<Stored>, ReadError> {
+        let (stream, version) = after.map_or((String::new(), 0), |(stream, version)| {
+            (stream.to_string(), version)
+        });
+        let rows = sqlx::query_as::<_, EntryColumns>(
+            "SELECT position, leaf_data, leaf_hash FROM entry \
+             WHERE stream_type = 'erasure' AND (stream_id, version) > (?1, ?2) \
+             ORDER BY stream_id, version LIMIT ?3",
+        )
+        .bind(stream)
+        .bind(integer(version))
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter().map(stored).collect()
     }
 
     pub(crate) async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {

@@ -187,7 +187,8 @@ async fn a_database_of_an_older_or_a_newer_schema_is_refused_and_the_message_say
         ),
         (
             "INSERT INTO {}._sqlx_migrations \
-             SELECT 7, description, installed_on, success, checksum, 0 FROM {}._sqlx_migrations",
+             SELECT 7, description, installed_on, success, checksum, 0 FROM {}._sqlx_migrations \
+             WHERE version = 1",
             "use a newer program",
         ),
     ] {

@@ -61,10 +61,11 @@ async fn a_vault_is_empty_until_a_key_is_stored(place: Place) {
 async fn a_destroyed_key_is_gone(place: Place) {
     let vault = open(&place, 9).await.unwrap();
     vault.store(vec![key(1), key(2)]).await.unwrap();
-    assert!(vault.destroy(id(1)).await.unwrap());
+    assert_eq!(vault.held(&[id(1), id(3)]).await.unwrap(), [id(1)]);
+    assert_eq!(vault.destroy(&[id(1), id(3)]).await.unwrap(), 1);
     assert_eq!(vault.load(id(1)).await.unwrap(), None);
     assert_eq!(vault.load(id(2)).await.unwrap(), Some(DataKey([2; 32])));
-    assert!(!vault.destroy(id(1)).await.unwrap());
+    assert_eq!(vault.destroy(&[id(1)]).await.unwrap(), 0);
     vault.close().await.unwrap();
     let vault = open(&place, 9).await.unwrap();
     assert_eq!(vault.load(id(1)).await.unwrap(), None);
@@ -100,11 +101,11 @@ async fn a_destroyed_key_is_gone_from_the_file() {
             })
     };
     assert!(found());
-    assert!(vault.destroy(id(1)).await.unwrap());
+    assert_eq!(vault.destroy(&[id(1)]).await.unwrap(), 1);
     assert!(!found());
     assert_eq!(vault.load(id(1)).await.unwrap(), None);
     assert_eq!(vault.load(id(2)).await.unwrap(), Some(DataKey([2; 32])));
-    assert!(!vault.destroy(id(1)).await.unwrap());
+    assert_eq!(vault.destroy(&[id(1)]).await.unwrap(), 0);
     vault.close().await.unwrap();
 }
 
