@@ -11,7 +11,7 @@ use dutyledger_domain::streams::authority::RegisterAuthority;
 use dutyledger_domain::streams::direction::{
     AnswerConsent, DirectionCommand, IssueDirection, RecordFinding, RecordSatisfaction,
 };
-use dutyledger_domain::streams::ledger::LedgerMode;
+use dutyledger_domain::streams::ledger::{AdoptCheckpointKey, CheckpointKeyReplaced, LedgerMode};
 use dutyledger_domain::streams::partnership::{
     FormPartnership, MatterGiven, ProposePartnership, RecordPartnershipPosition,
 };
@@ -19,7 +19,9 @@ use dutyledger_domain::streams::strategy::{
     AdoptVersion, ClaimException, ConsultAuthorities, DraftStrategy, RecordResponse,
     RecordStrategyPosition, StrategyCommand,
 };
-use dutyledger_domain::streams::{Area, Authority, CorrectEntry, Direction, Partnership, Strategy};
+use dutyledger_domain::streams::{
+    Area, Authority, CorrectEntry, Direction, LedgerStream, Partnership, Strategy,
+};
 use dutyledger_domain::{
     Acting, AreaKind, Country, Duty, ExceptedDuty, ExceptionGround, Position, Refusal, RefusalCode,
     Route, StreamKind,
@@ -468,4 +470,49 @@ async fn l_2_nobody_else_withdraws_what_an_authority_said_with_its_own_key() {
             .await;
         assert_ne!(came, Permitted, "{acting:?} by {by:?}");
     }
+}
+
+/// A verifier key's form; what it verifies is for whoever verifies.
+fn verifier(n: u8) -> String {
+    format!("eastmere.example/duty-{n}+0badcaf{n}+{}", "A".repeat(44))
+}
+
+#[tokio::test]
+async fn a_key_for_checkpoints_says_where_the_one_before_it_stopped() {
+    let ledger = Recorded::new().await;
+    let adopt = async |principal, key: &str, replaces: Option<(u8, u64)>| {
+        let command = AdoptCheckpointKey {
+            key: key.to_owned(),
+            replaces: replaces.map(|(n, size)| CheckpointKeyReplaced {
+                key: verifier(n),
+                root: "0f".repeat(32),
+                size,
+            }),
+        };
+        let target = Target::Stream(StreamId::new(ledger.bus.ledger().id().uuid()));
+        let request = Request::plain(principal, target, command.into());
+        let came = ledger.bus.execute::<LedgerStream>(request).await;
+        came.map(|answer| answer.entries[0].payload.clone())
+            .map_err(|error| match error {
+                CommandError::Refused { refusal, .. } => refusal.code,
+                other => panic!("{other}"),
+            })
+    };
+    let invalid = Err(RefusalCode::Invalid);
+    let early = adopt(OPERATOR, &verifier(1), Some((0, 1))).await;
+    assert_eq!(early, invalid, "there is none to replace");
+    assert_eq!(adopt(OPERATOR, "no key", None).await, invalid);
+    let others = adopt(POLICE.key(), &verifier(1), None).await;
+    assert_eq!(others, Err(RefusalCode::NotPermitted));
+    adopt(OPERATOR, &verifier(1), None).await.unwrap();
+    assert_eq!(adopt(OPERATOR, &verifier(2), None).await, invalid);
+    assert_eq!(adopt(OPERATOR, &verifier(2), Some((3, 40))).await, invalid);
+    let second = adopt(OPERATOR, &verifier(2), Some((1, 40))).await.unwrap();
+    let expected = serde_json::json!({ "key": verifier(2),
+        "replaces": { "key": verifier(1), "root": "0f".repeat(32), "size": 40 } });
+    assert_eq!(second, expected);
+    let shrunk = adopt(OPERATOR, &verifier(3), Some((2, 39))).await;
+    assert_eq!(shrunk, invalid, "checkpoints only grow");
+    let again = adopt(OPERATOR, &verifier(1), Some((2, 41))).await;
+    assert_eq!(again, Err(RefusalCode::AlreadySo), "a key is adopted once");
 }

@@ -13,7 +13,8 @@ const CONNECTIONS: u32 = 4;
 
 #[derive(Debug)]
 pub(super) struct PostgresKeys {
-    // Each change is one statement on its own, so a dropped future leaves it done or not done.
+    // Each change is one statement or one transaction, so a dropped future leaves it done or not
+    // done.
     pool: PgPool,
 }
 

@@ -17,7 +17,8 @@ const READERS: u32 = 2;
 
 #[derive(Debug)]
 pub(super) struct SqliteKeys {
-    // Each change is one statement on its own, so a dropped future leaves it done or not done.
+    // Each change is one statement or one transaction, so a dropped future leaves it done or not
+    // done.
     writer: Mutex<SqliteConnection>,
     readers: SqlitePool,
 }

@@ -1,0 +1,451 @@
+//! Erasing a sealed text: what is left of it, in every file; who looked; the keys' own backups; a new
+//! master key; and a process killed in the middle.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use dutyledger_ledger::LedgerReader;
+use dutyledger_test_nats::Nats;
+use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
+use dutyledger_tests::{Client, Server, Town, key};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+use tokio::runtime::Runtime;
+
+/// What was sealed: found nowhere else.
+const WORDS: &str = "Ask for the fictional Zebedee Quillfeather on extension 40962";
+
+/// A response with a sealed text, and who may read it.
+struct Sealed {
+    town: Town,
+    auditor: Client,
+    entry: String,
+    path: String,
+}
+
+impl Sealed {
+    fn record(server: &Server, name: &str) -> Self {
+        let town = Town::found(server, name);
+        let strategy = town.draft("2023-06-01");
+        town.consult(&strategy, 1, "2023-06-02");
+        let body = json!({ "occurred_on": "2023-06-03", "particulars": { "version": 1,
+            "authority": town.ids["college"], "response": WORDS } });
+        let path = format!("/v1/strategies/{strategy}/responses");
+        let said = town.client("college").post(&path, &body).ok();
+        let entry = said["entries"][0]["entry_id"].as_str().unwrap().to_owned();
+        Self {
+            auditor: server.client(&key(&town.operator, "auditor", None)),
+            path: format!("/v1/entries/{entry}"),
+            town,
+            entry,
+        }
+    }
+
+    fn read(&self, client: &Client) -> Value {
+        client.get(&format!("{}/sealed-text", self.path)).ok()["texts"][0].clone()
+    }
+
+    fn erase(&self, client: &Client) -> dutyledger_tests::Answer {
+        let body = json!({ "ground": "consent_withdrawn" });
+        client.post(&format!("{}/erasures", self.path), &body)
+    }
+}
+
+/// The entries of an event, as the feed tells the operator of them.
+fn told(operator: &Client, event: &str) -> Vec<Value> {
+    let head = operator.get("/health/ready").body["ledger_position"].clone();
+    let path = format!("/v1/entries?limit=200&event_type={event}&wait_for={head}");
+    operator.get(&path).ok()["data"].as_array().unwrap().clone()
+}
+
+/// Every file of a folder and the folders in it, save the server's own log on PostgreSQL, which holds
+/// what was stored until its segments are used again.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() && path.file_name().is_none_or(|name| name != "pg_wal") {
+            all.extend(files(&path));
+        } else if path.is_file() {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// The files that hold some bytes.
+fn holding(folders: &[&Path], bytes: &[u8]) -> Vec<PathBuf> {
+    let all: Vec<_> = folders.iter().flat_map(|folder| files(folder)).collect();
+    assert!(!all.is_empty());
+    let holds = |path: &PathBuf| {
+        let file = fs::read(path).unwrap_or_default();
+        let mut starts = file.iter().enumerate().filter(|(_, b)| **b == bytes[0]);
+        starts.any(|(at, _)| file[at..].starts_with(bytes))
+    };
+    all.into_iter().filter(holds).collect()
+}
+
+fn vault(server: &Server) -> SqliteConnection {
+    let path = server.folder().join("ledger.keys.db");
+    let options = SqliteConnectOptions::new().filename(path);
+    runtime().block_on(options.connect()).unwrap()
+}
+
+fn runtime() -> &'static Runtime {
+    static RUNTIME: std::sync::LazyLock<Runtime> =
+        std::sync::LazyLock::new(|| Runtime::new().unwrap());
+    &RUNTIME
+}
+
+/// The data key of an entry's sealed text, as its record names it.
+fn data_key(reader: &LedgerReader, entry: &str) -> String {
+    let stored = runtime().block_on(reader.entry(entry.parse().unwrap()));
+    let record = stored.unwrap().unwrap().record().unwrap();
+    let sealed = &record.entry.payload["response"];
+    sealed["key_id"].as_str().unwrap().to_owned()
+}
+
+/// A wrapped key, as it lies in the vault's file.
+fn wrapped(server: &Server, entry: &str) -> Vec<u8> {
+    runtime().block_on(async {
+        let reader = LedgerReader::open(server.ledger()).await.unwrap();
+        let stored = reader.entry(entry.parse().unwrap()).await.unwrap().unwrap();
+        let record = stored.record().unwrap();
+        let id = record.entry.payload["response"]["key_id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let path = server.folder().join("ledger.keys.db");
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut conn = options.connect().await.unwrap();
+        let found = sqlx::query_scalar("SELECT wrapped FROM data_key WHERE key_id = ?1")
+            .bind(id)
+            .fetch_one(&mut conn)
+            .await
+            .unwrap();
+        conn.close().await.unwrap();
+        found
+    })
+}
+
+fn ran(output: &std::process::Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn an_erased_text_is_in_no_file_and_its_ledger_still_verifies() {
+    let nats = Nats::start();
+    let mut server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    let sealed = Sealed::record(&server, "Eraston");
+    let operator = server.operator();
+    let wrapped = wrapped(&server, &sealed.entry);
+    assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
+    let apart = tempfile::tempdir().unwrap();
+    let older = apart.path().join("older.keys.db");
+    ran(&server.run(&["vault", "backup", older.to_str().unwrap()]));
+    assert!(!holding(&[apart.path()], b"SQLite format 3").is_empty());
+
+    let refused = sealed.erase(sealed.town.client("police"));
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    let erased = sealed.erase(&operator).ok();
+    assert_eq!(erased["erased"][0]["member"], "/payload/response");
+    let on = erased["erased"][0]["erased_on"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let again = sealed.erase(&operator).ok();
+    assert_eq!(again["erased"], erased["erased"]);
+    assert!(again.get("recorded").is_none(), "it is recorded once");
+    assert_eq!(told(&operator, "SealedTextErased").len(), 1);
+
+    let say_so = |server: &Server| {
+        let shown = sealed.read(&sealed.auditor.at(server.address()));
+        assert_eq!(shown["erased_on"], on.as_str());
+        assert_eq!(shown.get("text"), None);
+        let note = shown["note"].as_str().unwrap();
+        let date: chrono::NaiveDate = on.parse().unwrap();
+        assert_eq!(note, date.format("erased on %-d %B %Y").to_string());
+        let entry = sealed.auditor.at(server.address()).get(&sealed.path).ok();
+        assert_eq!(entry["erased"][0]["erased_on"], on.as_str());
+        assert_eq!(entry["sealed"][0], "/payload/response");
+    };
+    say_so(&server);
+    let kept = server.folder().join("backup.db");
+    ran(&server.run(&["ledger", "backup", kept.to_str().unwrap()]));
+    let later = server.folder().join("later.keys.db");
+    ran(&server.run(&["vault", "backup", later.to_str().unwrap()]));
+    let clean = |server: &Server| {
+        let folders = [server.folder(), nats.folder()];
+        for sought in [WORDS.as_bytes(), &wrapped] {
+            assert_eq!(holding(&folders, sought), Vec::<PathBuf>::new());
+        }
+    };
+    clean(&server);
+    server.end();
+    ran(&server.run(&["ledger", "verify"]));
+    clean(&server);
+
+    // An older file of keys is put back, and the key with it: it is destroyed before anything is
+    // served.
+    let keys = server.folder().join("ledger.keys.db");
+    fs::remove_file(&keys).unwrap();
+    ran(&server.run(&["vault", "restore", older.to_str().unwrap()]));
+    server.restart();
+    say_so(&server);
+    let other = sealed.town.client("police").at(server.address());
+    assert_eq!(sealed.read(&other)["erased_on"], on.as_str());
+    clean(&server);
+    server.end();
+    fs::copy(&older, &keys).unwrap();
+    server.restart();
+    assert!(server.log().contains("are destroyed"), "{}", server.log());
+    say_so(&server);
+    server.end();
+    ran(&server.run(&["ledger", "verify"]));
+}
+
+#[test]
+fn whoever_is_served_a_sealed_text_is_recorded_once_for_each_request() {
+    let server = Server::start();
+    let sealed = Sealed::record(&server, "Lookton");
+    let operator = server.operator();
+    assert_eq!(told(&operator, "SealedTextServed").len(), 0);
+    let college = sealed.town.client("college");
+    assert_eq!(sealed.read(college)["text"], WORDS);
+    assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
+    // Whoever is told nothing leaves no access.
+    let school = sealed.town.client("school");
+    let refused = school.get(&format!("{}/sealed-text", sealed.path));
+    assert_eq!(refused.status, 404);
+    let served = told(&operator, "SealedTextServed");
+    assert_eq!(served.len(), 2, "{served:?}");
+    let reader = |n: usize| served[n]["particulars"].clone();
+    assert_eq!(
+        reader(0),
+        json!({ "entry": sealed.entry, "principal_id": sealed.town.ids["college"],
+                "principal_kind": "authority" })
+    );
+    assert_eq!(reader(1)["principal_kind"], "auditor");
+    assert_eq!(served[0]["principal"]["kind"], "system");
+    // Who looked is not told to those looked at.
+    let police = sealed.town.client("police");
+    assert_eq!(told(police, "SealedTextServed").len(), 0);
+    // What is erased is served to nobody, which is no access.
+    let _ = sealed.erase(&operator).ok();
+    assert!(sealed.read(&sealed.auditor)["erased_on"].is_string());
+    assert_eq!(told(&operator, "SealedTextServed").len(), 2);
+    assert_eq!(
+        told(police, "SealedTextErased").len(),
+        1,
+        "its record says so"
+    );
+    assert_eq!(told(school, "SealedTextErased").len(), 0);
+}
+
+#[test]
+fn a_process_killed_between_the_entry_and_the_key_is_made_good_by_the_next() {
+    let mut server = Server::start();
+    let sealed = Sealed::record(&server, "Killerase");
+    let wrapped = wrapped(&server, &sealed.entry);
+    // Somebody writes to the vault's file, so that destroying the key has to wait.
+    let mut held = vault(&server);
+    runtime()
+        .block_on(sqlx::query("BEGIN IMMEDIATE").execute(&mut held))
+        .unwrap();
+    let reader = runtime()
+        .block_on(LedgerReader::open(server.ledger()))
+        .unwrap();
+    std::thread::scope(|scope| {
+        let operator = server.operator();
+        let (path, body) = (
+            format!("{}/erasures", sealed.path),
+            json!({ "ground": "legal_obligation" }).to_string(),
+        );
+        scope.spawn(move || {
+            let _ = operator.try_send("POST", &path, &[], Some(&body));
+        });
+        let since = Instant::now();
+        while runtime()
+            .block_on(reader.erasures(None, 1))
+            .unwrap()
+            .is_empty()
+        {
+            assert!(
+                since.elapsed() < Duration::from_secs(60),
+                "it is not recorded"
+            );
+            std::thread::yield_now();
+        }
+        server.kill();
+    });
+    runtime().block_on(async {
+        sqlx::query("ROLLBACK").execute(&mut held).await.unwrap();
+        held.close().await.unwrap();
+        reader.close().await;
+    });
+    let keys = server.folder();
+    assert!(!holding(&[keys], &wrapped).is_empty(), "it was there still");
+    server.restart();
+    assert_eq!(holding(&[server.folder()], &wrapped), Vec::<PathBuf>::new());
+    let auditor = sealed.auditor.at(server.address());
+    assert!(sealed.read(&auditor)["erased_on"].is_string());
+}
+
+#[test]
+fn on_postgres_an_erased_text_is_in_no_file_and_in_no_dump() {
+    let postgres = Postgres::start();
+    let database = postgres.database();
+    let migrated = std::process::Command::new(dutyledger_tests::program())
+        .args(["migrate", "--database-url", &database.url(OWNER)])
+        .output()
+        .unwrap();
+    ran(&migrated);
+    let mut server = Server::start_on(&database.url(APPLICATION));
+    let sealed = Sealed::record(&server, "Eraspost");
+    let operator = server.operator();
+    let place = dutyledger_ledger::Place::parse(&database.url(APPLICATION)).unwrap();
+    let reader = runtime().block_on(LedgerReader::open(place)).unwrap();
+    let id = data_key(&reader, &sealed.entry);
+    let hex = database
+        .sql(
+            OWNER,
+            &format!("SELECT encode(wrapped, 'hex') FROM keys.data_key WHERE key_id = '{id}'"),
+        )
+        .unwrap();
+    let hex = hex.trim().to_owned();
+    let wrapped: Vec<u8> = (0..hex.len() / 2)
+        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
+        .collect();
+    assert_eq!(wrapped.len(), 72);
+    assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
+    let look = |sought: &[u8]| {
+        postgres.sql("postgres", "CHECKPOINT");
+        holding(&[&postgres.data(), server.folder()], sought)
+    };
+    assert!(!look(&wrapped).is_empty(), "it can be found");
+    let _ = sealed.erase(&operator).ok();
+    assert_eq!(look(&wrapped), Vec::<PathBuf>::new());
+    assert_eq!(look(WORDS.as_bytes()), Vec::<PathBuf>::new());
+    assert!(sealed.read(&sealed.auditor)["erased_on"].is_string());
+    let dumped = database.program("pg_dump").output().unwrap();
+    assert!(dumped.status.success());
+    let dump = String::from_utf8_lossy(&dumped.stdout).into_owned();
+    assert!(dump.contains("COPY keys.data_key"), "the keys are in it");
+    assert!(!dump.contains(&hex) && !dump.contains(WORDS));
+    // Whoever serves removes no key but by destroying it for good.
+    let removed = database.sql(APPLICATION, "DELETE FROM keys.data_key");
+    assert!(removed.unwrap_err().contains("permission denied"));
+    server.end();
+    ran(&server.run(&["ledger", "verify"]));
+}
+
+#[test]
+fn where_an_access_cannot_be_recorded_nothing_is_served() {
+    let postgres = Postgres::start();
+    let database = postgres.database();
+    let migrated = std::process::Command::new(dutyledger_tests::program())
+        .args(["migrate", "--database-url", &database.url(OWNER)])
+        .output()
+        .unwrap();
+    ran(&migrated);
+    let server = Server::start_on(&database.url(APPLICATION));
+    let sealed = Sealed::record(&server, "Nolook");
+    assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
+    let revoke = format!("REVOKE INSERT ON ledger.entry FROM {APPLICATION}");
+    database.sql(OWNER, &revoke).unwrap();
+    let path = format!("{}/sealed-text", sealed.path);
+    let answer = sealed.auditor.try_send("GET", &path, &[], None);
+    if let Ok(answer) = answer {
+        assert!(answer.status >= 500, "{} {}", answer.status, answer.text);
+        assert!(!answer.text.contains(WORDS));
+    }
+}
+
+#[test]
+fn a_new_master_key_opens_what_was_sealed_and_changes_no_address() {
+    let mut server = Server::start();
+    let sealed = Sealed::record(&server, "Rotaton");
+    let operator = server.operator();
+    let calendar = operator
+        .post(
+            "/v1/calendars",
+            &json!({ "kind": "auditor", "label": "dates", "expires_at": "2028-01-01T00:00:00Z" }),
+        )
+        .ok();
+    let address = calendar["address"].as_str().unwrap().to_owned();
+    let name = [("idempotency-key", "before-the-rotation")];
+    let body = json!({ "particulars": { "body": "Rotaton School",
+        "capacity": "educational_authority" } })
+    .to_string();
+    let first = operator.send("/v1/authorities", &name, &body).ok();
+    let before = wrapped(&server, &sealed.entry);
+    let refused = server.run(&["vault", "rotate-master"]);
+    assert_eq!(refused.status.code(), Some(4), "a server has the ledger");
+    server.end();
+    let file = server.folder().join("ledger.master.key");
+    let old = fs::read(&file).unwrap();
+    ran(&server.run(&["vault", "rotate-master"]));
+    let new = fs::read(&file).unwrap();
+    assert_ne!(old, new);
+    let folder = server.folder();
+    assert_eq!(holding(&[folder], &before), Vec::<PathBuf>::new());
+    assert_eq!(holding(&[folder], old.trim_ascii()), Vec::<PathBuf>::new());
+
+    // As a process leaves it that is killed once the keys are wrapped anew, before the file of the
+    // new master key has taken its place.
+    let next = folder.join("ledger.master.key.next");
+    fs::rename(&file, &next).unwrap();
+    fs::write(&file, &old).unwrap();
+    server.restart();
+    assert_eq!(fs::read(&file).unwrap(), new);
+    assert!(!next.exists());
+    let auditor = sealed.auditor.at(server.address());
+    assert_eq!(sealed.read(&auditor)["text"], WORDS);
+    let dates = server.stranger().get(&address);
+    assert_eq!(dates.status, 200, "{}", dates.text);
+    let again = server.operator().send("/v1/authorities", &name, &body).ok();
+    assert_eq!(again["stream"], first["stream"], "the same answer again");
+    server.end();
+
+    // As a process leaves it that is killed before: the next rotation goes on with that key.
+    let made = "5a".repeat(32);
+    fs::write(&next, format!("{made}\n")).unwrap();
+    server.restart();
+    assert_eq!(fs::read(&file).unwrap(), new);
+    server.end();
+    ran(&server.run(&["vault", "rotate-master"]));
+    assert_eq!(fs::read_to_string(&file).unwrap().trim(), made);
+    server.restart();
+    let auditor = sealed.auditor.at(server.address());
+    assert_eq!(sealed.read(&auditor)["text"], WORDS);
+}
+
+#[test]
+fn the_program_erases_where_no_server_holds_the_ledger() {
+    let mut server = Server::start();
+    let sealed = Sealed::record(&server, "Cliton");
+    let erase =
+        |server: &Server, entry: &str| server.run(&["erase", entry, "--ground", "retention-ended"]);
+    server.end();
+    let said = erase(&server, &sealed.entry);
+    ran(&said);
+    let told = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(
+        told.contains("/payload/response") && told.contains("erased on "),
+        "{told}"
+    );
+    server.restart();
+    let again = erase(&server, &sealed.entry);
+    ran(&again);
+    assert_eq!(
+        String::from_utf8_lossy(&again.stdout),
+        told,
+        "and through it"
+    );
+    let wrong = server.run(&["erase", &sealed.entry, "--ground", "because"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
