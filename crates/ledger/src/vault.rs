@@ -158,7 +158,7 @@ impl Vault {
     /// Destroys data keys, and with them what is sealed under them. Tells how many were there.
     ///
     /// The keys that stay are written anew and the others' place is overwritten or given up, at
-    /// once: a database moves rows about, and clears no place a row was moved from. On PostgreSQL
+    /// once, so that nothing hangs on where a database moved rows to and from. On PostgreSQL
     /// the server's own log holds what was stored until its segments are used again. Copies made
     /// before, and what the file system keeps, are not within reach.
     ///

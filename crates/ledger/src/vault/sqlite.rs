@@ -92,9 +92,8 @@ impl SqliteKeys {
         page(&mut conn, after).await.map_err(failed)
     }
 
-    /// The keys that stay go into a new table, and the old one's pages are overwritten as a whole:
-    /// a page that was split keeps bytes of the rows it gave away, which removing a row does not
-    /// reach.
+    /// The keys that stay go into a new table, and the old one's pages are overwritten as a whole, so
+    /// that nothing hangs on what SQLite does with the places that rows were moved from.
     pub(super) async fn destroy(&self, ids: &[KeyId]) -> Result<u64, VaultError> {
         let mut writer = self.writer.lock().await;
         let mut all = begin(&mut writer).await.map_err(failed)?;
