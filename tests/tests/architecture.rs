@@ -48,6 +48,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "dutyledger-audit",
+        &[
+            "dutyledger-record",
+            "dutyledger-domain",
+            "dutyledger-ledger",
+            "dutyledger-application",
+        ],
+    ),
+    (
         "dutyledger-clock",
         &[
             "dutyledger-record",
@@ -73,6 +82,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-ledger",
             "dutyledger-messages",
             "dutyledger-application",
+            "dutyledger-audit",
             "dutyledger-projections",
         ],
     ),
@@ -85,6 +95,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-messages",
             "dutyledger-notifications",
             "dutyledger-application",
+            "dutyledger-audit",
             "dutyledger-projections",
             "dutyledger-clock",
             "dutyledger-api",
@@ -124,6 +135,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
     ("dutyledger-notifications", &["cqrs-es", "axum", "aide"]),
     ("dutyledger-api", &["async-nats"]),
     ("dutyledger-application", &["axum", "aide"]),
+    ("dutyledger-audit", &["axum", "aide"]),
     ("dutyledger-projections", &["cqrs-es", "axum", "aide"]),
 ];
 

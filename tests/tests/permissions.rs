@@ -115,7 +115,8 @@ impl Things {
 
     fn path(&self, path: &str, caller: &Caller) -> String {
         let about = self.about(caller);
-        let id = match path.split('/').nth(2).unwrap_or_default() {
+        let of = path.replacen("/v1/audit/", "/v1/", 1);
+        let id = match of.split('/').nth(2).unwrap_or_default() {
             "areas" => &self.town.area,
             "authorities" => &about,
             "partnerships" => &self.town.partnership,

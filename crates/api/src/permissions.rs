@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use dutyledger_domain::{Actor, Actors};
 
+use crate::reads::audit::REFUSALS;
 use crate::server::openapi;
 
 /// The member of an operation's description that says who may give the command.
@@ -83,6 +84,11 @@ const READS: &[(&str, &str)] = &[
     ("/v1/directions/{id}", DIRECTIONS),
     ("/v1/reviews", RECORD),
     ("/v1/triggers", RECORD),
+    ("/v1/audit/entries", ENTRIES),
+    ("/v1/audit/partnerships/{id}/replay", RECORD),
+    ("/v1/audit/partnerships/{id}/changes", RECORD),
+    ("/v1/audit/partnerships/{id}/explanations", RECORD),
+    ("/v1/audit/strategies/{id}/replay", RECORD),
     ("/v1/entries", ENTRIES),
     ("/v1/entries/stream", ENTRIES),
     (
@@ -93,6 +99,8 @@ const READS: &[(&str, &str)] = &[
     ("/v1/entries/{entry_id}/sealed-text", SEALED),
 ];
 
+const ABOUT_REFUSALS: &str = "everyone with a key about its own commands; the Secretary of State, \
+     inspectorates and auditors about anybody's";
 const RECORD: &str = "those who read the partnership's record";
 const RECORD_OR_PART: &str = "those who read the partnership's record; a consultee and an \
      authority it touches in part; everyone what is published";
@@ -134,7 +142,10 @@ pub fn permissions() -> String {
     let mut reads = Vec::new();
     let paths = document["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
-        if let Some(operation) = methods.get("post") {
+        if path == REFUSALS {
+            // It records nothing: a read whose question does not fit into an address.
+            reads.push(format!("POST {path}: {ABOUT_REFUSALS}\n"));
+        } else if let Some(operation) = methods.get("post") {
             let cells = if path.ends_with(CORRECTIONS) {
                 COLUMNS.map(|_| "* ").join("  ")
             } else {

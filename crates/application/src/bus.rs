@@ -17,7 +17,7 @@ use dutyledger_domain::{
     About, Acting, Actor, Actors, CommandSet, Country, Given, Histories, History, Opens,
     ReasonGiven, Refusal, SourceGiven, StreamKind, Surroundings,
 };
-use dutyledger_ledger::{Idempotency, KeyChange, Ledger, Receipt, Vault};
+use dutyledger_ledger::{Idempotency, KeyChange, Ledger, LedgerReader, Receipt, Vault};
 use dutyledger_record::{
     Basis, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, Principal, PrincipalKind,
     RulePackRef, Sealed, Stream as StreamName, StreamId,
@@ -29,6 +29,7 @@ use crate::authorise::Asked;
 use crate::edge::Edge;
 use crate::error::CommandError;
 use crate::flight::Flights;
+use crate::load::{self, LoadError};
 use crate::store::{CommandStore, Outcome, Recorded, Slot, Used};
 use crate::warm::Warm;
 
@@ -107,6 +108,25 @@ impl<C> Request<C> {
     }
 }
 
+impl<C: Clone> Request<C> {
+    /// What is given to be decided.
+    pub(crate) fn given(&self, correlation_id: Uuid) -> Given<C> {
+        Given {
+            about: About {
+                principal: self.principal,
+                acting: self.acting,
+                occurred_on: self.occurred_on,
+                on_behalf_of: self.on_behalf_of.clone(),
+                source: self.source.clone(),
+                reasons: self.reasons.clone(),
+                correlation_id,
+                causation_id: self.causation_id,
+            },
+            command: self.command.clone(),
+        }
+    }
+}
+
 /// An entry that was recorded.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EntryAnswer {
@@ -160,8 +180,8 @@ pub struct Bus {
 }
 
 /// Everything a command is decided on.
-struct Loaded<K: StreamKind> {
-    history: History<K>,
+pub(crate) struct Loaded<K: StreamKind> {
+    pub(crate) history: History<K>,
     /// The stream as true on the command's date.
     state: Arc<K::State>,
     /// The stream as it is now.
@@ -169,10 +189,10 @@ struct Loaded<K: StreamKind> {
     /// The partnership it belongs to, or that the command opens it for. One of which nothing is
     /// true yet on the date is still the stream's.
     partnership: Option<StreamId>,
-    rests_on: Histories,
+    pub(crate) rests_on: Histories,
     /// The rule pack in force, and the version of the ledger's own stream that says so.
-    rules: (RulePackRef, u64),
-    on: NaiveDate,
+    pub(crate) rules: (RulePackRef, u64),
+    pub(crate) on: NaiveDate,
 }
 
 impl<K: StreamKind> Loaded<K> {
@@ -186,6 +206,24 @@ impl<K: StreamKind> Loaded<K> {
             .chain([(rules, self.rules.1), (own, self.history.version())])
             .collect()
     }
+}
+
+/// Where the streams a command is decided on come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Streams<'a> {
+    /// As this process last saw them.
+    Warm(&'a Warm),
+    /// As they stood when the ledger went to a position.
+    KnownAt(u64),
+}
+
+/// What decides whether a command may be given, and on what: nothing of it records.
+#[derive(Clone, Copy)]
+pub(crate) struct Deciding<'a> {
+    pub(crate) ledger: &'a LedgerReader,
+    pub(crate) streams: Streams<'a>,
+    /// Today in Europe/London.
+    pub(crate) today: NaiveDate,
 }
 
 /// What an attempt at a command came to.
@@ -285,7 +323,7 @@ impl Bus {
             return Err(CommandError::Busy);
         };
         for _ in 0..ATTEMPTS_MAX {
-            let loaded = self.load::<K>(&request, id).await?;
+            let loaded = self.deciding().load::<K>(&request, id).await?;
             let used = loaded.used(id, self.ledger.id());
             let history = loaded.history.clone();
             let attempt = self
@@ -396,7 +434,7 @@ impl Bus {
         idempotency: Option<Idempotency>,
         keys: &[KeyChange],
     ) -> Attempt<K> {
-        if let Err(error) = self.admit(request, &loaded) {
+        if let Err(error) = self.deciding().admit(request, &loaded) {
             return Attempt::Not(error);
         }
         let on = loaded.on;
@@ -418,19 +456,7 @@ impl Bus {
             rules: loaded.rules.0,
             ids: Box::new(self.edge.clone()),
         };
-        let given = Given {
-            about: About {
-                principal: request.principal,
-                acting: request.acting,
-                occurred_on: request.occurred_on,
-                on_behalf_of: request.on_behalf_of.clone(),
-                source: request.source.clone(),
-                reasons: request.reasons.clone(),
-                correlation_id,
-                causation_id: request.causation_id,
-            },
-            command: request.command.clone(),
-        };
+        let given = request.given(correlation_id);
         let framework = CqrsFramework::<Stream<K>, _>::new(store, Vec::new(), surroundings);
         let executed = framework.execute(&id.to_string(), given).await;
         match (slot.take(), executed) {
@@ -445,9 +471,19 @@ impl Bus {
         }
     }
 
+    fn deciding(&self) -> Deciding<'_> {
+        Deciding {
+            ledger: &self.ledger,
+            streams: Streams::Warm(&self.warm),
+            today: self.edge.today(),
+        }
+    }
+}
+
+impl Deciding<'_> {
     /// Whether a command may be given at all: there is such a stream, whoever gives it may see it
     /// and may do this, and it is at the version they named.
-    fn admit<K: StreamKind>(
+    pub(crate) fn admit<K: StreamKind>(
         &self,
         request: &Request<K::Command>,
         loaded: &Loaded<K>,
@@ -469,18 +505,16 @@ impl Bus {
     }
 
     /// Loads the stream and everything the command rests on.
-    async fn load<K: StreamKind>(
+    pub(crate) async fn load<K: StreamKind>(
         &self,
         request: &Request<K::Command>,
         id: StreamId,
     ) -> Result<Loaded<K>, CommandError> {
-        let on = request
-            .occurred_on
-            .map_or_else(|| self.edge.today(), |d| d.date);
+        let on = request.occurred_on.map_or(self.today, |d| d.date);
         let history = match request.target {
             // Nobody else knows its id.
             Target::New => History::default(),
-            Target::Stream(_) => self.warm.history::<K>(&self.ledger, id).await?,
+            Target::Stream(_) => self.history::<K>(id).await?,
         };
         let (state, latest) = (history.state(on), history.state(NaiveDate::MAX));
         let command = &request.command;
@@ -491,7 +525,7 @@ impl Bus {
         };
         if let Some(partnership) = partnership {
             let wanted = [partnership_stream(partnership)];
-            self.warm.add(&self.ledger, &mut rests_on, wanted).await?;
+            self.add(&mut rests_on, wanted).await?;
         }
         for _ in 0..ROUNDS_MAX {
             let world = rests_on.on(on);
@@ -503,7 +537,7 @@ impl Bus {
                     wanted.extend(areas.map(|id| area_stream(*id)));
                 }
             }
-            if !self.warm.add(&self.ledger, &mut rests_on, wanted).await? {
+            if !self.add(&mut rests_on, wanted).await? {
                 break;
             }
         }
@@ -549,7 +583,7 @@ impl Bus {
     fn visible<K: StreamKind>(&self, request: &Request<K::Command>, loaded: &Loaded<K>) -> bool {
         let principal = request.principal;
         let now = loaded.rests_on.on(NaiveDate::MAX);
-        let today = self.edge.today();
+        let today = self.today;
         let of_area = |area: &Arc<AreaState>| {
             let here = principal.id.and_then(|id| area.authorities.get(&id));
             here.is_some_and(|a| a.exists_on(today))
@@ -590,12 +624,34 @@ impl Bus {
     /// The rule pack in force in this ledger, and the version of the ledger's own stream.
     async fn rules_in_force(&self) -> Result<(RulePackRef, u64), CommandError> {
         let id = StreamId::new(self.ledger.id().uuid());
-        let history = self.warm.history::<LedgerStream>(&self.ledger, id).await?;
+        let history = self.history::<LedgerStream>(id).await?;
         let state = history.state(NaiveDate::MAX);
         let rules = state.rules.clone().unwrap_or_else(enacted_ref);
         Ok((rules, history.version()))
     }
 
+    async fn history<K: StreamKind>(&self, id: StreamId) -> Result<History<K>, LoadError> {
+        match self.streams {
+            Streams::Warm(warm) => warm.history(self.ledger, id).await,
+            Streams::KnownAt(position) => load::history(self.ledger, id, Some(position)).await,
+        }
+    }
+
+    async fn add(
+        &self,
+        histories: &mut Histories,
+        wanted: impl IntoIterator<Item = StreamName>,
+    ) -> Result<bool, LoadError> {
+        match self.streams {
+            Streams::Warm(warm) => warm.add(self.ledger, histories, wanted).await,
+            Streams::KnownAt(position) => {
+                load::add(self.ledger, histories, wanted, Some(position)).await
+            }
+        }
+    }
+}
+
+impl Bus {
     /// The answer to a command that was carried out before, rebuilt from its entries.
     async fn answer(&self, receipt: Receipt) -> Result<Answer, CommandError> {
         let count = receipt.last_position + 1 - receipt.first_position;
@@ -623,7 +679,7 @@ impl Bus {
 }
 
 /// A refusal of a command, which says what date it was decided for.
-fn refused(refusal: Refusal, on: NaiveDate) -> CommandError {
+pub(crate) fn refused(refusal: Refusal, on: NaiveDate) -> CommandError {
     let decided_for = refusal.decided_for.or(Some(on));
     CommandError::Refused {
         refusal: Refusal {

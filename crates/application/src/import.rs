@@ -5,7 +5,7 @@
 //! key made from the file and the step's number, so that an import interrupted anywhere is
 //! completed by running it again, without duplicates, however much later.
 
-mod command;
+pub(crate) mod command;
 mod error;
 mod format;
 mod names;

@@ -2,6 +2,7 @@
 //! command bus, who may do and see what, sealing, keys and import.
 
 pub mod access;
+pub mod again;
 mod aggregate;
 mod authorise;
 mod bus;

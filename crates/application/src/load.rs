@@ -1,9 +1,12 @@
 //! Reading streams from the ledger as histories.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, NaiveDate, Utc};
 
+use dutyledger_domain::depends::further;
 use dutyledger_domain::rules::enacted_ref;
-use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_domain::{Histories, History, HistoryError, StreamKind};
 use dutyledger_ledger::{LedgerReader, ReadError, Stored};
 use dutyledger_record::{EntryError, Record, RulePackRef, Stream, StreamId};
@@ -90,6 +93,35 @@ pub async fn histories(
         if !found.is_empty() {
             all.read(&stream, found)?;
         }
+    }
+    Ok(all)
+}
+
+/// Reads everything a partnership's reviews, triggers and obligations are derived from, as known at a
+/// position: its own stream, those that belong to it, and what these hang on.
+///
+/// # Errors
+/// When a stream cannot be read.
+pub async fn of_partnership(
+    ledger: &LedgerReader,
+    partnership: StreamId,
+    belonging: impl IntoIterator<Item = Stream>,
+    up_to: u64,
+) -> Result<Histories, LoadError> {
+    let own = [Stream::new(Partnership::TYPE, partnership)];
+    let mut wanted: BTreeSet<_> = belonging.into_iter().chain(own).collect();
+    let mut seen = BTreeSet::new();
+    let mut all = histories(ledger, [], up_to).await?;
+    while !wanted.is_empty() {
+        for stream in &wanted {
+            let found = records(ledger, stream, Some(up_to)).await?;
+            if !found.is_empty() {
+                all.read(stream, found)?;
+            }
+        }
+        seen.append(&mut wanted);
+        wanted = further(partnership, &all);
+        wanted.retain(|stream| !seen.contains(stream));
     }
     Ok(all)
 }

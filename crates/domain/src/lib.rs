@@ -5,6 +5,7 @@
 
 pub mod deadlines;
 mod decide;
+pub mod depends;
 mod history;
 mod kebab;
 pub mod obligations;

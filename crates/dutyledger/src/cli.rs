@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::{DateTime, NaiveDate, Utc};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -12,7 +13,7 @@ use dutyledger_domain::streams::erasure::ErasureGround;
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::Place as Database;
 use dutyledger_notifications::{Connection, Credentials};
-use dutyledger_record::PrincipalKind;
+use dutyledger_record::{PrincipalKind, StreamId};
 
 use crate::exit::Failure;
 
@@ -51,6 +52,10 @@ pub(crate) enum Command {
     /// Look after the keys of sealed texts.
     #[command(subcommand)]
     Vault(VaultCommand),
+    /// Ask what was true and what was known, what changed, why, and what the log holds: on the
+    /// database or a copy of it, while a server runs or offline. Nothing is recorded.
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Look after the projections.
     #[command(subcommand)]
     Projections(ProjectionsCommand),
@@ -135,6 +140,181 @@ pub(crate) struct EraseSettings {
 fn ground(word: &str) -> Result<ErasureGround, String> {
     serde_json::from_value(word.replace('-', "_").into())
         .map_err(|_| "this is no ground for erasing: see --help".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// What was true on a date, as known at a position or an instant.
+    Replay(ReplaySettings),
+    /// What changed between two moments.
+    Diff(DiffSettings),
+    /// Why something stands as it does, and why a command was refused.
+    #[command(subcommand)]
+    Explain(ExplainCommand),
+    /// Search the log.
+    Search(SearchSettings),
+}
+
+/// What a replay is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReplayOf {
+    /// A partnership's own record.
+    Partnership,
+    /// A strategy.
+    Strategy,
+    /// A partnership's obligations.
+    Obligations,
+    /// A partnership's reviews that are due or overdue.
+    Reviews,
+    /// A partnership's direction triggers.
+    Triggers,
+}
+
+/// As of when.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct MomentSettings {
+    /// As true on this date; today where left out.
+    #[arg(long)]
+    pub(crate) on: Option<NaiveDate>,
+    /// As known when the ledger ended at this position; now where left out.
+    #[arg(long, conflicts_with = "known_by")]
+    pub(crate) known_at: Option<u64>,
+    /// As known at this instant, such as 2026-03-31T12:00:00Z.
+    #[arg(long)]
+    pub(crate) known_by: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplaySettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) moment: MomentSettings,
+    /// What it is of.
+    #[arg(value_enum)]
+    pub(crate) of: ReplayOf,
+    /// The partnership, or the strategy.
+    pub(crate) id: StreamId,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The partnership.
+    pub(crate) id: StreamId,
+    /// The first moment: as true on this date.
+    #[arg(long)]
+    pub(crate) from_on: NaiveDate,
+    /// The first moment: as known at this position; as at the second where left out.
+    #[arg(long, conflicts_with = "from_known_by")]
+    pub(crate) from_known_at: Option<u64>,
+    /// The first moment: as known at this instant.
+    #[arg(long)]
+    pub(crate) from_known_by: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    pub(crate) to: MomentSettings,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExplainCommand {
+    /// Why an obligation stands as it does.
+    Obligation(ExplainObligationSettings),
+    /// Why a direction trigger is shown.
+    Trigger(ExplainTriggerSettings),
+    /// Why a command was refused: it is decided again, as known at the position its answer named.
+    Refusal(ExplainRefusalSettings),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainObligationSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) moment: MomentSettings,
+    /// The partnership.
+    pub(crate) id: StreamId,
+    /// The row, such as.
+    pub(crate) rule: String,
+    /// The obligation of this authority, where each is looked at for itself.
+    #[arg(long)]
+    pub(crate) authority: Option<StreamId>,
+    /// The obligation about this strategy or case.
+    #[arg(long)]
+    pub(crate) about: Option<StreamId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainTriggerSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) moment: MomentSettings,
+    /// The partnership.
+    pub(crate) id: StreamId,
+    /// The trigger's id.
+    pub(crate) trigger: uuid::Uuid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainRefusalSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// A file with the command and what its answer named: the body of `POST /v1/audit/refusals`.
+    pub(crate) file: PathBuf,
+}
+
+/// How found entries are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FoundFormat {
+    /// As lines to read.
+    Text,
+    /// As JSON, one entry a line.
+    JsonLines,
+    /// As a list for spreadsheets, in which no text is taken for a formula.
+    Csv,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SearchSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Entries that concern this partnership.
+    #[arg(long)]
+    pub(crate) partnership: Option<StreamId>,
+    /// Entries that this authority recorded, that were recorded for it, or that name it.
+    #[arg(long)]
+    pub(crate) authority: Option<StreamId>,
+    /// Entries of this event, such as StrategyAdopted.
+    #[arg(long)]
+    pub(crate) event: Option<String>,
+    /// Entries that cite this row.
+    #[arg(long)]
+    pub(crate) rule: Option<String>,
+    /// Entries that this kind of principal recorded.
+    #[arg(long, value_enum)]
+    pub(crate) principal_kind: Option<Kind>,
+    /// Entries that this principal recorded.
+    #[arg(long)]
+    pub(crate) principal: Option<StreamId>,
+    /// Entries of one thing the caller was doing.
+    #[arg(long)]
+    pub(crate) correlation_id: Option<uuid::Uuid>,
+    /// Entries that happened on this date or later.
+    #[arg(long)]
+    pub(crate) occurred_from: Option<NaiveDate>,
+    /// Entries that happened on this date or earlier.
+    #[arg(long)]
+    pub(crate) occurred_until: Option<NaiveDate>,
+    /// Entries recorded at this instant or later.
+    #[arg(long)]
+    pub(crate) recorded_from: Option<DateTime<Utc>>,
+    /// Entries recorded at this instant or earlier.
+    #[arg(long)]
+    pub(crate) recorded_until: Option<DateTime<Utc>>,
+    /// How they are written.
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: FoundFormat,
 }
 
 #[derive(Debug, Args)]

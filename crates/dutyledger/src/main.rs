@@ -1,5 +1,6 @@
 //! The `dutyledger` program: the one place that knows every crate and puts them together.
 
+mod audit;
 mod cli;
 mod demo;
 mod exit;
@@ -20,7 +21,8 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::cli::{
-    Cli, Command, KeyCommand, LedgerCommand, NotificationsCommand, ProjectionsCommand, VaultCommand,
+    AuditCommand, Cli, Command, ExplainCommand, KeyCommand, LedgerCommand, NotificationsCommand,
+    ProjectionsCommand, VaultCommand,
 };
 use crate::exit::Failure;
 
@@ -58,6 +60,18 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
             ledger::backup(settings, cli.json).await
         }
         Command::Ledger(LedgerCommand::Note(settings)) => ledger::note(settings, cli.json).await,
+        Command::Audit(AuditCommand::Replay(settings)) => audit::replay(settings, cli.json).await,
+        Command::Audit(AuditCommand::Diff(settings)) => audit::diff(settings, cli.json).await,
+        Command::Audit(AuditCommand::Explain(ExplainCommand::Obligation(settings))) => {
+            audit::explain_obligation(settings, cli.json).await
+        }
+        Command::Audit(AuditCommand::Explain(ExplainCommand::Trigger(settings))) => {
+            audit::explain_trigger(settings, cli.json).await
+        }
+        Command::Audit(AuditCommand::Explain(ExplainCommand::Refusal(settings))) => {
+            audit::explain_refusal(settings, cli.json).await
+        }
+        Command::Audit(AuditCommand::Search(settings)) => audit::search(settings, cli.json).await,
         Command::Key(KeyCommand::Issue(settings)) => keys::issue(settings, cli.json).await,
         Command::Key(KeyCommand::Revoke(settings)) => keys::revoke(settings, cli.json).await,
         Command::Key(KeyCommand::List(settings)) => keys::list(settings, cli.json).await,

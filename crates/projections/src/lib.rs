@@ -18,6 +18,7 @@ mod database;
 mod derived;
 mod error;
 mod kinds;
+mod links;
 mod lock;
 mod page;
 mod projections;
@@ -36,6 +37,7 @@ mod tests;
 
 pub use database::postgres::migrate;
 pub use error::{MigrateError, OpenError, ProjectionError, QueryError, Stale};
+pub use links::belonging;
 pub use projections::{Freshness, Projections};
 pub use projector::{PAGE_ENTRIES_MAX, Projector};
 pub use query::PAGE_ROWS_MAX;

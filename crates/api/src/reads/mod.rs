@@ -2,6 +2,7 @@
 
 mod areas;
 mod assessments;
+pub(crate) mod audit;
 mod authorities;
 mod calendar;
 mod consultation;
@@ -47,6 +48,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = reviews::routes(router);
     let router = triggers::routes(router);
     let router = obligations::routes(router);
+    let router = audit::routes(router);
     let router = entries::routes(router);
     let router = feed::routes(router);
     let router = rules::routes(router);

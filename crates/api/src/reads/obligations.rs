@@ -16,6 +16,7 @@ use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{PrincipalKind, StreamId};
 
 use super::page::{Filling, ListQuery, Listed, bad_cursor};
+use super::past;
 use super::seen::Seer;
 use super::state::{AsOf, current, known_at};
 use super::table::{Read, add};
@@ -313,9 +314,7 @@ async fn known(
     as_of: AsOf,
     pack: Option<Pack>,
 ) -> Result<(Histories, &'static RulePack), Problem> {
-    let streams = app.projections.depends_on(partnership).await;
-    let histories = load::histories(app.bus.ledger(), streams.map_err(internal)?, as_of.known_at);
-    let histories = histories.await.map_err(internal)?;
+    let histories = past::histories(app, partnership, as_of.known_at).await?;
     // The newest reading of the pack: a question is not a decision, which stands under the revision
     // it was made by.
     let name = match pack {

@@ -47,6 +47,19 @@ pub(crate) struct Links {
 }
 
 impl Links {
+    /// The links of a list that goes on where there is a place to go on from.
+    pub(crate) fn to(ask: &Ask, member: &str, place: Option<String>) -> Self {
+        Self {
+            this: ask.address(),
+            next: place.map(|place| link(ask, member, &place)),
+        }
+    }
+
+    /// The next page, where there is one.
+    pub(crate) fn next(&self) -> Option<&str> {
+        self.next.as_deref()
+    }
+
     /// The links of a list that always goes on: the same question, with another place in it.
     pub(crate) fn going_on(ask: &Ask, member: &str, place: &str) -> Self {
         Self {

@@ -4,9 +4,11 @@
 use std::sync::Arc;
 
 use dutyledger_application::load;
-use dutyledger_domain::World;
-use dutyledger_domain::streams::{Area, Partnership, PartnershipState};
-use dutyledger_record::StreamId;
+use dutyledger_domain::streams::{
+    Area, Direction, NeedsAssessment, Partnership, PartnershipState, Strategy,
+};
+use dutyledger_domain::{Histories, StreamKind, World};
+use dutyledger_record::{Stream, StreamId};
 
 use super::state::AsOf;
 use crate::app::App;
@@ -25,6 +27,23 @@ pub(super) async fn partnership(
         .await
         .map_err(internal)?;
     Ok((history.version() > 0).then(|| Arc::unwrap_or_clone(history.state(as_of.on))))
+}
+
+/// Everything a partnership's reviews, triggers and obligations hang on, as known at a position.
+pub(super) async fn histories(
+    app: &App,
+    id: StreamId,
+    known_at: u64,
+) -> Result<Histories, Problem> {
+    let belongs = |stream: &Stream| {
+        let kinds = [Strategy::TYPE, NeedsAssessment::TYPE, Direction::TYPE];
+        kinds.contains(&stream.stream_type)
+    };
+    let streams = app.projections.depends_on(id).await.map_err(internal)?;
+    let belonging = streams.into_iter().filter(belongs);
+    load::of_partnership(app.bus.ledger(), id, belonging, known_at)
+        .await
+        .map_err(internal)
 }
 
 /// A partnership with the areas it then had, all as of then.

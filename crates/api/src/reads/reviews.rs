@@ -6,13 +6,14 @@ use std::collections::btree_map::Entry;
 use aide::axum::ApiRouter;
 use chrono::NaiveDate;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use dutyledger_application::load;
-use dutyledger_domain::reviews::{ReviewStatus, due, status};
+use dutyledger_audit::replay::{ReviewShown, Reviews, Stands, listed, review};
+use dutyledger_domain::reviews::due;
 use dutyledger_domain::streams::{PartnershipState, Strategy};
 use dutyledger_projections::{PAGE_ROWS_MAX, ReviewRow};
-use dutyledger_record::{EntryId, StreamId};
+use dutyledger_record::StreamId;
 
 use super::page::{Filling, ListQuery, Listed, bad_cursor};
 use super::past;
@@ -27,18 +28,6 @@ use crate::problem::{Code, Problem, internal};
 /// The most strategies that are looked at as of an earlier day.
 const FOLDED_MAX: u32 = 2_000;
 
-/// How the reviews asked for stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    /// Overdue.
-    Overdue,
-    /// Due on the date.
-    Due,
-    /// Not known.
-    NotKnown,
-}
-
 /// What the list of reviews may be asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -49,7 +38,7 @@ struct ReviewsQuery {
     on: Option<NaiveDate>,
     /// Only those that stand like this.
     #[serde(default)]
-    status: Option<Status>,
+    status: Option<Stands>,
     /// How many rows, of all three kinds together; 50 where left out.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
@@ -60,39 +49,6 @@ struct ReviewsQuery {
     /// Wait, for 5 seconds at the most, until the answer holds up to this position.
     #[serde(default)]
     wait_for: Option<u64>,
-}
-
-/// A review.
-#[derive(Debug, Serialize, JsonSchema)]
-struct ReviewShown {
-    /// The strategy.
-    strategy: StreamId,
-    /// The partnership.
-    partnership: StreamId,
-    /// The date it is due; it is overdue from the next day.
-    due_on: NaiveDate,
-    /// The date it is counted from.
-    counted_from: NaiveDate,
-    /// Whether that date is assumed.
-    assumed: bool,
-    /// The entry it is counted from.
-    entry_id: EntryId,
-    /// The date a history's sources reach.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    covers_until: Option<NaiveDate>,
-    /// Whether what is told is fictional.
-    fictional: bool,
-}
-
-/// The reviews, those overdue apart from those of which it is not known.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-struct Reviews {
-    /// The date has passed without a review of the whole strategy.
-    overdue: Vec<ReviewShown>,
-    /// Due on the date.
-    due: Vec<ReviewShown>,
-    /// Not known: the sources do not reach that far, or the date it is counted from is assumed.
-    not_known: Vec<ReviewShown>,
 }
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
@@ -143,7 +99,7 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
                 break;
             }
         }
-        return Ok(page.answer_as(&ask, arranged));
+        return Ok(page.answer_as(&ask, Reviews::arranged));
     }
     // Nothing recorded happens after today: what the rows say of today holds for the days to come.
     let before = on.succ_opt().unwrap_or(on);
@@ -172,7 +128,7 @@ async fn list(app: App, ask: Ask, query: ReviewsQuery) -> Outcome {
             break;
         }
     }
-    Ok(page.answer_as(&ask, arranged))
+    Ok(page.answer_as(&ask, Reviews::arranged))
 }
 
 /// Where a review stands in the list: by the date it is due and its strategy.
@@ -184,7 +140,7 @@ async fn past_reviews(
     app: &App,
     seer: &mut Seer<'_>,
     as_of: AsOf,
-) -> Result<BTreeMap<Key, (Status, ReviewShown)>, Problem> {
+) -> Result<BTreeMap<Key, (Stands, ReviewShown)>, Problem> {
     let mut all = BTreeMap::new();
     let mut partnerships: BTreeMap<StreamId, Option<PartnershipState>> = BTreeMap::new();
     let mut folded = 0;
@@ -234,38 +190,11 @@ async fn past_review(
     partnership: StreamId,
     state: Option<&PartnershipState>,
     as_of: AsOf,
-) -> Result<Option<(Key, (Status, ReviewShown))>, Problem> {
+) -> Result<Option<(Key, (Stands, ReviewShown))>, Problem> {
     let history = load::history::<Strategy>(app.bus.ledger(), strategy, Some(as_of.known_at));
     let then = history.await.map_err(internal)?.state(as_of.on);
-    let Some((due, stands)) = due(&then).zip(listed(status(&then, state, as_of.on))) else {
-        return Ok(None);
-    };
-    // What is not known is listed from the day it would be due, as it is as of today.
-    if due.on > as_of.on {
-        return Ok(None);
-    }
-    let coverage = state.and_then(|p| p.coverage.as_ref());
-    let row = ReviewShown {
-        strategy,
-        partnership,
-        due_on: due.on,
-        counted_from: due.counted_from,
-        assumed: due.assumed,
-        entry_id: due.entry_id,
-        covers_until: coverage.map(|c| c.covers_until),
-        fictional: coverage.is_some_and(|c| c.fictional),
-    };
-    Ok(Some(((due.on, strategy), (stands, row))))
-}
-
-/// How a review stands in the list; nothing where it is not listed.
-const fn listed(status: ReviewStatus) -> Option<Status> {
-    match status {
-        ReviewStatus::Overdue => Some(Status::Overdue),
-        ReviewStatus::Due => Some(Status::Due),
-        ReviewStatus::NotKnown => Some(Status::NotKnown),
-        ReviewStatus::NotApplicable | ReviewStatus::NotYetDue => None,
-    }
+    let found = review((strategy, &then), (partnership, state), as_of.on);
+    Ok(found.map(|(stands, row)| ((row.due_on, strategy), (stands, row))))
 }
 
 fn key_text((due, strategy): Key) -> String {
@@ -290,16 +219,4 @@ fn shown(row: &ReviewRow) -> ReviewShown {
         covers_until: row.covers_until,
         fictional: row.fictional,
     }
-}
-
-fn arranged(rows: Vec<(Status, ReviewShown)>) -> Reviews {
-    let mut reviews = Reviews::default();
-    for (status, row) in rows {
-        match status {
-            Status::Overdue => reviews.overdue.push(row),
-            Status::Due => reviews.due.push(row),
-            Status::NotKnown => reviews.not_known.push(row),
-        }
-    }
-    reviews
 }

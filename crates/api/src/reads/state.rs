@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_application::load;
+pub(crate) use dutyledger_audit::AsOf;
 use dutyledger_domain::StreamKind;
 use dutyledger_record::{StreamId, sha256_hex};
 
@@ -43,15 +44,6 @@ pub(crate) struct Stated<S> {
     pub(crate) version: u64,
     /// What is known of it.
     pub(crate) state: S,
-}
-
-/// The date and the position an answer is as of. Everything in one answer is as of the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct AsOf {
-    /// As true on this date.
-    pub(crate) on: NaiveDate,
-    /// As known when the ledger ended here.
-    pub(crate) known_at: u64,
 }
 
 /// A stream as it stands now, by which it is decided who sees it, before anything else.

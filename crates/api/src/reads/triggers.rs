@@ -1,31 +1,49 @@
 //! Triggers: what the record shows that bears on a direction.
 
+use std::collections::BTreeMap;
+
 use aide::axum::ApiRouter;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use dutyledger_audit::replay::triggers;
 use dutyledger_domain::Duty;
+use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::triggers::{NOT_RECORDED_YET, Trigger};
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::StreamId;
 
+use super::audit;
 use super::page::{Filling, ListQuery, Listed, bad_cursor};
+use super::past;
 use super::seen::Seer;
+use super::state::AsOf;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
 
+/// The most partnerships that are looked at as of another day.
+const FOLDED_MAX: usize = 500;
+
 /// What the list of triggers may be asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct TriggersQuery {
-    /// As of this date, which can be today only: what was shown on an earlier day is not kept.
+    /// As true on this date; today where left out. As of another day, or as known at another time,
+    /// every partnership whose record you read is looked at as it was, and that of 500 at the most.
     #[serde(default)]
     on: Option<NaiveDate>,
+    /// As known when the ledger ended at this position; now where left out.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    known_at: Option<u64>,
+    /// As known at this instant, in place of a position.
+    #[serde(default)]
+    known_by: Option<DateTime<Utc>>,
     /// How many rows; 50 where left out.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
@@ -85,6 +103,8 @@ async fn list(
 ) -> Outcome {
     let TriggersQuery {
         on,
+        known_at,
+        known_by,
         limit,
         cursor,
         wait_for,
@@ -95,18 +115,28 @@ async fn list(
         wait_for,
     };
     let (mut page, after) = Filling::begin(app, "triggers", &query).await?;
-    let mut after = after.as_deref().map(read_key).transpose()?;
+    let after = after.as_deref().map(read_key).transpose()?;
     let mut seer = Seer::new(app, ask.principal);
-    if on.is_some_and(|on| on != seer.today) {
-        return Err(Problem::member(
-            Code::MalformedRequest,
-            "on",
-            "Triggers are shown as of today. What was shown on another day is not kept.",
-        ));
-    }
     if partnership.is_some() && !seer.whole(partnership).await? {
         return Err(Problem::absent());
     }
+    let on = on.unwrap_or(seer.today);
+    if on != seer.today || known_at.is_some() || known_by.is_some() {
+        let as_of = match after {
+            // Every page of one list is as known at the same time.
+            Some((Some(known_at), _)) => AsOf { on, known_at },
+            _ => audit::as_of(app, on, known_at, known_by).await?,
+        };
+        let found = past_triggers(app, &mut seer, partnership, as_of).await?;
+        for (key, trigger) in found {
+            let place = key_text(Some(as_of.known_at), key);
+            if after.is_none_or(|(_, after)| key > after) && page.add(&place, trigger) {
+                break;
+            }
+        }
+        return Ok(page.answer_as(ask, arranged));
+    }
+    let mut after = after.map(|(_, key)| key);
     'rows: loop {
         let found = app
             .projections
@@ -114,7 +144,7 @@ async fn list(
             .await;
         let found = found.map_err(internal)?;
         for row in found.rows {
-            let key = format!("{}.{}", row.trigger.since, row.trigger.id);
+            let key = key_text(None, (row.trigger.since, row.trigger.id));
             if seer.whole(Some(row.partnership)).await? && page.add(&key, row.trigger) {
                 break 'rows;
             }
@@ -124,15 +154,76 @@ async fn list(
             break;
         }
     }
-    Ok(page.answer_as(ask, |triggers| Triggers {
-        triggers,
-        not_recorded_yet: NOT_RECORDED_YET,
-    }))
+    Ok(page.answer_as(ask, arranged))
 }
 
-fn read_key(text: &str) -> Result<(NaiveDate, Uuid), Problem> {
-    let parts = text
-        .split_once('.')
-        .and_then(|(on, id)| Some((on.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(bad_cursor)
+fn arranged(triggers: Vec<Trigger>) -> Triggers {
+    Triggers {
+        triggers,
+        not_recorded_yet: NOT_RECORDED_YET,
+    }
+}
+
+/// Where a trigger stands in the list: by the first date it is shown and its id.
+type Key = (NaiveDate, Uuid);
+
+/// The triggers of the partnerships the principal reads, each as it was. There are no rows of other
+/// days, so they are derived anew.
+async fn past_triggers(
+    app: &App,
+    seer: &mut Seer<'_>,
+    partnership: Option<StreamId>,
+    as_of: AsOf,
+) -> Result<BTreeMap<Key, Trigger>, Problem> {
+    let mut own: Vec<_> = partnership.into_iter().collect();
+    let mut after = None;
+    while partnership.is_none() {
+        let found = app.projections.streams::<Partnership>(after, PAGE_ROWS_MAX);
+        let found = found.await.map_err(internal)?;
+        for row in found.rows {
+            if seer.whole(Some(row.id)).await? {
+                own.push(row.id);
+            }
+        }
+        if own.len() > FOLDED_MAX {
+            return Err(Problem::member(
+                Code::MalformedRequest,
+                "on",
+                format!(
+                    "You see more than {FOLDED_MAX} partnerships, which is too many to look at as \
+                     they were. Ask for the triggers of one, or as of today."
+                ),
+            ));
+        }
+        after = found.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let mut all = BTreeMap::new();
+    for id in own {
+        let histories = past::histories(app, id, as_of.known_at).await?;
+        let found = triggers(id, &histories, as_of.on).into_iter();
+        all.extend(found.map(|trigger| ((trigger.since, trigger.id), trigger)));
+    }
+    Ok(all)
+}
+
+fn key_text(known_at: Option<u64>, (since, id): Key) -> String {
+    match known_at {
+        Some(known_at) => format!("{known_at}.{since}.{id}"),
+        None => format!("{since}.{id}"),
+    }
+}
+
+fn read_key(text: &str) -> Result<(Option<u64>, Key), Problem> {
+    let read = || {
+        let (before, id) = text.rsplit_once('.')?;
+        let (known_at, since) = match before.split_once('.') {
+            Some((known_at, since)) => (Some(known_at.parse().ok()?), since),
+            None => (None, before),
+        };
+        Some((known_at, (since.parse().ok()?, id.parse().ok()?)))
+    };
+    read().ok_or_else(bad_cursor)
 }

@@ -12,8 +12,10 @@ use dutyledger_domain::streams::{
     Area, Authority, Direction, NeedsAssessment, Partnership, Strategy,
 };
 use dutyledger_domain::{Actors, Capacity, CommandSet, Opens, StreamKind};
+use dutyledger_ledger::LedgerReader;
 use dutyledger_record::StreamId;
 
+use crate::again::{self, When};
 use crate::bus::{Answer, Bus, Request};
 use crate::error::CommandError;
 
@@ -21,15 +23,15 @@ macro_rules! kinds {
     ($($kind:ident($command:ident)),+ $(,)?) => {
         /// A kind of stream a history may open.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Kind { $($kind),+ }
+        pub(crate) enum Kind { $($kind),+ }
 
         /// A command on any of them.
         #[derive(Clone, Debug)]
-        pub(super) enum Command { $($kind($command)),+ }
+        pub(crate) enum Command { $($kind($command)),+ }
 
         impl Kind {
             /// The kind of this name.
-            pub(super) fn of(name: &str) -> Option<Self> {
+            pub(crate) fn of(name: &str) -> Option<Self> {
                 match name {
                     $(<$kind as StreamKind>::NAME => Some(Self::$kind),)+
                     _ => None,
@@ -57,6 +59,20 @@ macro_rules! kinds {
             /// Whether it opens a stream.
             pub(super) fn opens(&self) -> Opens {
                 match self { $(Self::$kind(command) => command.opens()),+ }
+            }
+        }
+
+        /// Decides a command again, as it was decided.
+        pub(crate) async fn decide_again(
+            ledger: &LedgerReader,
+            command: Command,
+            about: Request<()>,
+            when: When,
+        ) -> Result<Vec<String>, CommandError> {
+            match command {
+                $(Command::$kind(command) => {
+                    again::decide_again::<$kind>(ledger, with(about, command), when).await
+                })+
             }
         }
 
@@ -111,7 +127,7 @@ fn tagged(command: &str, particulars: Value) -> Value {
 
 impl Kind {
     /// Reads a command.
-    pub(super) fn read(
+    pub(crate) fn read(
         self,
         command: &str,
         particulars: Value,

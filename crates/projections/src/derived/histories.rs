@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use dutyledger_domain::streams::partnership::PartnershipEvent;
-use dutyledger_domain::streams::{Area, Authority, Partnership};
-use dutyledger_domain::{Class, Histories, History};
+use dutyledger_domain::depends::further;
+use dutyledger_domain::streams::Partnership;
+use dutyledger_domain::{Histories, History};
 use dutyledger_record::{RulePackRef, Stream, StreamId, StreamType};
 
 use crate::cache::Loader;
 use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
 use crate::kinds::Kept;
-use crate::streams::FOLDS_ALL;
 use crate::values::parsed;
 use dutyledger_domain::{Listed, by_kind};
 
@@ -37,12 +36,20 @@ pub(crate) async fn of(
             else {}
         );
     }
-    let assessments = assessments(&all);
-    add::<dutyledger_domain::streams::NeedsAssessment>(&mut all, loader, assessments).await?;
-    let areas = areas(&all, partnership);
-    add::<Area>(&mut all, loader, areas).await?;
-    let authorities = authorities(&all, partnership);
-    add::<Authority>(&mut all, loader, authorities).await?;
+    loop {
+        let mut further = further(partnership, &all);
+        further.retain(|stream| !all.holds(stream));
+        if further.is_empty() {
+            break;
+        }
+        for stream in further {
+            by_kind!(
+                stream.stream_type.as_str(),
+                K => add::<K>(&mut all, loader, [stream.id]).await?,
+                else {}
+            );
+        }
+    }
     let depends_on = all.versions();
     for stream in depends_on.iter().filter(|stream| stream.version == 0) {
         by_kind!(
@@ -73,7 +80,7 @@ async fn add<K: Kept>(
 }
 
 /// The streams that say they belong to it.
-pub(super) async fn belonging(
+pub(crate) async fn belonging(
     tx: &mut Tx,
     partnership: StreamId,
 ) -> Result<BTreeSet<Stream>, ProjectionError> {
@@ -87,59 +94,4 @@ pub(super) async fn belonging(
         .into_iter()
         .map(|(stream_type, id)| Ok(Stream::new(StreamType::read(&stream_type), parsed(&id)?)))
         .collect()
-}
-
-fn assessments(all: &Histories) -> BTreeSet<StreamId> {
-    let strategies = all
-        .strategies
-        .values()
-        .map(|history| history.state(FOLDS_ALL));
-    let mut found = BTreeSet::new();
-    for strategy in strategies {
-        let versions = strategy.versions.values();
-        found.extend(versions.flat_map(|version| version.assessments.iter().copied()));
-    }
-    found
-}
-
-/// Every area an entry ever named: an old decision is looked at with the areas of its own date.
-fn areas(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
-    let history = all.partnerships.get(&partnership);
-    history
-        .into_iter()
-        .flat_map(History::entries)
-        .filter_map(|entry| match &entry.payload {
-            PartnershipEvent::PartnershipAreaNamed(named) => Some(named.area),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The members, the specified authorities of the areas, the authorities actions touch, and those
-/// a direction is about. The schools of a county are not read unless something is about them.
-pub(super) fn authorities(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
-    let mut found = BTreeSet::new();
-    if let Some(history) = all.partnerships.get(&partnership) {
-        found.extend(history.state(FOLDS_ALL).members.keys());
-    }
-    for area in all.areas.values() {
-        let area = area.state(FOLDS_ALL);
-        let recorded = area.authorities.iter();
-        let specified = recorded.filter(|(_, a)| a.capacity.class() == Class::Specified);
-        found.extend(specified.map(|(id, _)| *id));
-    }
-    for strategy in all.strategies.values() {
-        let actions = &strategy.state(FOLDS_ALL).actions;
-        found.extend(
-            actions
-                .values()
-                .flat_map(|action| action.authorities.keys()),
-        );
-    }
-    found.extend(
-        all.directions
-            .values()
-            .filter_map(|d| d.state(FOLDS_ALL).authority),
-    );
-    found
 }

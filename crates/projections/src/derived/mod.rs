@@ -17,6 +17,7 @@ use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
 use crate::streams::FOLDS_ALL;
 use crate::values::{parsed, rows, word};
+pub(crate) use histories::belonging;
 use shown::{Shown, shown};
 
 /// Finds the partnerships that depend on any stream of a list. SQLite takes the tables of a CROSS
@@ -48,7 +49,7 @@ pub(crate) async fn write(
 ) -> Result<(), ProjectionError> {
     let (belonging, before) = match loader.cache.recall(partnership) {
         Some(known) => (known.belonging, Some(known.derived)),
-        None => (histories::belonging(tx, partnership).await?, None),
+        None => (belonging(tx, partnership).await?, None),
     };
     let (histories, depends_on) = histories::of(loader, rules, partnership, &belonging).await?;
     let derived = Derived::of(partnership, &histories, depends_on);

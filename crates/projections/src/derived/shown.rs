@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
+use dutyledger_domain::depends::authorities;
 use dutyledger_domain::triggers::{Trigger, triggers};
 use dutyledger_domain::{Histories, History, StreamKind};
 use dutyledger_record::StreamId;
 
-use super::histories::authorities;
 use crate::streams::FOLDS_ALL;
 
 /// A trigger and the dates it is shown on: from one up to, and not including, another.

@@ -1,0 +1,101 @@
+//! Deciding a command again, as it was decided: on the streams as known at a position, and without
+//! recording anything. There is no way to the ledger's writer from here.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use chrono::NaiveDate;
+use serde_json::Value;
+use uuid::Uuid;
+
+use dutyledger_domain::{Ids, Payload, StreamKind, Surroundings, decide};
+use dutyledger_ledger::LedgerReader;
+use dutyledger_record::StreamId;
+
+use crate::bus::{Deciding, Request, Streams, Target, refused};
+use crate::error::CommandError;
+use crate::import::command::Kind;
+
+/// When a command was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct When {
+    /// On what was known when the ledger went to this position.
+    pub known_at: u64,
+    /// On this day in Europe/London.
+    pub today: NaiveDate,
+}
+
+/// Ids of things that never come to be.
+#[derive(Debug, Default)]
+struct Unused(AtomicU64);
+
+impl Ids for Unused {
+    fn next(&self) -> Uuid {
+        Uuid::from_u64_pair(0, self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Decides a command again, and says what would have happened: the events, in order.
+///
+/// # Errors
+/// As [`Bus::execute`](crate::Bus::execute) would have refused it then.
+pub async fn decide_again<K: StreamKind>(
+    ledger: &LedgerReader,
+    request: Request<K::Command>,
+    when: When,
+) -> Result<Vec<String>, CommandError> {
+    let deciding = Deciding {
+        ledger,
+        streams: Streams::KnownAt(when.known_at),
+        today: when.today,
+    };
+    let ids = Unused::default();
+    let id = match request.target {
+        Target::New => StreamId::new(ids.next()),
+        Target::Stream(id) => id,
+    };
+    let loaded = deciding.load::<K>(&request, id).await?;
+    let at = |error: CommandError| error.decided_at(when.known_at);
+    deciding.admit(&request, &loaded).map_err(at)?;
+    let surroundings = Surroundings {
+        stream: id,
+        today: when.today,
+        rests_on: loaded.rests_on,
+        rules: loaded.rules.0,
+        ids: Box::new(ids),
+    };
+    let given = request.given(request.correlation_id.unwrap_or_default());
+    let entries = decide::<K>(&loaded.history, given, &surroundings)
+        .map_err(|refusal| at(refused(refusal, loaded.on)))?;
+    let events = entries.iter().map(|entry| entry.payload.event().event_type);
+    Ok(events.collect())
+}
+
+/// Why a command that is written down cannot be decided again.
+#[derive(Debug, thiserror::Error)]
+pub enum WrittenError {
+    /// No commands are given on such a stream.
+    #[error("there is no kind of stream called {0}")]
+    Kind(String),
+    /// It is no command of that kind of stream.
+    #[error("it cannot be read as a command: {0}")]
+    Command(#[from] serde_json::Error),
+    /// How it was decided.
+    #[error(transparent)]
+    Decided(#[from] CommandError),
+}
+
+/// Decides a command again that is written down: its name in kebab-case, and its particulars.
+///
+/// # Errors
+/// When it cannot be read, or was refused.
+pub async fn decide_written(
+    ledger: &LedgerReader,
+    kind: &str,
+    (command, particulars): (&str, Value),
+    about: Request<()>,
+    when: When,
+) -> Result<Vec<String>, WrittenError> {
+    let known = Kind::of(kind).ok_or_else(|| WrittenError::Kind(kind.to_owned()))?;
+    let command = known.read(command, particulars)?;
+    Ok(crate::import::command::decide_again(ledger, command, about, when).await?)
+}

@@ -1,0 +1,479 @@
+//! What changed between two moments, each as true on a date and as known at a position.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use chrono::NaiveDate;
+use dutyledger_domain::deadlines::{Ended, deadlines};
+use dutyledger_domain::obligations::{Obligation, Status, obligations};
+use dutyledger_domain::rules::RuleId;
+use dutyledger_domain::streams::deadline::DeadlineKind;
+use dutyledger_domain::triggers::Trigger;
+use dutyledger_domain::{Histories, in_words};
+use dutyledger_record::{EntryId, OccurredOn, StreamId};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::as_of::AsOf;
+use crate::lines::{Line, lines};
+use crate::names::Names;
+use crate::outline::capital;
+use crate::replay::{pack, stands, triggers};
+use crate::words::{clause, counted_by, joined, number, sentence, several};
+
+/// An entry that counts at one of the moments and not at the other.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Change {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// The stream it stands in.
+    pub stream: StreamId,
+    /// What kind of stream that is.
+    pub stream_type: String,
+    /// The date it happened.
+    pub occurred_on: OccurredOn,
+    /// What it says happened.
+    pub sentence: String,
+    /// How many days after its date what was due was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub days_late: Option<i64>,
+    /// Whether it became known only between the moments, although it happened before both.
+    pub late_entry: bool,
+}
+
+/// Entries of one event.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Group {
+    /// The event.
+    pub event_type: String,
+    /// How often it happened: actions that several authorities agreed count once.
+    pub count: usize,
+    /// The same in words.
+    pub sentence: String,
+    /// The entries.
+    pub entries: Vec<Change>,
+}
+
+/// An entry that counted at the first moment and does not at the second.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Gone {
+    /// The entry.
+    pub entry_id: EntryId,
+    /// The event.
+    pub event_type: String,
+    /// What it said.
+    pub sentence: String,
+    /// The entry that withdrew it; none where it is not yet true, or not yet known, at the second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withdrawn_by: Option<EntryId>,
+}
+
+/// A row that stands differently.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Turned {
+    /// The row.
+    pub rule: RuleId,
+    /// The authority it is looked at for, where each is looked at for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authority: Option<StreamId>,
+    /// The strategy or the case it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub about: Option<StreamId>,
+    /// How it stood; nothing where it was not looked at.
+    pub from: Option<Status>,
+    /// How it stands; nothing where it is no longer looked at.
+    pub to: Option<Status>,
+    /// The same in words.
+    pub sentence: String,
+}
+
+/// What changed for a partnership.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Diff {
+    /// The partnership.
+    pub partnership: StreamId,
+    /// The first moment.
+    pub from: AsOf,
+    /// The second.
+    pub to: AsOf,
+    /// All of it in one sentence.
+    pub summary: String,
+    /// What counts at the second moment and not at the first, by event.
+    pub happened: Vec<Group>,
+    /// What counted at the first moment and does not at the second.
+    pub gone: Vec<Gone>,
+    /// The rows that stand differently.
+    pub obligations: Vec<Turned>,
+    /// The direction triggers that are open at the second moment and were not at the first.
+    pub triggers_opened: Vec<Trigger>,
+    /// Those that were open at the first and are not at the second.
+    pub triggers_closed: Vec<Trigger>,
+}
+
+/// A moment: what was known, and of when it is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The histories, read up to the position.
+    pub histories: &'a Histories,
+    /// The date and the position.
+    pub as_of: AsOf,
+}
+
+type Key = (EntryId, usize);
+
+impl Moment<'_> {
+    fn counted(&self) -> BTreeMap<Key, Line> {
+        let all = lines(self.histories, self.as_of.on).into_iter();
+        all.filter(|line| line.counts)
+            .map(|line| ((line.entry_id, line.part), line))
+            .collect()
+    }
+
+    fn obligations(&self, partnership: StreamId) -> BTreeMap<RowKey, Obligation> {
+        let Some(pack) = pack(self.histories) else {
+            return BTreeMap::new();
+        };
+        let all = obligations(partnership, self.histories, pack, self.as_of.on);
+        all.into_iter()
+            .map(|one| ((one.rule.clone(), one.authority, one.about), one))
+            .collect()
+    }
+
+    fn open(&self, partnership: StreamId) -> Vec<Trigger> {
+        let mut open = triggers(partnership, self.histories, self.as_of.on);
+        open.retain(Trigger::is_open);
+        open
+    }
+}
+
+type RowKey = (RuleId, Option<StreamId>, Option<StreamId>);
+
+/// What changed for a partnership between two moments.
+#[must_use]
+pub fn diff(partnership: StreamId, from: Moment<'_>, to: Moment<'_>, names: &Names) -> Diff {
+    let (before, after) = (from.counted(), to.counted());
+    let late = days_late(partnership, to.histories);
+    let happened = happened(from.as_of, &before, &after, &late, names);
+    let gone = gone(&before, &after, to, names);
+    let obligations = turned(
+        &from.obligations(partnership),
+        &to.obligations(partnership),
+        names,
+    );
+    let (was, is) = (from.open(partnership), to.open(partnership));
+    let without = |all: &[Trigger], others: &[Trigger]| -> Vec<Trigger> {
+        let among = |one: &Trigger| others.iter().any(|other| other.id == one.id);
+        all.iter().filter(|one| !among(one)).cloned().collect()
+    };
+    let mut diff = Diff {
+        partnership,
+        from: from.as_of,
+        to: to.as_of,
+        summary: String::new(),
+        happened,
+        gone,
+        obligations,
+        triggers_opened: without(&is, &was),
+        triggers_closed: without(&was, &is),
+    };
+    diff.summary = diff.summed_up();
+    diff
+}
+
+/// How many days after its date each thing that was due was done, by the entry that shows it. A
+/// consultation that closes later than responses were asked for is late for nobody.
+fn days_late(partnership: StreamId, histories: &Histories) -> BTreeMap<EntryId, i64> {
+    let mut all = BTreeMap::new();
+    for dated in deadlines(partnership, histories) {
+        if let Some(Ended::Met { on, by }) = dated.ended
+            && dated.set.kind != DeadlineKind::ConsultationCloses
+            && on > dated.set.due_on
+        {
+            all.insert(by, (on - dated.set.due_on).num_days());
+        }
+    }
+    all
+}
+
+fn happened(
+    from: AsOf,
+    before: &BTreeMap<Key, Line>,
+    after: &BTreeMap<Key, Line>,
+    late: &BTreeMap<EntryId, i64>,
+    names: &Names,
+) -> Vec<Group> {
+    let mut by_event: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
+    for (_, line) in after.iter().filter(|(key, _)| !before.contains_key(key)) {
+        by_event.entry(&line.event_type).or_default().push(line);
+    }
+    let group = |(event, mut lines): (&str, Vec<&Line>)| {
+        lines.sort_by_key(|line| (line.on(), line.entry_id));
+        let days: Vec<_> = lines
+            .iter()
+            .filter_map(|line| late.get(&line.entry_id).copied())
+            .collect();
+        let count = counted_by(event).map_or(lines.len(), |member| {
+            let about = lines
+                .iter()
+                .filter_map(|line| line.payload[member].as_str());
+            about.collect::<BTreeSet<_>>().len()
+        });
+        let change = |line: &&Line| Change {
+            entry_id: line.entry_id,
+            stream: line.stream.id,
+            stream_type: line.stream.stream_type.to_string(),
+            occurred_on: line.standing.occurred_on,
+            sentence: sentence(event, &line.payload, line.standing.occurred_on, names),
+            days_late: late.get(&line.entry_id).copied(),
+            late_entry: line.on() <= from.on,
+        };
+        Group {
+            event_type: event.to_owned(),
+            count,
+            sentence: format!("{}.", capital(&with_lateness(event, count, &days))),
+            entries: lines.iter().map(change).collect(),
+        }
+    };
+    let mut groups: Vec<_> = by_event.into_iter().map(group).collect();
+    // In the order in which each began.
+    groups.sort_by_key(|group| {
+        group
+            .entries
+            .first()
+            .map(|entry| (entry.occurred_on.date, entry.entry_id))
+    });
+    groups
+}
+
+/// A clause, with how late what was done was done.
+fn with_lateness(event: &str, count: usize, days: &[i64]) -> String {
+    let said = clause(event, count);
+    let late = |days: &i64| {
+        let count = usize::try_from(*days).unwrap_or_default();
+        // Days are counted in figures from ten on, as dates are.
+        match count {
+            1 => "one day".to_owned(),
+            2..=9 => format!("{} days", number(count)),
+            _ => format!("{count} days"),
+        }
+    };
+    match days {
+        [] => said,
+        [one] if count == 1 => format!("{said} {} late", late(one)),
+        all => {
+            let each: Vec<_> = all.iter().map(late).collect();
+            let of_them = match all.len() {
+                1 => "one of them",
+                n if n == count => "all of them",
+                _ => "some of them",
+            };
+            format!("{said}, {of_them} late ({})", each.join("; "))
+        }
+    }
+}
+
+fn gone(
+    before: &BTreeMap<Key, Line>,
+    after: &BTreeMap<Key, Line>,
+    to: Moment<'_>,
+    names: &Names,
+) -> Vec<Gone> {
+    let known = lines(to.histories, NaiveDate::MAX);
+    let withdrew: BTreeMap<EntryId, EntryId> = known
+        .iter()
+        .filter_map(|line| Some((line.standing.corrects?, line.entry_id)))
+        .collect();
+    let mut all: Vec<_> = before
+        .iter()
+        .filter(|(key, _)| !after.contains_key(key))
+        .map(|(_, line)| line)
+        .collect();
+    all.sort_by_key(|line| (line.on(), line.entry_id));
+    all.into_iter()
+        .map(|line| Gone {
+            entry_id: line.entry_id,
+            event_type: line.event_type.clone(),
+            sentence: sentence(
+                &line.event_type,
+                &line.payload,
+                line.standing.occurred_on,
+                names,
+            ),
+            withdrawn_by: withdrew.get(&line.entry_id).copied(),
+        })
+        .collect()
+}
+
+fn turned(
+    before: &BTreeMap<RowKey, Obligation>,
+    after: &BTreeMap<RowKey, Obligation>,
+    names: &Names,
+) -> Vec<Turned> {
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let stood = |all: &BTreeMap<RowKey, Obligation>, key| all.get(key).map(|one| one.status);
+    keys.into_iter()
+        .filter_map(|key| {
+            let (from, to) = (stood(before, key), stood(after, key));
+            let (rule, authority, about) = key;
+            (from != to).then(|| Turned {
+                rule: rule.clone(),
+                authority: *authority,
+                about: *about,
+                from,
+                to,
+                sentence: turn(key, from, to, names),
+            })
+        })
+        .collect()
+}
+
+fn turn(
+    (rule, authority, about): &RowKey,
+    from: Option<Status>,
+    to: Option<Status>,
+    names: &Names,
+) -> String {
+    let whose = authority
+        .map(|id| format!(" for {}", names.say(id)))
+        .unwrap_or_default();
+    let of = about
+        .and_then(|id| {
+            names
+                .get(&id.to_string())
+                .map(|name| format!(" of “{name}”"))
+        })
+        .unwrap_or_default();
+    let to = to.map_or("is no longer looked at", stands);
+    let from = from.map_or_else(
+        || "; it was not looked at before".to_owned(),
+        |from| format!("; before, the answer was: it {}", stands(from)),
+    );
+    format!("{rule}{whose}{of} {to}{from}.")
+}
+
+impl Diff {
+    /// The moments, as a sentence begins with them.
+    fn between(&self) -> String {
+        let (from, to) = (self.from, self.to);
+        if from.on == to.on && from.known_at != to.known_at {
+            return format!(
+                "As true on {}, between what was known at position {} and at position {}",
+                in_words(to.on),
+                from.known_at,
+                to.known_at
+            );
+        }
+        let known = if from.known_at == to.known_at {
+            format!(", as known at position {}", to.known_at)
+        } else {
+            format!(
+                ", as known at positions {} and {}",
+                from.known_at, to.known_at
+            )
+        };
+        format!(
+            "Between {} and {}{known}",
+            in_words(from.on),
+            in_words(to.on)
+        )
+    }
+
+    fn summed_up(&self) -> String {
+        let mut parts: Vec<_> = self
+            .happened
+            .iter()
+            .map(|group| {
+                let days: Vec<_> = group.entries.iter().filter_map(|e| e.days_late).collect();
+                with_lateness(&group.event_type, group.count, &days)
+            })
+            .collect();
+        if !self.gone.is_empty() {
+            let count = several(
+                self.gone.len(),
+                "entry no longer counts",
+                "entries no longer count",
+            );
+            parts.push(count);
+        }
+        let became = |status: Status| {
+            let turned = self.obligations.iter();
+            turned.filter(|one| one.to == Some(status)).count()
+        };
+        for (status, words) in [
+            (Status::Overdue, "became overdue"),
+            (Status::Due, "became due"),
+            (Status::Satisfied, "became met"),
+        ] {
+            let count = became(status);
+            if count > 0 {
+                parts.push(format!(
+                    "{} {words}",
+                    several(count, "obligation", "obligations")
+                ));
+            }
+        }
+        for (triggers, words) in [
+            (&self.triggers_opened, "opened"),
+            (&self.triggers_closed, "closed"),
+        ] {
+            if !triggers.is_empty() {
+                let count = several(triggers.len(), "direction trigger", "direction triggers");
+                parts.push(format!("{count} {words}"));
+            }
+        }
+        if parts.is_empty() {
+            parts.push("nothing changed".to_owned());
+        }
+        format!("{}: {}.", self.between(), joined(&parts))
+    }
+
+    /// All of it as text to read.
+    #[must_use]
+    pub fn text(&self, names: &Names) -> String {
+        let mut text = format!("{}\n\n{}\n", names.say(self.partnership), self.summary);
+        // Writing to a string does not fail.
+        for group in &self.happened {
+            let _ = writeln!(text, "\n{}", group.sentence);
+            for entry in &group.entries {
+                let late = if entry.late_entry {
+                    " It was recorded late."
+                } else {
+                    ""
+                };
+                let _ = writeln!(text, "  {}{late} Entry {}.", entry.sentence, entry.entry_id);
+            }
+        }
+        if !self.gone.is_empty() {
+            let _ = writeln!(text, "\nWhat no longer counts:");
+        }
+        for gone in &self.gone {
+            let why = gone.withdrawn_by.map_or_else(
+                || "It is not true yet, or not known yet, at the second moment.".to_owned(),
+                |by| format!("It was withdrawn by entry {by}."),
+            );
+            let _ = writeln!(text, "  {} {why} Entry {}.", gone.sentence, gone.entry_id);
+        }
+        if !self.obligations.is_empty() {
+            let _ = writeln!(text, "\nWhat stands differently:");
+        }
+        for turned in &self.obligations {
+            let _ = writeln!(text, "  {}", turned.sentence);
+        }
+        for (triggers, words) in [
+            (&self.triggers_opened, "opened"),
+            (&self.triggers_closed, "closed"),
+        ] {
+            for one in triggers {
+                let _ = writeln!(
+                    text,
+                    "\nA direction trigger {words}: {}, section {}, {}. {}",
+                    names.say(one.authority),
+                    one.duty.section(),
+                    names.say(one.area),
+                    one.shows
+                );
+            }
+        }
+        text
+    }
+}

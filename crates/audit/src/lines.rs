@@ -1,0 +1,77 @@
+//! The entries of a partnership's streams, whatever kind they are of.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use dutyledger_domain::{Histories, History, Payload, StreamKind};
+use dutyledger_record::{EntryId, Standing, Stream};
+use serde_json::Value;
+
+/// An entry.
+#[derive(Clone, Debug)]
+pub(crate) struct Line {
+    pub(crate) entry_id: EntryId,
+    /// Which part of its record, where that is read as several today.
+    pub(crate) part: usize,
+    pub(crate) stream: Stream,
+    pub(crate) event_type: String,
+    pub(crate) payload: Value,
+    pub(crate) standing: Standing,
+    /// Whether it counts on the date, as known.
+    pub(crate) counts: bool,
+}
+
+impl Line {
+    /// The date it happened.
+    pub(crate) const fn on(&self) -> NaiveDate {
+        self.standing.occurred_on.date
+    }
+}
+
+/// Every entry known, and whether it counts on a date.
+pub(crate) fn lines(histories: &Histories, on: NaiveDate) -> Vec<Line> {
+    let mut all = Vec::new();
+    for history in histories.areas.values() {
+        add(history, on, &mut all);
+    }
+    for history in histories.authorities.values() {
+        add(history, on, &mut all);
+    }
+    for history in histories.partnerships.values() {
+        add(history, on, &mut all);
+    }
+    for history in histories.assessments.values() {
+        add(history, on, &mut all);
+    }
+    for history in histories.strategies.values() {
+        add(history, on, &mut all);
+    }
+    for history in histories.directions.values() {
+        add(history, on, &mut all);
+    }
+    all
+}
+
+fn add<K: StreamKind>(history: &History<K>, on: NaiveDate, all: &mut Vec<Line>) {
+    let counted: BTreeSet<_> = history.counted(on).iter().map(|e| e.entry_id).collect();
+    let mut before = None;
+    let mut part = 0;
+    for entry in history.entries() {
+        part = if before == Some(entry.entry_id) {
+            part + 1
+        } else {
+            0
+        };
+        before = Some(entry.entry_id);
+        all.push(Line {
+            entry_id: entry.entry_id,
+            part,
+            stream: entry.stream.clone(),
+            event_type: entry.payload.event().event_type,
+            // What was read from the record can be written again.
+            payload: entry.payload.to_payload().unwrap_or_default(),
+            standing: entry.standing.clone(),
+            counts: counted.contains(&entry.entry_id),
+        });
+    }
+}

@@ -1,0 +1,61 @@
+//! Which streams belong to a partnership.
+
+use std::collections::BTreeSet;
+
+use chrono::NaiveDate;
+use dutyledger_application::{LoadError, load};
+use dutyledger_domain::streams::{Direction, NeedsAssessment, Strategy};
+use dutyledger_domain::{Histories, Listed, StreamKind, by_kind};
+use dutyledger_ledger::LedgerReader;
+use dutyledger_record::{Stream, StreamId};
+
+/// How many entries are read at once.
+const PAGE: u32 = 2_000;
+/// The kinds of stream that belong to a partnership.
+const KINDS: [&str; 3] = [Direction::NAME, NeedsAssessment::NAME, Strategy::NAME];
+
+/// The streams that belong to a partnership: those known up to a position, and what entries after it
+/// open. `known` comes from the projections, where there are any; with none, the whole ledger is read
+/// once, of which `progress` is told.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub async fn belonging(
+    ledger: &LedgerReader,
+    partnership: StreamId,
+    known: (BTreeSet<Stream>, u64),
+    mut progress: impl FnMut(u64, u64),
+) -> Result<BTreeSet<Stream>, LoadError> {
+    let (mut found, mut after) = known;
+    let head = ledger.last_position().await?;
+    let id = partnership.to_string();
+    while after < head {
+        let page = ledger.read(after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for stored in page.iter().filter(|stored| stored.leaf_data.contains(&id)) {
+            let entry = stored.record()?.entry;
+            let named = entry.standing.partnerships.contains(&partnership);
+            if entry.version == 1 && named && KINDS.contains(&entry.stream.stream_type.as_str()) {
+                found.insert(entry.stream);
+            }
+        }
+        progress(after, head);
+    }
+    // An entry may name several partnerships; its stream belongs to one.
+    let histories = load::histories(ledger, found.iter().cloned(), head).await?;
+    found.retain(|stream| {
+        by_kind!(
+            stream.stream_type.as_str(),
+            K => belongs::<K>(&histories, stream.id, partnership),
+            else false
+        )
+    });
+    Ok(found)
+}
+
+fn belongs<K: Listed>(histories: &Histories, id: StreamId, partnership: StreamId) -> bool {
+    let mut all = histories.clone();
+    let history = K::among(&mut all).remove(&id);
+    history.is_some_and(|h| K::partnership(id, &h.state(NaiveDate::MAX)) == Some(partnership))
+}
