@@ -405,7 +405,7 @@ fn why_a_review_is_overdue_and_a_trigger_open_is_explained() {
     let why = &why["data"][0];
     assert_eq!(
         why["sentence"],
-        "The direction trigger about Lateham school, the duty in section 15(3), for Lateham is open."
+        "The direction trigger about Lateham school, the duty in section 15(4), for Lateham is open."
     );
     assert_eq!(why["why"][0], open["shows"]);
     assert_eq!(why["entries"][0]["entry_id"], open["evidence"][0]);
