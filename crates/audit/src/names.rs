@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use dutyledger_domain::Histories;
+use dutyledger_record::StreamId;
 
 /// Names by id, as the newest entries known have them.
 #[derive(Clone, Debug, Default)]
@@ -60,7 +61,7 @@ impl Names {
 
     /// The name of something, or else its id.
     #[must_use]
-    pub fn say(&self, id: impl ToString) -> String {
+    pub fn say(&self, id: StreamId) -> String {
         let id = id.to_string();
         self.get(&id).map_or_else(|| id.clone(), str::to_owned)
     }

@@ -303,7 +303,7 @@ impl Replay {
                 text.push_str(&outline(&serde_json::json!(state), names));
             }
             Answer::Obligations { obligations, .. } => {
-                obligations_text(obligations, names, &mut text)
+                obligations_text(obligations, names, &mut text);
             }
             Answer::Reviews { reviews } => reviews_text(reviews, names, &mut text),
             Answer::Triggers { triggers, .. } => triggers_text(triggers, names, &mut text),
