@@ -77,6 +77,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "dutyledger-api",
         &[
+            "dutyledger-proofs",
+            "dutyledger-transparency",
             "dutyledger-record",
             "dutyledger-domain",
             "dutyledger-ledger",
@@ -98,6 +100,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-audit",
             "dutyledger-projections",
             "dutyledger-clock",
+            "dutyledger-proofs",
+            "dutyledger-bundle",
+            "dutyledger-transparency",
             "dutyledger-api",
         ],
     ),
@@ -142,11 +147,8 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
 /// What tests and measures the house from outside may know every room of it.
 const OUTSIDE: &[&str] = &[
     "dutyledger-tests",
-<<<<<<< HEAD
     "dutyledger-test-bundles",
-=======
     "dutyledger-test-nation",
->>>>>>> 07a9416 (A nation for tests and the bench: every area, its schools and prisons, ten years, decided by the domain from a seed)
     "dutyledger-test-nats",
     "dutyledger-test-postgres",
     "dutyledger-bench",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_projections::Projections;
+use dutyledger_transparency::Log;
 use serde::Serialize;
 
 /// What the handlers stand on.
@@ -22,6 +23,8 @@ pub struct App {
     pub calendar_key: Arc<[u8; 32]>,
     /// How the notifications stand, where there are any.
     pub notifications: Option<Arc<dyn Notifications>>,
+    /// What hands out checkpoints and proofs, where checkpoints are signed.
+    pub log: Option<Log>,
 }
 
 /// How the notifications stand, for readiness and metrics.
@@ -66,6 +69,7 @@ impl App {
             idempotency_key: Arc::new(master.derived("idempotency")),
             calendar_key: Arc::new(master.derived("calendar")),
             notifications: None,
+            log: None,
         }
     }
 
@@ -74,6 +78,15 @@ impl App {
     pub fn notifying(self, notifications: Arc<dyn Notifications>) -> Self {
         Self {
             notifications: Some(notifications),
+            ..self
+        }
+    }
+
+    /// The same, handing out checkpoints and proofs.
+    #[must_use]
+    pub fn proving(self, log: Log) -> Self {
+        Self {
+            log: Some(log),
             ..self
         }
     }

@@ -16,6 +16,7 @@ use dutyledger_record::Principal;
 
 use crate::app::{App, Limits};
 use crate::command::IMPORTS;
+use crate::log::ENTRIES;
 use crate::problem::{Code, Problem, command_problem};
 use crate::reads::{CALENDARS, calendar_principal};
 
@@ -33,7 +34,7 @@ const CSP: HeaderValue = HeaderValue::from_static(
 
 /// Whether an address is open to a request without a key. All others need one.
 fn needs_key(path: &str) -> bool {
-    path == "/v1" || path.starts_with("/v1/")
+    path == "/v1" || path.starts_with("/v1/") || path.starts_with(ENTRIES)
 }
 
 /// Gives the request its id, writes the body of a problem, sets the headers, and logs.

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use dutyledger_ledger::Health;
+use dutyledger_transparency::Trouble;
 
 use crate::app::{App, NotificationsShown};
 
@@ -21,6 +22,33 @@ struct Shown {
     rows_position: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     notifications: Option<NotificationsShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<CheckpointsShown>,
+}
+
+/// How the signing of checkpoints stands.
+#[derive(Serialize)]
+struct CheckpointsShown {
+    /// How many entries the newest one covers; null before the first.
+    size: Option<u64>,
+    /// What keeps the next one from being signed, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// How the signing of checkpoints stands, and whether somebody has to put something right.
+fn checkpoints(app: &App) -> (Option<CheckpointsShown>, bool) {
+    let Some(log) = &app.log else {
+        return (None, false);
+    };
+    let trouble = log.trouble();
+    let lasting = |trouble: &Trouble| !matches!(trouble, Trouble::Passing(_));
+    let stands_still = trouble.as_ref().is_some_and(lasting);
+    let shown = CheckpointsShown {
+        size: log.newest().map(|signed| signed.checkpoint.size),
+        detail: trouble.map(|trouble| trouble.to_string()),
+    };
+    (Some(shown), stands_still)
 }
 
 /// The process answers.
@@ -38,11 +66,13 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
     let ledger_takes = app.bus.ledger().health() == Health::Serving;
     let notifications = app.notifications_now().await;
     let standing_still = notifications.as_ref().is_some_and(|n| n.standing_still);
+    let (checkpoints, unsigned) = checkpoints(&app);
     let status = match (ledger_takes, rows_run) {
         (false, _) => "the ledger takes no entries",
         (true, false) => "the rows have stopped",
         (true, true) if head.saturating_sub(rows) > BEHIND_MAX => "the rows are late",
         (true, true) if standing_still => "the notifications stand still",
+        (true, true) if unsigned => "checkpoints are not signed",
         (true, true) => "ready",
     };
     let shown = Shown {
@@ -50,6 +80,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Response {
         ledger_position: head,
         rows_position: rows,
         notifications,
+        checkpoints,
     };
     let code = if status == "ready" {
         StatusCode::OK

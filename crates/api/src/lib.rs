@@ -15,6 +15,7 @@ mod edge;
 mod endpoint;
 mod health;
 mod json;
+mod log;
 mod metrics;
 mod permissions;
 mod problem;

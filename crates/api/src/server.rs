@@ -16,7 +16,7 @@ use tower_http::sensitive_headers::SetSensitiveRequestHeadersLayer;
 
 use crate::app::{App, Limits};
 use crate::edge::{Gate, not_found, other_method, outermost, panicked, with_key, within_limits};
-use crate::{command, doc, docs, health, metrics, reads};
+use crate::{command, doc, docs, health, log, metrics, reads};
 
 /// The routes under `/v1` and their description.
 fn described() -> (Router<App>, OpenApi) {
@@ -54,6 +54,7 @@ pub fn router(app: App, limits: Limits) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .route("/openapi.json", get(serve_document))
+        .merge(log::routes())
         .merge(docs::routes())
         .fallback(not_found)
         .method_not_allowed_fallback(other_method)

@@ -140,8 +140,7 @@ impl MasterKey {
                     ));
                 }
                 let key = edge.random();
-                create_secret_file(path, (hex(&key) + "\n").as_bytes())
-                    .map_err(|e| wrong(e.to_string()))?;
+                write_new(path, &key).map_err(wrong)?;
                 Ok(Self::of(key))
             }
             Err(e) => Err(wrong(e.to_string())),
@@ -224,6 +223,11 @@ fn read_key(path: &Path) -> Result<DataKey, HomeError> {
     let key = unhex(text.trim().as_bytes())
         .ok_or_else(|| wrong("must hold 64 hexadecimal digits and nothing else".to_owned()))?;
     Ok(DataKey(key))
+}
+
+/// Writes a master key to a file that is not there yet.
+fn write_new(path: &Path, key: &[u8; 32]) -> Result<(), String> {
+    create_secret_file(path, (hex(key) + "\n").as_bytes()).map_err(|e| e.to_string())
 }
 
 /// Lets the next master key take the place of the one before, for good.
@@ -368,7 +372,7 @@ impl Bus {
             read_key(&next)?
         } else {
             let key = edge.random();
-            write_new(&next, &key).map_err(|e| wrong(e.to_string()))?;
+            write_new(&next, &key).map_err(wrong)?;
             DataKey(key)
         };
         let (ledger, vault) = bus.into_parts();
@@ -391,14 +395,9 @@ impl Bus {
         let master = read_key(&home.master_key)?;
         let from = Vault::open(&home.keys, master.clone()).await?;
         // Made before SQLite opens it, so that nobody else may read it and nothing is overwritten.
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(to)
-            .map_err(|e| {
-                OpenError::Io(io::Error::new(e.kind(), format!("{}: {e}", to.display())))
-            })?;
+        create_secret_file(to, b"").map_err(|e| {
+            OpenError::Io(io::Error::new(e.kind(), format!("{}: {e}", to.display())))
+        })?;
         let backup = Vault::open(to.to_owned(), master).await?;
         let copied = from
             .copy_to(&backup, &BTreeSet::new(), || edge.random())

@@ -224,7 +224,8 @@ impl Keeper {
         if self.believed {
             return Ok(());
         }
-        if let Some(Checkpoint { size, root, .. }) = newest.map(|signed| signed.checkpoint.clone()) {
+        if let Some(Checkpoint { size, root, .. }) = newest.map(|signed| signed.checkpoint.clone())
+        {
             let tiles = Arc::clone(&self.tiles);
             let taken = blocking(move || Ok(tiles.believe(size, &root)?)).await?;
             if !taken {
@@ -251,7 +252,10 @@ impl Keeper {
                     .map(|entry| leaf_hash_of_bytes(entry.leaf_data.as_bytes()))
                     .collect();
                 tiles.extend(&leaves)?;
-                let last = page.iter().rev().find_map(|entry| adopted(&entry.leaf_data));
+                let last = page
+                    .iter()
+                    .rev()
+                    .find_map(|entry| adopted(&entry.leaf_data));
                 Ok(last.map(|key| key != own))
             });
             self.replaced = replaced.await?.unwrap_or(self.replaced);

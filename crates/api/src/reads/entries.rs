@@ -118,7 +118,7 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     add::<NoQuery, TextsShown, _, _>(router, text_read, sealed_text)
 }
 
-async fn find(app: &App, ask: &Ask) -> Result<(Stored, Record), Problem> {
+pub(super) async fn find(app: &App, ask: &Ask) -> Result<(Stored, Record), Problem> {
     let id: EntryId = ask.path("entry_id")?;
     let stored = app.bus.ledger().entry(id).await.map_err(internal)?;
     let stored = stored.ok_or_else(Problem::absent)?;

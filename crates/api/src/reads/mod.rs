@@ -16,6 +16,7 @@ mod obligations;
 mod page;
 mod partnerships;
 mod past;
+mod proofs;
 mod reviews;
 mod rules;
 pub(crate) mod seen;
@@ -49,6 +50,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = triggers::routes(router);
     let router = obligations::routes(router);
     let router = audit::routes(router);
+    let router = proofs::routes(router);
     let router = entries::routes(router);
     let router = feed::routes(router);
     let router = rules::routes(router);

@@ -26,6 +26,8 @@ use raw::Publisher;
 use receiver::Receiver;
 use relaying::Relaying;
 
+/// What the stream is called on a server that had none before.
+const STREAM: &str = "DUTYLEDGER_1";
 /// How many commands or messages begin in a second, at a steady rate.
 const STEADY: u32 = 200;
 /// How many clients take turns in giving them: each has been answered long before its next turn.
@@ -55,7 +57,7 @@ pub(crate) async fn drain_raw(store: &Store) -> Fallible<Sample> {
     let ledger = reader(store).await?;
     let head = ledger.last_position().await?;
     let ready = raw::make_ready(&ledger).await?;
-    let publisher = Publisher::connect(&nats).await?;
+    let publisher = Publisher::connect(&nats, &ledger.id().to_string()).await?;
     let since = Instant::now();
     publisher.all(ready.path()).await?;
     let took = since.elapsed();
@@ -147,7 +149,7 @@ pub(crate) async fn notice(store: &Store, time: Duration) -> Fallible<Sample> {
 /// Publishes messages at the same rate to the same receiver.
 pub(crate) async fn notice_raw(template: &Template, time: Duration) -> Fallible<Sample> {
     let nats = Nats::start();
-    let publisher = Publisher::connect(&nats).await?;
+    let publisher = Publisher::connect(&nats, "none").await?;
     let receiver = Receiver::after(&nats, 0).await?;
     let begin = Instant::now();
     let (mut begun, mut next) = (Vec::new(), begin);

@@ -20,6 +20,7 @@ use tempfile::NamedTempFile;
 use tokio::sync::mpsc;
 
 use crate::Fallible;
+use crate::notify::STREAM;
 use crate::rows::{Rows, Template};
 
 /// How many messages are on their way at once, as in the relay.
@@ -80,8 +81,8 @@ pub(super) struct Publisher {
 }
 
 impl Publisher {
-    /// Connects, and makes a stream with the settings that the relay gives its own.
-    pub(super) async fn connect(nats: &Nats) -> Fallible<Self> {
+    /// Connects, and makes a stream as the relay makes its own for a ledger.
+    pub(super) async fn connect(nats: &Nats, ledger: &str) -> Fallible<Self> {
         let client = async_nats::connect(nats.url()).await?;
         let js = ContextBuilder::new()
             .max_ack_inflight(WINDOW)
@@ -89,8 +90,9 @@ impl Publisher {
             .build(client);
         let _ = js
             .create_stream(Config {
-                name: "DUTYLEDGER_1".to_owned(),
+                name: STREAM.to_owned(),
                 subjects: vec![SUBJECTS.to_owned()],
+                description: Some(format!("Dutyledger: the entries of ledger {ledger}")),
                 discard: DiscardPolicy::New,
                 deny_delete: true,
                 deny_purge: true,

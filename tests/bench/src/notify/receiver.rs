@@ -2,15 +2,19 @@
 
 use std::time::Instant;
 
-use dutyledger_notifications::SUBJECTS;
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::consumer::push::OrderedConfig;
 use dutyledger_test_nats::Nats;
 use futures_util::StreamExt;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Fallible;
+use crate::notify::STREAM;
 
-/// A connection of its own that takes every message as the server hands it on.
+/// A subscriber on a connection of its own: what counts is when it has a message from the stream, in
+/// its order, with nothing left out.
 pub(super) struct Receiver {
     until: watch::Sender<Option<u64>>,
     receiving: JoinHandle<Fallible<Vec<Instant>>>,
@@ -20,9 +24,17 @@ impl Receiver {
     /// Receives from the message after a position on.
     pub(super) async fn after(nats: &Nats, after: u64) -> Fallible<Self> {
         let client = async_nats::connect(nats.url()).await?;
-        let mut messages = client.subscribe(SUBJECTS).await?;
-        // The server knows of it before anything is published.
-        client.flush().await?;
+        let stream = jetstream::new(client.clone()).get_stream(STREAM).await?;
+        let consumer = stream
+            .create_consumer(OrderedConfig {
+                deliver_subject: client.new_inbox(),
+                deliver_policy: DeliverPolicy::ByStartSequence {
+                    start_sequence: after + 1,
+                },
+                ..OrderedConfig::default()
+            })
+            .await?;
+        let mut messages = consumer.messages().await?;
         let (until, mut ends) = watch::channel(None);
         let receiving = tokio::spawn(async move {
             // It holds the connection.
@@ -31,7 +43,7 @@ impl Receiver {
             let mut last = after;
             while ends.borrow().is_none_or(|until| last < until) {
                 let message = tokio::select! {
-                    message = messages.next() => message.ok_or("the connection was lost")?,
+                    message = messages.next() => message.ok_or("the connection was lost")??,
                     _ = ends.changed() => continue,
                 };
                 received.push(Instant::now());

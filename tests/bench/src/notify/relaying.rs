@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Fallible;
+use crate::notify::STREAM;
 
 /// A relay that publishes.
 pub(super) struct Relaying {
@@ -86,7 +87,9 @@ impl Relaying {
 /// nothing else: a relay that knows nothing of the stream looks at all of it before it goes on.
 pub(super) async fn check(nats: &Nats, ledger: LedgerReader, head: u64) -> Fallible<()> {
     let js = jetstream::new(async_nats::connect(nats.url()).await?);
-    let info: Value = js.request("STREAM.INFO.DUTYLEDGER_1", &json!({})).await?;
+    let info: Value = js
+        .request(format!("STREAM.INFO.{STREAM}"), &json!({}))
+        .await?;
     let last = &info["state"]["last_seq"];
     if last != head {
         return Err(format!("the stream ends at {last}, and the ledger at {head}").into());
