@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use dutyledger_domain::{Actor, Actors};
 
 use crate::reads::audit::REFUSALS;
+use crate::reads::proofs::CHECKPOINTS;
 use crate::server::openapi;
 
 /// The member of an operation's description that says who may give the command.
@@ -84,28 +85,36 @@ const READS: &[(&str, &str)] = &[
     ("/v1/directions/{id}", DIRECTIONS),
     ("/v1/reviews", RECORD),
     ("/v1/triggers", RECORD),
+    ("/v1/audit/consistency", "everyone with a key"),
     ("/v1/audit/entries", ENTRIES),
+    ("/v1/audit/entries/{entry_id}/proof", ENTRY),
     ("/v1/audit/partnerships/{id}/replay", RECORD),
     ("/v1/audit/partnerships/{id}/changes", RECORD),
     ("/v1/audit/partnerships/{id}/explanations", RECORD),
     ("/v1/audit/strategies/{id}/replay", RECORD),
     ("/v1/entries", ENTRIES),
     ("/v1/entries/stream", ENTRIES),
-    (
-        "/v1/entries/{entry_id}",
-        "those who read the stream it stands in; of the ledger itself, the operator, the Secretary \
-         of State, inspectorates, auditors",
-    ),
+    ("/v1/entries/{entry_id}", ENTRY),
     ("/v1/entries/{entry_id}/sealed-text", SEALED),
 ];
 
-const ABOUT_REFUSALS: &str = "everyone with a key about its own commands; the Secretary of State, \
-     inspectorates and auditors about anybody's";
+/// What is posted and records nothing.
+const POSTED_READS: &[(&str, &str)] = &[
+    (CHECKPOINTS, LEDGER),
+    (
+        REFUSALS,
+        "everyone with a key about its own commands; the Secretary of State, inspectorates and \
+         auditors about anybody's",
+    ),
+];
+const LEDGER: &str = "the operator, the Secretary of State, inspectorates, auditors";
 const RECORD: &str = "those who read the partnership's record";
 const RECORD_OR_PART: &str = "those who read the partnership's record; a consultee and an \
      authority it touches in part; everyone what is published";
 const RECORD_OR_PUBLISHED: &str =
     "those who read the partnership's record; everyone when it is completed and published";
+const ENTRY: &str = "those who read the stream it stands in; of the ledger itself, the operator, \
+     the Secretary of State, inspectorates, auditors";
 const ENTRIES: &str = "everyone, those entries that it may read";
 const DIRECTIONS: &str = "those who read the partnership's record; the authority directed";
 const SEALED: &str = "its author, its addressee, the partnership's specified authorities, \
@@ -142,9 +151,8 @@ pub fn permissions() -> String {
     let mut reads = Vec::new();
     let paths = document["paths"].as_object().into_iter().flatten();
     for (path, methods) in paths {
-        if path == REFUSALS {
-            // It records nothing: a read whose question does not fit into an address.
-            reads.push(format!("POST {path}: {ABOUT_REFUSALS}\n"));
+        if let Some((_, who)) = POSTED_READS.iter().find(|(posted, _)| posted == path) {
+            reads.push(format!("POST {path}: {who}\n"));
         } else if let Some(operation) = methods.get("post") {
             let cells = if path.ends_with(CORRECTIONS) {
                 COLUMNS.map(|_| "* ").join("  ")

@@ -25,4 +25,4 @@ pub use edge::{Edge, Entropy, SystemEntropy, london_date};
 pub use error::CommandError;
 pub use keys::{ApiSecret, IssuedKey, KeyRequest};
 pub use load::LoadError;
-pub use open::{Home, HomeError, MasterKey, opening};
+pub use open::{Checkpoints, Home, HomeError, MasterKey, opening};

@@ -39,6 +39,17 @@ pub struct Home {
     pub noted_head: PathBuf,
 }
 
+/// Where a ledger's checkpoints are: in no database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// The file of the key that signs them.
+    pub signing_key: PathBuf,
+    /// The file of the newest.
+    pub newest: PathBuf,
+    /// The folder of the hashes they are made of.
+    pub tiles: PathBuf,
+}
+
 impl Home {
     /// A ledger in a file, with everything else in files beside it.
     #[must_use]
@@ -50,6 +61,26 @@ impl Home {
             master_key: beside("master.key"),
             noted_head: beside("noted-head.json"),
             ledger: ledger.into(),
+        }
+    }
+
+    /// Where its checkpoints usually are: beside the noted head.
+    #[must_use]
+    pub fn checkpoints(&self) -> Checkpoints {
+        let name = self
+            .noted_head
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let name = name
+            .strip_suffix(".noted-head.json")
+            .unwrap_or(&name)
+            .to_owned();
+        let beside = |ending: &str| self.noted_head.with_file_name(format!("{name}.{ending}"));
+        Checkpoints {
+            signing_key: beside("signing.key"),
+            newest: beside("checkpoint"),
+            tiles: beside("tiles"),
         }
     }
 

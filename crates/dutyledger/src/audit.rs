@@ -31,14 +31,14 @@ use crate::output;
 const PAGE: u32 = 2_000;
 
 /// A ledger that is asked.
-struct Asked {
+pub(crate) struct Asked {
     home: Home,
-    ledger: LedgerReader,
-    today: NaiveDate,
+    pub(crate) ledger: LedgerReader,
+    pub(crate) today: NaiveDate,
 }
 
 impl Asked {
-    async fn open(place: &Place) -> Result<Self, Failure> {
+    pub(crate) async fn open(place: &Place) -> Result<Self, Failure> {
         let home = place.home()?;
         let ledger = LedgerReader::open(&home.ledger).await;
         Ok(Self {
@@ -56,7 +56,7 @@ impl Asked {
 
     /// Everything a partnership hangs on, as known at each of some positions. Which streams belong to
     /// it, the projections tell as far as they go; without them the ledger is read once.
-    async fn histories(
+    pub(crate) async fn histories(
         &self,
         partnership: StreamId,
         known_at: &[u64],

@@ -8,14 +8,18 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use dutyledger_application::Home;
+use dutyledger_application::{Checkpoints, Home};
 use dutyledger_domain::streams::erasure::ErasureGround;
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::Place as Database;
 use dutyledger_notifications::{Connection, Credentials};
+use dutyledger_proofs::VerifierKey;
 use dutyledger_record::{PrincipalKind, StreamId};
 
 use crate::exit::Failure;
+
+/// How often a checkpoint is signed, in seconds, where nothing else is said.
+const SIGNED_EVERY_SECONDS: u32 = 60;
 
 /// The record of the Serious Violence Duty.
 #[derive(Debug, Parser)]
@@ -153,6 +157,96 @@ pub(crate) enum AuditCommand {
     Explain(ExplainCommand),
     /// Search the log.
     Search(SearchSettings),
+    /// Make a key that signs checkpoints, and record that the ledger adopts it, in place of the one
+    /// there is. Stop every server first.
+    NewKey(CheckpointSettings),
+    /// Sign a checkpoint of all there is, where no server does, and write it.
+    Checkpoint(CheckpointSettings),
+    /// Write the proof that an entry is in the ledger, up to the newest checkpoint.
+    Prove(ProveSettings),
+    /// Write a bundle for an inspection: the ledger, or one partnership, up to the newest checkpoint.
+    /// `dutyledger-verify` checks it anywhere.
+    Export(ExportSettings),
+    /// Watch a ledger's checkpoints from another machine, and end with code 8 if it was rolled back
+    /// or forked.
+    Watch(WatchSettings),
+}
+
+/// Where the checkpoints are, and what they are made with.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckpointFiles {
+    /// The file of the key that signs checkpoints.
+    #[arg(long, env = "DUTYLEDGER_SIGNING_KEY_FILE")]
+    pub(crate) signing_key_file: Option<PathBuf>,
+    /// The file of the newest checkpoint.
+    #[arg(long, env = "DUTYLEDGER_CHECKPOINT_FILE")]
+    pub(crate) checkpoint_file: Option<PathBuf>,
+    /// The folder of the hashes that checkpoints and proofs are made of.
+    #[arg(long, env = "DUTYLEDGER_TILES")]
+    pub(crate) tiles: Option<PathBuf>,
+}
+
+impl CheckpointFiles {
+    /// The files, beside the noted head where they are not named.
+    pub(crate) fn of(&self, home: &Home) -> Checkpoints {
+        let usual = home.checkpoints();
+        let named = |file: &Option<PathBuf>, usual| file.clone().unwrap_or(usual);
+        Checkpoints {
+            signing_key: named(&self.signing_key_file, usual.signing_key),
+            newest: named(&self.checkpoint_file, usual.newest),
+            tiles: named(&self.tiles, usual.tiles),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) files: CheckpointFiles,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) files: CheckpointFiles,
+    /// The entry.
+    pub(crate) entry_id: uuid::Uuid,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportSettings {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) files: CheckpointFiles,
+    /// The file to write; it must not be there yet.
+    pub(crate) file: PathBuf,
+    /// Only this partnership, each entry with its proof. The whole ledger where left out.
+    #[arg(long)]
+    pub(crate) partnership: Option<StreamId>,
+    /// The date the report's figures are true on; today where left out.
+    #[arg(long)]
+    pub(crate) on: Option<NaiveDate>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchSettings {
+    /// The address of the log, such as https://dutyledger.example/log.
+    #[arg(long)]
+    pub(crate) log: String,
+    /// The ledger's key, as somebody you trust gave it to you.
+    #[arg(long)]
+    pub(crate) trusted_key: VerifierKey,
+    /// The file of the last checkpoint that was trusted.
+    #[arg(long)]
+    pub(crate) state: PathBuf,
+    /// Look again every so many seconds, until something is wrong. Once where left out.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) every: Option<u32>,
 }
 
 /// What a replay is of.
@@ -673,6 +767,12 @@ pub(crate) struct ServeSettings {
     pub(crate) nats: NatsSettings,
     #[command(flatten)]
     pub(crate) stream: StreamSettings,
+    #[command(flatten)]
+    pub(crate) checkpoints: CheckpointFiles,
+    /// How often a checkpoint is signed, in seconds, where there is something new.
+    #[arg(long, env = "DUTYLEDGER_CHECKPOINT_EVERY", default_value_t = SIGNED_EVERY_SECONDS,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) checkpoint_every: u32,
 }
 
 #[derive(Debug, Args)]

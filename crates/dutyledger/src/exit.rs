@@ -16,7 +16,8 @@ pub(crate) const HELP: &str = "Exit codes:
   5  the ledger, the projections or a key file could not be opened
   6  the ledger stopped while serving: its database failed. Nothing acknowledged is lost; whether
      the last commands were recorded is told by asking again under their idempotency keys
-  7  the ledger does not verify";
+  7  the ledger does not verify
+  8  a ledger that is watched was rolled back, forked, or signed by another key";
 
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
@@ -59,6 +60,10 @@ impl Failure {
 
     pub(crate) fn not_verified(message: impl Display) -> Self {
         Self::new(7, message)
+    }
+
+    pub(crate) fn alarm(message: impl Display) -> Self {
+        Self::new(8, message)
     }
 
     /// Says why on standard error, and gives the exit code.

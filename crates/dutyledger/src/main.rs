@@ -1,6 +1,7 @@
 //! The `dutyledger` program: the one place that knows every crate and puts them together.
 
 mod audit;
+mod checkpoints;
 mod cli;
 mod demo;
 mod exit;
@@ -72,6 +73,19 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
             audit::explain_refusal(settings, cli.json).await
         }
         Command::Audit(AuditCommand::Search(settings)) => audit::search(settings, cli.json).await,
+        Command::Audit(AuditCommand::NewKey(settings)) => {
+            checkpoints::new_key(settings, cli.json).await
+        }
+        Command::Audit(AuditCommand::Checkpoint(settings)) => {
+            checkpoints::checkpoint(settings).await
+        }
+        Command::Audit(AuditCommand::Prove(settings)) => checkpoints::prove(settings).await,
+        Command::Audit(AuditCommand::Export(settings)) => {
+            checkpoints::export(settings, cli.json).await
+        }
+        Command::Audit(AuditCommand::Watch(settings)) => {
+            tokio::task::block_in_place(|| checkpoints::watch(settings, cli.json))
+        }
         Command::Key(KeyCommand::Issue(settings)) => keys::issue(settings, cli.json).await,
         Command::Key(KeyCommand::Revoke(settings)) => keys::revoke(settings, cli.json).await,
         Command::Key(KeyCommand::List(settings)) => keys::list(settings, cli.json).await,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -13,7 +14,9 @@ use dutyledger_clock::Clock;
 use dutyledger_ledger::{Health, LedgerReader, Place as Database};
 use dutyledger_notifications::Relay;
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
+use dutyledger_transparency::{Keeper, Log};
 
+use crate::checkpoints;
 use crate::cli::{Place, ServeSettings, make_folder};
 use crate::exit::Failure;
 use crate::keys::edge;
@@ -27,6 +30,7 @@ pub(crate) struct Service {
     projections: Projections,
     projector: Projector,
     relay: Option<Relay>,
+    checkpoints: Option<(Keeper, Log)>,
 }
 
 impl Service {
@@ -45,12 +49,21 @@ impl Service {
             projections,
             projector,
             relay: None,
+            checkpoints: None,
         })
     }
 
     /// The same, publishing what is recorded.
     pub(crate) fn publishing(self, relay: Option<Relay>) -> Self {
         Self { relay, ..self }
+    }
+
+    /// The same, signing checkpoints.
+    pub(crate) fn signing(self, checkpoints: Option<(Keeper, Log)>) -> Self {
+        Self {
+            checkpoints,
+            ..self
+        }
     }
 
     /// Serves until the process is asked to end, then ends without losing anything: requests under
@@ -62,6 +75,7 @@ impl Service {
             projections,
             mut projector,
             relay,
+            checkpoints,
         } = self;
         let address = listener.local_addr().map_err(Failure::other)?;
         bus.ledger()
@@ -87,7 +101,7 @@ impl Service {
             let _ = stop_clock.wait_for(|stop| *stop).await;
         }));
         let watched = relay.as_ref().map(|relay| Watched(relay.watch()));
-        let mut stop_relay = stopping;
+        let mut stop_relay = stopping.clone();
         let relaying = relay.map(|mut relay| {
             tokio::spawn(async move {
                 let stopped = async move {
@@ -97,11 +111,24 @@ impl Service {
                 relay.run(stopped).await;
             })
         });
+        let mut stop_keeper = stopping;
+        let (log, signing) = match checkpoints {
+            Some((keeper, log)) => {
+                let signing = tokio::spawn(keeper.run(async move {
+                    let _ = stop_keeper.wait_for(|stop| *stop).await;
+                }));
+                (Some(log), Some(signing))
+            }
+            None => (None, None),
+        };
         // Heard from now on: whoever reads "serving" may ask for the end at once.
         let asked_to_end = asked_to_end().map_err(Failure::other)?;
         let mut app = App::new(bus.clone(), projections.clone(), &master);
         if let Some(watched) = watched {
             app = app.notifying(Arc::new(watched));
+        }
+        if let Some(log) = log {
+            app = app.proving(log);
         }
         tracing::info!(%address, "serving");
         let limits = Limits::default();
@@ -124,10 +151,12 @@ impl Service {
                 tracing::error!(%error, "the {name} did not end well");
             }
         }
-        if let Some(relaying) = relaying
-            && let Err(error) = relaying.await
-        {
-            tracing::error!(%error, "the relay did not end well");
+        for (name, task) in [("relay", relaying), ("keeper of checkpoints", signing)] {
+            if let Some(task) = task
+                && let Err(error) = task.await
+            {
+                tracing::error!(%error, "the {name} did not end well");
+            }
         }
         projections.close().await;
         // Before it is closed, which stops it too.
@@ -162,12 +191,16 @@ pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
         Relay::new(reader, tail, connection, settings.stream.nats_replicas)
             .noting(settings.stream.noted(&home))
     });
+    let files = settings.checkpoints.of(&home);
+    let every = Duration::from_secs(settings.checkpoint_every.into());
+    let checkpoints = checkpoints::keeper(&bus, &files, every).await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .map_err(|e| Failure::cannot_open(format!("cannot listen on {}: {e}", settings.listen)))?;
     Service::over(bus, master, &home.projections)
         .await?
         .publishing(relay)
+        .signing(checkpoints)
         .serve(listener)
         .await
 }

@@ -4,6 +4,7 @@
 //! when they were appended and with the checkpoint signed before. Where they differ somebody has
 //! changed what was recorded: nothing is signed then, and readiness says why.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,8 +20,6 @@ use crate::log::{Asked, Log, Standing};
 use crate::signed::Signed;
 use crate::tiles::{Tiles, TilesError};
 
-/// How often a checkpoint is signed, where there is something new and nothing else was asked for.
-pub const SIGNED_EVERY: Duration = Duration::from_secs(60);
 /// How many entries are read at once.
 const PAGE: u32 = 1_000;
 /// The event in which a ledger adopts a key for its checkpoints (`schemas/proofs.md`).
@@ -96,6 +95,8 @@ pub struct Keeper {
     asked: mpsc::Receiver<Asked>,
     /// Whether what the folder held before was looked at.
     believed: bool,
+    /// Held for as long as it keeps the tiles: whoever has it is the only one.
+    _lock: File,
     /// Whether an entry that was passed adopts another key.
     replaced: bool,
 }
@@ -105,7 +106,7 @@ impl Keeper {
     /// hands them out.
     ///
     /// # Errors
-    /// When the folder or the file cannot be opened.
+    /// When the folder or the file cannot be opened, or another process keeps the tiles.
     pub fn open(
         ledger: LedgerReader,
         key: SigningKey,
@@ -114,6 +115,11 @@ impl Keeper {
         every: Duration,
     ) -> io::Result<(Self, Log)> {
         let tiles = Arc::new(Tiles::open(folder)?);
+        let lock = File::create(folder.join("lock"))?;
+        lock.try_lock().map_err(|_| {
+            let why = "another process keeps the tiles in this folder and signs checkpoints";
+            io::Error::new(io::ErrorKind::WouldBlock, why)
+        })?;
         let newest = Signed::read(&file)?.map(Arc::new);
         let (standing, look) = watch::channel(Standing {
             newest,
@@ -135,6 +141,7 @@ impl Keeper {
             standing,
             asked,
             believed: false,
+            _lock: lock,
             replaced: false,
         };
         Ok((keeper, log))

@@ -11,7 +11,7 @@ mod signed;
 mod tiles;
 mod watch;
 
-pub use keeper::{Keeper, SIGNED_EVERY, Trouble};
+pub use keeper::{Keeper, Trouble};
 pub use log::{Log, LogError};
 pub use signed::Signed;
 pub use tiles::{Tiles, TilesError};

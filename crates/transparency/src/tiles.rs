@@ -53,12 +53,17 @@ impl Tiles {
     /// When the files cannot be opened or made.
     pub fn open(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
+        let mut options = OpenOptions::new();
+        Self::over(
+            folder,
+            options.read(true).write(true).create(true).truncate(false),
+        )
+    }
+
+    fn over(folder: &Path, options: &OpenOptions) -> io::Result<Self> {
         let mut levels = Vec::with_capacity(LEVELS);
         for level in 0..LEVELS {
-            let path = folder.join(format!("level-{level}"));
-            let mut options = OpenOptions::new();
-            let options = options.read(true).write(true).create(true).truncate(false);
-            levels.push(options.open(path)?);
+            levels.push(options.open(folder.join(format!("level-{level}")))?);
         }
         Ok(Self {
             levels: levels
@@ -67,6 +72,19 @@ impl Tiles {
             size: AtomicU64::new(0),
             extending: Mutex::new(()),
         })
+    }
+
+    /// Opens the tiles in a folder for reading alone, at a size at which they have this root; nothing
+    /// where they do not. They may grow meanwhile.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn at(folder: &Path, size: u64, root: &Hash) -> io::Result<Option<Self>> {
+        let tiles = Self::over(folder, OpenOptions::new().read(true))?;
+        tiles.size.store(size, Ordering::Release);
+        // Wherever that root is folded from is right.
+        let found = tiles.root(size).ok().filter(|found| found == root);
+        Ok(found.map(|_| tiles))
     }
 
     /// How many leaves the tree has.

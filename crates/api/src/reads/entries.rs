@@ -194,7 +194,7 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
 }
 
 /// Whether a kind of principal reads the entries of the ledger itself.
-const fn reads_all(kind: PrincipalKind) -> bool {
+pub(super) const fn reads_all(kind: PrincipalKind) -> bool {
     matches!(
         kind,
         PrincipalKind::Operator

@@ -16,7 +16,7 @@ mod obligations;
 mod page;
 mod partnerships;
 mod past;
-mod proofs;
+pub(crate) mod proofs;
 mod reviews;
 mod rules;
 pub(crate) mod seen;

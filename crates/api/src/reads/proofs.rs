@@ -8,17 +8,20 @@ use serde::Deserialize;
 
 use dutyledger_transparency::LogError;
 
-use super::entries::{find, sees};
+use super::entries::{find, reads_all, sees};
 use super::seen::Seer;
 use super::table::{Read, add_as};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::command::NoQuery;
-use crate::endpoint::Outcome;
+use crate::doc::{self, Doc};
+use crate::endpoint::{self, Outcome};
 use crate::log::log;
 use crate::problem::{Code, Problem, internal};
 
 const PLAIN: &str = "text/plain";
+/// Where a checkpoint is asked for.
+pub(crate) const CHECKPOINTS: &str = "/v1/audit/checkpoints";
 
 /// What a proof that the ledger grew is asked for with.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -39,12 +42,13 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
             about: "A `tlog-proof` (C2SP): the hashes from the entry's leaf up to the root that the \
                     newest checkpoint signs. Whoever has the entry, the proof and the ledger's key \
                     needs nothing else; `schemas/proofs.md` says how. An entry recorded after the \
-                    newest checkpoint is covered by the next one.",
+                    newest checkpoint is covered by the next one.\n\nRests on the rule of the record that \
+                    nothing is removed.",
         },
         PLAIN,
         inclusion,
     );
-    add_as::<FromQuery, String, _, _>(
+    let router = add_as::<FromQuery, String, _, _>(
         router,
         Read {
             path: "/v1/audit/consistency",
@@ -53,11 +57,43 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
             summary: "Prove that the ledger only grew",
             about: "The hashes that show that the newest checkpoint goes on from the ledger as it \
                     was at `from` entries, and the checkpoint: the body of `add-checkpoint` in C2SP \
-                    `tlog-witness`.",
+                    `tlog-witness`.\n\nRests on the rule of the record that nothing is removed.",
         },
         PLAIN,
         consistency,
-    )
+    );
+    endpoint::post(router, CHECKPOINTS, endpoint::run(sign), |op, ctx| {
+        let doc = Doc {
+            id: "signCheckpoint".to_owned(),
+            tag: "Audit",
+            summary: "Sign a checkpoint now".to_owned(),
+            description: "Signs a checkpoint of all that is recorded, without waiting for the next \
+                          on the schedule, and answers it. Nothing is recorded. For the operator and \
+                          those who read everything.\n\nRests on the rule of the record that nothing \
+                          is removed."
+                .to_owned(),
+        };
+        doc::describe(op, doc, CHECKPOINTS, ctx);
+        let media = doc::media(ctx.schema.subschema_for::<String>(), None);
+        let content = Some((PLAIN, media));
+        let problems = [401, 403, 404, 500, 503];
+        doc::answers(op, 200, "The checkpoint.", content, &[], &problems);
+    })
+}
+
+async fn sign(app: App, ask: Ask) -> Outcome {
+    ask.query::<NoQuery>()?;
+    if !reads_all(ask.principal.kind) {
+        return Err(Problem::plain(Code::NotPermitted));
+    }
+    match log(&app)?.sign_now().await {
+        Ok(signed) => Ok(text(signed.note.to_string())),
+        Err(LogError::Trouble(trouble)) => {
+            let detail = format!("No checkpoint is signed: {trouble}.");
+            Err(Problem::new(Code::Stopped, detail))
+        }
+        Err(error) => Err(internal(error)),
+    }
 }
 
 async fn inclusion(app: App, ask: Ask, _: NoQuery) -> Outcome {

@@ -1,0 +1,484 @@
+//! Signed checkpoints: keeping their key, signing, proving, exporting, and watching somebody else's.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use serde_json::json;
+
+use dutyledger_application::schemas::event_schema_files;
+use dutyledger_application::{Bus, Checkpoints, Request, Target, load};
+use dutyledger_bundle::{Export, Scope, Writer};
+use dutyledger_domain::StreamKind;
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::ledger::{
+    AdoptCheckpointKey, CheckpointKeyAdopted, CheckpointKeyReplaced, LedgerCommand,
+};
+use dutyledger_ledger::{LedgerReader, create_secret_file, sync_name};
+use dutyledger_proofs::{ConsistencyProof, InclusionProof, SigningKey, VerifierKey};
+use dutyledger_record::{EntryId, Stream, StreamId, hex};
+use dutyledger_transparency::{Alarm, Keeper, Log, Signed, Source, Tiles, Watch, WatchError};
+
+use crate::audit::Asked;
+use crate::cli::{CheckpointSettings, ExportSettings, ProveSettings, WatchSettings};
+use crate::exit::Failure;
+use crate::keys::{AT_THE_FILE, edge};
+use crate::output;
+
+/// How many entries are read at once.
+const PAGE: u32 = 2_000;
+/// The most bytes of what a watch fetches: a checkpoint, or a tile.
+const FETCHED_MAX: u64 = 256 * 1024;
+/// How long a watch waits for an answer.
+const FETCHED_IN: Duration = Duration::from_secs(30);
+
+/// The keys the ledger adopted up to a position, the oldest first.
+async fn adopted(
+    ledger: &LedgerReader,
+    up_to: Option<u64>,
+) -> Result<Vec<CheckpointKeyAdopted>, Failure> {
+    let id = StreamId::new(ledger.id().uuid());
+    let history = load::history::<LedgerStream>(ledger, id, up_to).await?;
+    Ok(history.state(NaiveDate::MAX).checkpoint_keys.clone())
+}
+
+/// Reads a signing key; nothing where there is no file.
+fn read_key(path: &Path) -> Result<Option<SigningKey>, Failure> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => zeroize::Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(path, error)),
+    };
+    let key = SigningKey::from_text(text.trim());
+    key.map(Some).map_err(|error| wrong(path, error))
+}
+
+fn wrong(path: &Path, why: impl std::fmt::Display) -> Failure {
+    Failure::cannot_open(format!("{}: {why}", path.display()))
+}
+
+/// The file a new key is in until the ledger has adopted it.
+fn next(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".next");
+    name.into()
+}
+
+/// The key the ledger adopted last, from its file. A change of keys that was cut short is brought to
+/// its end first.
+fn current_key(
+    files: &Checkpoints,
+    keys: &[CheckpointKeyAdopted],
+) -> Result<Option<SigningKey>, Failure> {
+    let path = &files.signing_key;
+    let Some(adopted) = keys.last() else {
+        return match path.exists() {
+            true => Err(wrong(
+                path,
+                "the ledger has not adopted this key: run `dutyledger audit new-key`, which does, \
+                 or move the file away",
+            )),
+            false => Ok(None),
+        };
+    };
+    let is_adopted = |key: &SigningKey| key.verifier().to_string() == adopted.key;
+    let (held, fresh) = (read_key(path)?, read_key(&next(path))?);
+    if let Some(key) = fresh.filter(is_adopted) {
+        take_place(path)?;
+        return Ok(Some(key));
+    }
+    match held {
+        Some(key) if is_adopted(&key) => Ok(Some(key)),
+        Some(_) => Err(wrong(
+            path,
+            "this is not the key the ledger adopted last: put that one here, or move this file away \
+             to serve without signing checkpoints",
+        )),
+        None => Ok(None),
+    }
+}
+
+fn take_place(path: &Path) -> Result<(), Failure> {
+    let moved = fs::rename(next(path), path).and_then(|()| sync_name(path));
+    moved.map_err(|error| wrong(path, error))
+}
+
+/// What keeps the checkpoints of a ledger that is served, where there is a key for them.
+pub(crate) async fn keeper(
+    bus: &Bus,
+    files: &Checkpoints,
+    every: Duration,
+) -> Result<Option<(Keeper, Log)>, Failure> {
+    let reader: LedgerReader = (**bus.ledger()).clone();
+    let keys = adopted(&reader, None).await?;
+    let Some(key) = current_key(files, &keys)? else {
+        tracing::info!("no checkpoints are signed: there is no key (`dutyledger audit new-key`)");
+        return Ok(None);
+    };
+    open(reader, key, files, every).map(Some)
+}
+
+fn open(
+    ledger: LedgerReader,
+    key: SigningKey,
+    files: &Checkpoints,
+    every: Duration,
+) -> Result<(Keeper, Log), Failure> {
+    let opened = Keeper::open(ledger, key, &files.tiles, files.newest.clone(), every);
+    opened.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => Failure::in_use(error),
+        _ => wrong(&files.tiles, error),
+    })
+}
+
+/// Makes a key, and records that the ledger adopts it. Where another is in use it signs its last
+/// checkpoint first, and the entry names that.
+pub(crate) async fn new_key(settings: &CheckpointSettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let files = settings.files.of(&home);
+    // Owning the ledger keeps a server of a file out.
+    let (bus, _) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
+    let done = change_key(&bus, &files).await;
+    bus.close().await;
+    let adopted = done?;
+    if json {
+        println!(
+            "{}",
+            json!({ "key": adopted.key, "replaces": adopted.replaces })
+        );
+    } else {
+        println!("{}", adopted.key);
+        eprintln!(
+            "Hand this key to those who check the ledger, and not over the line they check it on. \
+             Keep a copy of {} where the database is not.",
+            files.signing_key.display()
+        );
+    }
+    Ok(())
+}
+
+async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey, Failure> {
+    let ledger: LedgerReader = (**bus.ledger()).clone();
+    let keys = adopted(&ledger, None).await?;
+    let replaces = match keys.last() {
+        None => None,
+        Some(used) => {
+            let Some(key) = current_key(files, &keys)? else {
+                return Err(wrong(
+                    &files.signing_key,
+                    "the key in use is missing, and it has to sign its last checkpoint",
+                ));
+            };
+            let (mut keeper, _) = open(ledger.clone(), key, files, Duration::MAX)?;
+            let last = keeper.sign().await.map_err(Failure::not_verified)?;
+            Some(CheckpointKeyReplaced {
+                key: used.key.clone(),
+                root: hex(&last.checkpoint.root),
+                size: last.checkpoint.size,
+            })
+        }
+    };
+    let path = next(&files.signing_key);
+    // One that was made before and not adopted is taken.
+    let key = match read_key(&path)? {
+        Some(key) => key,
+        None => {
+            let name = ledger.id().to_string();
+            let seed = zeroize::Zeroizing::new(bus.edge().random());
+            let key = SigningKey::from_seed(&name, &seed).map_err(Failure::other)?;
+            create_secret_file(&path, key.to_text().as_bytes())
+                .map_err(|error| wrong(&path, error))?;
+            key
+        }
+    };
+    let adopt = AdoptCheckpointKey {
+        key: key.verifier().to_string(),
+        replaces,
+    };
+    let stream = Target::Stream(StreamId::new(ledger.id().uuid()));
+    let command = LedgerCommand::from(adopt.clone());
+    let request = Request::plain(AT_THE_FILE, stream, command);
+    let _ = bus.execute::<LedgerStream>(request).await?;
+    take_place(&files.signing_key)?;
+    Ok(adopt)
+}
+
+/// Signs a checkpoint of all there is, where no server does.
+pub(crate) async fn checkpoint(settings: &CheckpointSettings) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let files = settings.files.of(&home);
+    let ledger = LedgerReader::open(&home.ledger).await;
+    let ledger = ledger.map_err(Failure::cannot_open)?;
+    let keys = adopted(&ledger, None).await?;
+    let Some(key) = current_key(&files, &keys)? else {
+        return Err(wrong(
+            &files.signing_key,
+            "there is no key: `dutyledger audit new-key` makes one",
+        ));
+    };
+    let (mut keeper, _) = open(ledger.clone(), key, &files, Duration::MAX)?;
+    let signed = keeper.sign().await.map_err(Failure::not_verified)?;
+    ledger.close().await;
+    print!("{}", signed.note);
+    Ok(())
+}
+
+/// The newest checkpoint that was signed, and the hashes it was made of.
+struct Proven {
+    signed: Signed,
+    tiles: Tiles,
+}
+
+impl Proven {
+    fn read(files: &Checkpoints) -> Result<Self, Failure> {
+        let path = &files.newest;
+        let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
+        let signed = signed.ok_or_else(|| {
+            wrong(
+                path,
+                "no checkpoint was signed yet: serve with a key, or run `dutyledger audit \
+                 checkpoint`",
+            )
+        })?;
+        let (size, root) = (signed.checkpoint.size, &signed.checkpoint.root);
+        let tiles =
+            Tiles::at(&files.tiles, size, root).map_err(|error| wrong(&files.tiles, error))?;
+        let damaged = "the hashes are not those of the newest checkpoint: start the server, or run \
+                       `dutyledger audit checkpoint`, and they are made anew";
+        let tiles = tiles.ok_or_else(|| wrong(&files.tiles, damaged))?;
+        Ok(Self { signed, tiles })
+    }
+
+    fn inclusion(&self, position: u64) -> Result<InclusionProof, Failure> {
+        let size = self.signed.checkpoint.size;
+        if position > size {
+            return Err(Failure::refused(format!(
+                "the entry was recorded after the newest checkpoint, which covers {size} entries"
+            )));
+        }
+        let index = position - 1;
+        let hashes = self.tiles.inclusion(index, size).map_err(Failure::other)?;
+        Ok(InclusionProof {
+            extra: None,
+            index,
+            hashes,
+            checkpoint: self.signed.note.clone(),
+        })
+    }
+}
+
+/// Writes the proof that an entry is in the ledger.
+pub(crate) async fn prove(settings: &ProveSettings) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let proven = Proven::read(&settings.files.of(&home))?;
+    let ledger = LedgerReader::open(&home.ledger).await;
+    let ledger = ledger.map_err(Failure::cannot_open)?;
+    let entry = ledger.entry(EntryId::new(settings.entry_id)).await;
+    let entry = entry.map_err(Failure::other)?;
+    let entry = entry.ok_or_else(|| Failure::refused("there is no such entry"))?;
+    ledger.close().await;
+    print!("{}", proven.inclusion(entry.position)?);
+    Ok(())
+}
+
+/// Writes a bundle for an inspection.
+pub(crate) async fn export(settings: &ExportSettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
+    let proven = Proven::read(&settings.files.of(&home))?;
+    let asked = Asked::open(&settings.place).await?;
+    let out = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&settings.file)
+        .map_err(|error| wrong(&settings.file, error))?;
+    let written = write_bundle(settings, &proven, &asked, BufWriter::new(out)).await;
+    let entries = match written {
+        Ok(entries) => entries,
+        Err(failure) => {
+            // Half a bundle is none.
+            let _ = fs::remove_file(&settings.file);
+            return Err(failure);
+        }
+    };
+    if json {
+        let size = proven.signed.checkpoint.size;
+        println!("{}", json!({ "entries": entries, "size": size }));
+    } else {
+        eprintln!(
+            "{} entries are in {}. `dutyledger-verify` checks it anywhere.",
+            entries,
+            settings.file.display()
+        );
+    }
+    Ok(())
+}
+
+async fn write_bundle(
+    settings: &ExportSettings,
+    proven: &Proven,
+    asked: &Asked,
+    out: BufWriter<fs::File>,
+) -> Result<u64, Failure> {
+    let size = proven.signed.checkpoint.size;
+    let keys = adopted(&asked.ledger, Some(size)).await?;
+    let key = keys.last().map(|adopted| adopted.key.parse());
+    let key: VerifierKey = key
+        .ok_or_else(|| Failure::not_verified("the checkpoint covers no key that was adopted"))?
+        .map_err(Failure::not_verified)?;
+    let scope = match settings.partnership {
+        Some(id) => Scope::Partnership(id),
+        None => Scope::Ledger,
+    };
+    let export = Export {
+        scope,
+        on: settings.on.unwrap_or(asked.today),
+        exported_at: edge().clock.now(),
+        checkpoint: proven.signed.note.clone(),
+        key,
+        schemas: event_schema_files(),
+    };
+    let mut writer = Writer::new(out, export).map_err(Failure::other)?;
+    let mut entries = 0;
+    match settings.partnership {
+        None => {
+            let bar = output::progress("exporting");
+            bar.set_length(size);
+            while entries < size {
+                let page = asked.ledger.read(entries, PAGE).await;
+                let page = page.map_err(Failure::other)?;
+                for stored in page.iter().filter(|stored| stored.position <= size) {
+                    entries = stored.position;
+                    writer
+                        .entry(&stored.leaf_data)
+                        .map_err(Failure::not_verified)?;
+                }
+                if page.is_empty() {
+                    break;
+                }
+                bar.set_position(entries);
+            }
+            bar.finish_and_clear();
+        }
+        Some(id) => {
+            for (position, leaf_data) in of_partnership(asked, id, size).await? {
+                let hashes = proven.inclusion(position)?.hashes;
+                let added = writer.proven_entry(&leaf_data, hashes);
+                added.map_err(Failure::not_verified)?;
+                entries += 1;
+            }
+        }
+    }
+    let mut growth = Vec::new();
+    for replaced in keys.iter().filter_map(|key| key.replaces.as_ref()) {
+        let old = replaced.size;
+        growth.push(ConsistencyProof {
+            old,
+            hashes: proven
+                .tiles
+                .consistency(old, size)
+                .map_err(Failure::other)?,
+            checkpoint: proven.signed.note.clone(),
+        });
+    }
+    let out = writer.finish(&growth).map_err(Failure::not_verified)?;
+    let file = out.into_inner().map_err(Failure::other)?;
+    file.sync_all().map_err(Failure::other)?;
+    Ok(entries)
+}
+
+/// The entries of a partnership's streams and of those it hangs on, up to a position, in their order.
+async fn of_partnership(
+    asked: &Asked,
+    id: StreamId,
+    size: u64,
+) -> Result<BTreeMap<u64, String>, Failure> {
+    let histories = asked.histories(id, &[size]).await?;
+    let known = histories
+        .first()
+        .filter(|known| known.partnerships.contains_key(&id));
+    let known = known.ok_or_else(|| Failure::refused("there is no such partnership"))?;
+    let own = Stream::new(LedgerStream::TYPE, StreamId::new(asked.ledger.id().uuid()));
+    let streams = known
+        .versions()
+        .into_iter()
+        .map(|at| Stream::new(at.stream_type, at.id));
+    let mut entries = BTreeMap::new();
+    for stream in streams.chain([own]) {
+        let found = asked.ledger.read_stream(&stream, Some(size)).await;
+        for stored in found.map_err(Failure::other)? {
+            entries.insert(stored.position, stored.leaf_data);
+        }
+    }
+    Ok(entries)
+}
+
+/// A server's log.
+struct Fetched {
+    agent: ureq::Agent,
+    /// The address that paths are added to.
+    log: String,
+}
+
+impl Source for Fetched {
+    fn get(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        let url = format!("{}/{path}", self.log.trim_end_matches('/'));
+        let mut answer = self.agent.get(url).call().map_err(|e| e.to_string())?;
+        let body = answer.body_mut().with_config().limit(FETCHED_MAX);
+        body.read_to_vec().map_err(|e| e.to_string())
+    }
+}
+
+/// Watches a ledger, from somebody else's machine.
+pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure> {
+    let opened = Watch::open(settings.trusted_key.clone(), &settings.state);
+    let mut watch = opened.map_err(Failure::cannot_open)?;
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(FETCHED_IN))
+        .build();
+    let mut source = Fetched {
+        agent: ureq::Agent::new_with_config(config),
+        log: settings.log.clone(),
+    };
+    loop {
+        let looked = watch.look(&mut source);
+        match looked {
+            Ok(trusted) => {
+                let (size, root) = (trusted.now.size, hex(&trusted.now.root));
+                if json {
+                    let seen = json!({ "before": trusted.before, "size": size, "root": root });
+                    println!("{seen}");
+                } else {
+                    match trusted.before {
+                        Some(before) => println!("{size} entries, grown from {before}: {root}"),
+                        None => println!("{size} entries, from now on: {root}"),
+                    }
+                }
+            }
+            Err(WatchError::Alarm { alarm, note }) => {
+                keep(&settings.state, &alarm, &note.to_string())?;
+                return Err(Failure::alarm(alarm));
+            }
+            // What passes by itself is told, and looked at again.
+            Err(error @ WatchError::Source { .. }) if settings.every.is_some() => {
+                eprintln!("dutyledger: {error}");
+            }
+            Err(error) => return Err(Failure::other(error)),
+        }
+        let Some(every) = settings.every else {
+            return Ok(());
+        };
+        std::thread::sleep(Duration::from_secs(every.into()));
+    }
+}
+
+/// Keeps the checkpoint that shows what is wrong beside what was trusted.
+fn keep(state: &Path, alarm: &Alarm, note: &str) -> Result<(), Failure> {
+    let mut name = state.as_os_str().to_owned();
+    name.push(".alarm");
+    let path = PathBuf::from(name);
+    dutyledger_ledger::replace_file(&path, note.as_bytes())
+        .map_err(|error| wrong(&path, format!("{error}; {alarm}")))
+}
