@@ -460,14 +460,10 @@ fn a_refusal_is_decided_again_as_it_was_and_nothing_is_recorded() {
         "decided_at": refused.body["decided_at"], "decided_for": refused.body["decided_for"],
     });
     let version = |client: &Client| {
-        let entries = all(
-            client,
-            &format!(
-                "/v1/audit/entries?limit=200&partnership={}",
-                town.partnership
-            ),
-            "/data",
-        );
+        let head = client.get("/health/ready").body["ledger_position"].clone();
+        let of = &town.partnership;
+        let path = format!("/v1/audit/entries?limit=200&partnership={of}&wait_for={head}");
+        let entries = all(client, &path, "/data");
         entries
             .iter()
             .filter(|e| e["principal_kind"] != "system")

@@ -242,6 +242,8 @@ fn every_read_shows_to_exactly_those_the_table_says() {
         for caller in &callers {
             let is = |columns: &[&str]| columns.contains(&caller.column);
             let expected = match who {
+                // No checkpoint is signed here: who is given proofs is tried where one is.
+                _ if path.ends_with("/proof") || path.ends_with("/consistency") => continue,
                 _ if who.starts_with("everyone with a key") => true,
                 "the operator" => is(&["OP"]),
                 // No key opens a calendar, and no address was issued here.

@@ -99,6 +99,12 @@ const WORDS: &[Row] = &[
         "explained",
     ),
     (
+        "CheckpointKeyAdopted",
+        "key for checkpoints",
+        "keys for checkpoints",
+        "adopted",
+    ),
+    (
         "ComplianceAccepted",
         "report of compliance",
         "reports of compliance",
@@ -205,6 +211,7 @@ const WORDS: &[Row] = &[
         "recorded",
     ),
     ("ExceptionClaimed", "exception", "exceptions", "claimed"),
+    ("ExportServed", "export", "exports", "served"),
     (
         "FindingRecorded",
         "finding about an authority",
@@ -353,6 +360,8 @@ const WORDS: &[Row] = &[
         "chosen",
     ),
     ("RulePackAdopted", "rule pack", "rule packs", "adopted"),
+    ("SealedTextErased", "sealed text", "sealed texts", "erased"),
+    ("SealedTextServed", "sealed text", "sealed texts", "served"),
     (
         "SecretaryOfStateSatisfied",
         "failure",
@@ -564,46 +573,24 @@ pub(crate) fn joined(parts: &[String]) -> String {
     }
 }
 
-/// Every event of the domain.
-#[cfg(test)]
-fn events() -> Vec<&'static str> {
-    use dutyledger_domain::Payload;
-    use dutyledger_domain::streams::area::AreaEvent;
-    use dutyledger_domain::streams::authority::AuthorityEvent;
-    use dutyledger_domain::streams::deadline::DeadlineEvent;
-    use dutyledger_domain::streams::direction::DirectionEvent;
-    use dutyledger_domain::streams::ledger::LedgerEvent;
-    use dutyledger_domain::streams::needs_assessment::NeedsAssessmentEvent;
-    use dutyledger_domain::streams::partnership::PartnershipEvent;
-    use dutyledger_domain::streams::strategy::StrategyEvent;
-    use dutyledger_domain::streams::trigger::TriggerEvent;
-
-    fn of<P: Payload>() -> Vec<&'static str> {
-        P::schemas().into_iter().map(|s| s.event_type).collect()
-    }
-    [
-        of::<AreaEvent>(),
-        of::<AuthorityEvent>(),
-        of::<DeadlineEvent>(),
-        of::<DirectionEvent>(),
-        of::<LedgerEvent>(),
-        of::<NeedsAssessmentEvent>(),
-        of::<PartnershipEvent>(),
-        of::<StrategyEvent>(),
-        of::<TriggerEvent>(),
-    ]
-    .concat()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
+    use dutyledger_domain::streams::event_schemas;
+
     use super::*;
+
+    /// Every event of the domain.
+    fn events() -> impl Iterator<Item = &'static str> {
+        event_schemas()
+            .into_iter()
+            .map(|(schema, _)| schema.event_type)
+    }
 
     #[test]
     fn every_event_has_words_and_no_words_are_of_no_event() {
-        let known: BTreeSet<_> = events().into_iter().collect();
+        let known: BTreeSet<_> = events().collect();
         let told: BTreeSet<_> = WORDS.iter().map(|(event, ..)| *event).collect();
         assert_eq!(known, told);
         assert_eq!(told.len(), WORDS.len(), "an event is told of twice");

@@ -54,14 +54,20 @@ pub(crate) fn schema(event: &EventSchema, kinds: &[&str]) -> Option<Value> {
         "required": members,
         "additionalProperties": false,
     });
-    for definition in named {
-        schema["$defs"][&definition] = event.schema["$defs"][&definition].clone();
+    // A definition may refer to others.
+    let mut taken = BTreeSet::new();
+    while let Some(name) = named.pop_first() {
+        let definition = &event.schema["$defs"][&name];
+        references(definition, &mut named);
+        schema["$defs"][&name] = definition.clone();
+        taken.insert(name);
+        named.retain(|name| !taken.contains(name));
     }
     close(&mut schema);
     Some(schema)
 }
 
-/// The definitions a schema refers to. None of them refers to another: they are kinds.
+/// The definitions a schema refers to itself.
 fn references(schema: &Value, named: &mut BTreeSet<String>) {
     match schema {
         Value::Object(members) => {
@@ -98,8 +104,8 @@ mod tests {
     use super::*;
     use crate::particulars::rows;
 
-    /// How the schemas write the id of a row of the rules.
-    const RULE_ID: &str = "^[RAL]-[0-9A-Za-z.-]{1,12}$";
+    /// How the schemas write the id of a row of the rules, and a kind of an open set.
+    const WRITTEN_SO: [&str; 2] = ["^[RAL]-[0-9A-Za-z.-]{1,12}$", "^[a-z0-9]+(-[a-z0-9]+)*$"];
 
     /// What a member that is said may be: an id, a date, a number of a version, yes or no, one of
     /// a closed list of kinds, or several of these together.
@@ -115,7 +121,9 @@ mod tests {
         }
         let formats = ["uuid", "date", "date-time", "uint32"];
         schema["enum"].is_array()
-            || schema["pattern"] == RULE_ID
+            || WRITTEN_SO
+                .iter()
+                .any(|pattern| schema["pattern"] == *pattern)
             || schema["type"] == "boolean"
             || schema["format"]
                 .as_str()

@@ -74,7 +74,9 @@ fn every_example_fits_its_schema() {
     let mut examples = 0;
     for (method, path, operation) in operations() {
         let Some(body) = operation.pointer("/requestBody/content/application~1json") else {
-            assert_eq!(method, "GET", "{path}");
+            // Asks for what there is now, so that there is nothing to say.
+            let says_nothing = path == "/v1/audit/checkpoints";
+            assert!(method == "GET" || says_nothing, "{path}");
             continue;
         };
         let schema = json!({

@@ -1,0 +1,359 @@
+//! Checkpoints, proofs, bundles and the watch, as those use them who do not trust whoever runs the
+//! ledger.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+use std::sync::LazyLock;
+
+use dutyledger_proofs::tile::{Holds, Tile, read_entries, read_hashes};
+use dutyledger_proofs::tree::{verify_consistency, verify_inclusion};
+use dutyledger_proofs::{Checkpoint, ConsistencyProof, InclusionProof, Note, VerifierKey};
+use dutyledger_record::{leaf_hash_of_bytes, unhex};
+use dutyledger_tests::{Client, Server, Town, build, key};
+use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+static VERIFIER: LazyLock<std::path::PathBuf> =
+    LazyLock::new(|| build(&["--package", "dutyledger-bundle"]));
+
+/// Makes the ledger's first or next key, as its operator does while the server is stopped.
+fn new_key(server: &mut Server) -> VerifierKey {
+    server.end();
+    let made = server.run(&["audit", "new-key"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let key = String::from_utf8(made.stdout).unwrap();
+    server.restart();
+    key.trim().parse().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A server that signs, with its key.
+fn signing() -> (Server, VerifierKey) {
+    let mut server = Server::start();
+    let key = new_key(&mut server);
+    (server, key)
+}
+
+fn checkpoint(text: &str, key: &VerifierKey) -> Checkpoint {
+    let note = Note::parse(text.as_bytes()).unwrap();
+    Checkpoint::open(&note, [key]).unwrap().0
+}
+
+/// Has a checkpoint signed of all there is.
+fn sign(server: &Server, key: &VerifierKey) -> Checkpoint {
+    let signed = server.operator().post("/v1/audit/checkpoints", &json!({}));
+    assert_eq!(signed.status, 200, "{}", signed.text);
+    checkpoint(&signed.text, key)
+}
+
+/// The bytes at an address, and the status.
+fn fetch(server: &Server, path: &str, key: Option<&str>) -> (u16, Vec<u8>) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent = ureq::Agent::new_with_config(config.build());
+    let mut asked = agent.get(format!("{}{path}", server.address()));
+    if let Some(key) = key {
+        asked = asked.header("authorization", format!("Bearer {key}"));
+    }
+    let mut answer = asked.call().unwrap();
+    let bytes = answer.body_mut().read_to_vec().unwrap();
+    (answer.status().as_u16(), bytes)
+}
+
+fn head(server: &Server) -> u64 {
+    let ready = server.stranger().get("/health/ready").body;
+    ready["ledger_position"].as_u64().unwrap()
+}
+
+/// The newest entry of an event, as a client sees it.
+fn newest(server: &Server, client: &Client, event: &str) -> Value {
+    let wait = head(server);
+    let path = format!("/v1/entries?limit=200&event_type={event}&wait_for={wait}");
+    let found = client.get(&path).ok()["data"].clone();
+    found.as_array().unwrap().last().unwrap().clone()
+}
+
+#[test]
+fn an_entry_is_proven_and_tiles_are_open_to_everyone() {
+    let mut server = Server::start();
+    let stranger = |server: &Server, path: &str| fetch(server, path, None);
+    let (status, _) = stranger(&server, "/log/checkpoint");
+    assert_eq!(status, 404, "nobody made a key");
+    let key_of_ledger = new_key(&mut server);
+    let town = Town::found(&server, "Eastmere");
+    let old = sign(&server, &key_of_ledger);
+    let _ = town.adopted("2023-06-01");
+    let operator = server.operator();
+    let auditor = key(&operator, "auditor", None);
+    let auditing = server.client(&auditor);
+    let entry = newest(&server, &auditing, "StrategyAdopted");
+    let now = sign(&server, &key_of_ledger);
+    assert!(now.size > old.size && now.origin == key_of_ledger.name());
+    let (_, served) = stranger(&server, "/log/checkpoint");
+    let served = checkpoint(&String::from_utf8(served).unwrap(), &key_of_ledger);
+    assert!(served.size >= now.size);
+
+    // With the entry, the proof and the key alone.
+    let id = entry["entry_id"].as_str().unwrap();
+    let shown = auditing.get(&format!("/v1/entries/{id}")).ok();
+    let leaf: [u8; 32] = unhex(shown["leaf_hash"].as_str().unwrap().as_bytes()).unwrap();
+    let proof = auditing.get(&format!("/v1/audit/entries/{id}/proof")).text;
+    let proof = InclusionProof::parse(proof.as_bytes()).unwrap();
+    let (by, _) = Checkpoint::open(&proof.checkpoint, [&key_of_ledger]).unwrap();
+    assert_eq!(proof.index + 1, shown["position"].as_u64().unwrap());
+    verify_inclusion(proof.index, by.size, &leaf, &proof.hashes, &by.root).unwrap();
+    let grown = format!("/v1/audit/consistency?from={}", old.size);
+    let grown = ConsistencyProof::parse(operator.get(&grown).text.as_bytes()).unwrap();
+    let (by, _) = Checkpoint::open(&grown.checkpoint, [&key_of_ledger]).unwrap();
+    verify_consistency(old.size, &old.root, by.size, &by.root, &grown.hashes).unwrap();
+    let beyond = operator.get("/v1/audit/consistency?from=1000000");
+    assert_eq!(beyond.status, 404);
+    // What one may not see is not proven to one either.
+    let school = town.client("school");
+    let hidden = school.get(&format!("/v1/audit/entries/{id}/proof"));
+    assert_eq!(hidden.status, 404);
+
+    // Hashes are open; the entries they are of are not.
+    let part = Tile::in_tree(Holds::Hashes(0), 0, now.size).unwrap();
+    let (status, bytes) = stranger(&server, &format!("/log/{part}"));
+    assert_eq!(status, 200);
+    let hashes = read_hashes(part, &bytes).unwrap();
+    assert!(hashes.contains(&leaf));
+    let entries = Tile {
+        holds: Holds::Entries,
+        ..part
+    };
+    let path = format!("/log/{entries}");
+    assert_eq!(stranger(&server, &path).0, 401);
+    assert_eq!(fetch(&server, &path, Some(server.operator_key())).0, 404);
+    let (status, bytes) = fetch(&server, &path, Some(&auditor));
+    assert_eq!(status, 200);
+    let texts = read_entries(entries, &bytes).unwrap();
+    let of_texts: Vec<_> = texts.into_iter().map(leaf_hash_of_bytes).collect();
+    assert_eq!(of_texts, hashes);
+    for none in [
+        "tile/0/001",
+        "tile/9/000",
+        "tile/0/000.p/999",
+        "tile/0/../x",
+    ] {
+        assert_eq!(stranger(&server, &format!("/log/{none}")).0, 404, "{none}");
+    }
+    let refused = school.post("/v1/audit/checkpoints", &json!({}));
+    assert_eq!(refused.problem().0, 403);
+}
+
+/// Checks a bundle as an inspector does, and gives the exit code.
+fn verified(bundle: &Path, key: &VerifierKey) -> (i32, String) {
+    let mut command = std::process::Command::new(&*VERIFIER);
+    let output = command
+        .arg(bundle)
+        .args(["--trusted-key", &key.to_string()])
+        .output()
+        .unwrap();
+    let told = [output.stdout, output.stderr].concat();
+    let code = output.status.code().unwrap();
+    (code, String::from_utf8_lossy(&told).into_owned())
+}
+
+#[test]
+fn bundles_are_exported_while_the_server_runs_and_verify_elsewhere() {
+    let (mut server, first) = signing();
+    let town = Town::found(&server, "Eastmere");
+    let _ = town.adopted("2023-06-01");
+    let _ = sign(&server, &first);
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let export = |server: &Server, name: &str, more: &[&str]| {
+        let file = elsewhere.path().join(name);
+        let arguments = [&["audit", "export", file.to_str().unwrap()], more].concat();
+        let output = server.run(&arguments);
+        assert!(output.status.success(), "{}", said(&output));
+        file
+    };
+    let whole = export(&server, "whole.zip", &[]);
+    assert_eq!(
+        verified(&whole, &first).0,
+        0,
+        "{}",
+        verified(&whole, &first).1
+    );
+    let of_one = ["--partnership", &town.partnership, "--on", "2024-07-01"];
+    let part = export(&server, "part.zip", &of_one);
+    assert_eq!(
+        verified(&part, &first).0,
+        0,
+        "{}",
+        verified(&part, &first).1
+    );
+    let again = server.run(&["audit", "export", part.to_str().unwrap()]);
+    assert!(
+        !again.status.success(),
+        "a file that is there is left alone"
+    );
+
+    // Another key takes over: it names the last checkpoint of the first.
+    let second = new_key(&mut server);
+    let adopted = newest(&server, &server.operator(), "CheckpointKeyAdopted");
+    assert_eq!(adopted["stream"]["type"], "ledger");
+    let now = sign(&server, &second);
+    let after = export(&server, "after.zip", &[]);
+    assert_eq!(
+        verified(&after, &second).0,
+        0,
+        "{}",
+        verified(&after, &second).1
+    );
+    assert_ne!(
+        verified(&after, &first).0,
+        0,
+        "the first key signed none of this"
+    );
+    assert_ne!(verified(&whole, &second).0, 0, "nor the second that");
+    assert!(now.size > 0);
+
+    // A server with a key the ledger did not adopt does not start.
+    server.end();
+    let file = server.folder().join("ledger.signing.key");
+    let kept = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "PRIVATE+KEY+nothing\n").unwrap();
+    let refused = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+    assert!(!said(&refused).contains("PRIVATE"), "{}", said(&refused));
+    fs::write(&file, kept).unwrap();
+    server.restart();
+    assert!(sign(&server, &second).size >= now.size);
+}
+
+/// A look by somebody else.
+fn watch(server: &Server, state: &Path, key: &VerifierKey) -> (i32, String) {
+    let log = format!("{}/log", server.address());
+    let output = server.run(&[
+        "audit",
+        "watch",
+        "--log",
+        &log,
+        "--trusted-key",
+        &key.to_string(),
+        "--state",
+        state.to_str().unwrap(),
+    ]);
+    let told = said(&output);
+    (output.status.code().unwrap(), told)
+}
+
+#[test]
+fn a_watch_notices_a_rolled_back_and_a_forked_ledger_and_another_key() {
+    let (mut server, key) = signing();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let state = elsewhere.path().join("trusted");
+    let _ = Town::found(&server, "Eastmere");
+    let _ = sign(&server, &key);
+    assert_eq!(watch(&server, &state, &key).0, 0);
+    server.end();
+    let names = ["ledger.db", "ledger.keys.db", "ledger.checkpoint"];
+    for name in names {
+        fs::copy(server.folder().join(name), elsewhere.path().join(name)).unwrap();
+    }
+    server.restart();
+    let _ = Town::found(&server, "Westmere");
+    let trusted = sign(&server, &key);
+    let grown = watch(&server, &state, &key);
+    assert_eq!(grown.0, 0, "{}", grown.1);
+    let other = key.to_string().replace(key.name(), "another-ledger");
+    assert!(
+        other.parse::<VerifierKey>().is_err(),
+        "the id holds the name"
+    );
+
+    // The operator puts an old copy back, and hides that from the ledger's own notes.
+    server.end();
+    for name in names {
+        fs::copy(elsewhere.path().join(name), server.folder().join(name)).unwrap();
+    }
+    let _ = fs::remove_file(server.folder().join("ledger.db-wal"));
+    let noted = server.run(&["ledger", "note", "--accept-loss"]);
+    assert!(noted.status.success(), "{}", said(&noted));
+    server.restart();
+    let now = sign(&server, &key);
+    assert!(now.size < trusted.size);
+    let (code, told) = watch(&server, &state, &key);
+    assert_eq!(code, 8, "{told}");
+    assert!(told.contains("rolled back"), "{told}");
+    assert!(
+        elsewhere.path().join("trusted.alarm").exists(),
+        "the evidence is kept"
+    );
+
+    // Other entries take the place of those that were given up.
+    let operator = server.operator();
+    while head(&server) <= trusted.size {
+        let body = json!({ "particulars": { "body": "Another authority",
+            "capacity": "local_authority" } });
+        let _ = operator.post("/v1/authorities", &body).ok();
+    }
+    let _ = sign(&server, &key);
+    let (code, told) = watch(&server, &state, &key);
+    assert_eq!(code, 8, "{told}");
+    assert!(told.contains("forked"), "{told}");
+}
+
+/// Changes the ledger's file behind everybody's back.
+fn meddle(ledger: &Path, statements: &[&'static str]) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut file: SqliteConnection = SqliteConnectOptions::new()
+            .filename(ledger)
+            .connect()
+            .await
+            .unwrap();
+        for statement in statements {
+            let _ = sqlx::query(*statement).execute(&mut file).await.unwrap();
+        }
+        file.close().await.unwrap();
+    });
+}
+
+#[test]
+fn nothing_is_signed_of_a_ledger_that_was_changed() {
+    let (mut server, key) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    let before = sign(&server, &key);
+    let ready = |server: &Server| server.stranger().get("/health/ready");
+    assert_eq!(ready(&server).body["checkpoints"]["size"], before.size);
+    server.end();
+    meddle(
+        &server.ledger(),
+        &[
+            "DROP TRIGGER entry_is_never_changed",
+            "UPDATE entry SET leaf_data = replace(leaf_data, 'Eastmere', 'Westmere') \
+             WHERE position = (SELECT max(position) FROM entry WHERE leaf_data LIKE '%Eastmere%')",
+        ],
+    );
+    // The hashes it kept are gone as well, so everything is hashed from the entries again.
+    fs::remove_dir_all(server.folder().join("ledger.tiles")).unwrap();
+    server.restart();
+    let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
+    let (status, code, _) = refused.problem();
+    assert_eq!(
+        (status, code.as_str()),
+        (503, "stopped"),
+        "{}",
+        refused.text
+    );
+    assert!(refused.text.contains("ledger verify"), "{}", refused.text);
+    let red = ready(&server);
+    assert_eq!(red.status, 503);
+    assert_eq!(red.body["status"], "checkpoints are not signed");
+    // What was signed stays what it is, and commands go on.
+    let (_, served) = fetch(&server, "/log/checkpoint", None);
+    let served = checkpoint(&String::from_utf8(served).unwrap(), &key);
+    assert_eq!(served, before);
+    let _ = Town::found(&server, "Northmere");
+    let found = server.run(&["ledger", "verify"]);
+    assert_eq!(found.status.code(), Some(7), "{}", said(&found));
+}
