@@ -114,6 +114,12 @@ fn a_subscriber_gets_what_the_feed_shows_the_same_principal() {
         ("DUTYLEDGER_NATS_PASSWORD", "relay-password"),
     ]);
     server.restart();
+    // What the clock says of both partnerships' reviews is among what is compared.
+    let auditing = server.client(&auditor);
+    let since = Instant::now();
+    while feed(&auditing, "&event_type=DeadlinePassed").len() < 2 {
+        assert!(since.elapsed() < PATIENCE, "the reviews are overdue");
+    }
     published(&server);
 
     let own = &town.partnership;
@@ -129,6 +135,10 @@ fn a_subscriber_gets_what_the_feed_shows_the_same_principal() {
     let shown = shown_as_far(&coordinator, &events);
     assert!(shown.len() > 60, "{} entries", shown.len());
     assert_eq!(data(&events), shown);
+    let passed = shown
+        .iter()
+        .filter(|said| said["event"]["type"] == "DeadlinePassed");
+    assert_eq!(passed.count(), 1, "its own, and not the other's");
     let cases = shown
         .iter()
         .filter(|said| said["stream"]["type"] == "direction");

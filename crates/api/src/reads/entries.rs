@@ -13,7 +13,8 @@ use serde_json::Value;
 use dutyledger_application::erasure::{self, TextRead};
 use dutyledger_application::{access, sealing};
 use dutyledger_domain::streams::{
-    Area, Authority, Direction, Erasure, NeedsAssessment, Partnership, Strategy,
+    Area, Authority, Deadline, Direction, Erasure, NeedsAssessment, Partnership, Strategy,
+    TriggerStream,
 };
 use dutyledger_domain::{StreamKind, World, in_words};
 use dutyledger_ledger::Stored;
@@ -175,10 +176,19 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
     match stream.stream_type.as_str() {
         Area::NAME | Authority::NAME => Ok(true),
         Direction::NAME => seer.direction_of(stream.id).await,
-        // What was erased of an entry is told to those who read the partnership's record.
-        Partnership::NAME | Strategy::NAME | NeedsAssessment::NAME | Erasure::NAME => {
+        // What was erased of an entry, which of its dates passed and what bears on a direction is
+        // told to those who read the partnership's record.
+        Partnership::NAME
+        | Strategy::NAME
+        | NeedsAssessment::NAME
+        | Erasure::NAME
+        | Deadline::NAME
+        | TriggerStream::NAME => {
             if stream.stream_type == Erasure::TYPE && reads_all(principal.kind) {
                 return Ok(true);
+            }
+            if standing.partnerships.is_empty() {
+                return Ok(reads_all(principal.kind));
             }
             for partnership in &standing.partnerships {
                 if seer.whole(Some(*partnership)).await? {
