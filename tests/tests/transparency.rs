@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 
 use dutyledger_proofs::tile::{Holds, Tile, read_entries, read_hashes};
 use dutyledger_proofs::tree::{verify_consistency, verify_inclusion};
-use dutyledger_proofs::{Checkpoint, ConsistencyProof, InclusionProof, Note, VerifierKey};
+use dutyledger_proofs::{
+    Checkpoint, ConsistencyProof, InclusionProof, Note, SigningKey, VerifierKey,
+};
 use dutyledger_record::{leaf_hash_of_bytes, unhex};
 use dutyledger_tests::{Client, Server, Town, build, key};
 use serde_json::{Value, json};
@@ -356,4 +358,34 @@ fn nothing_is_signed_of_a_ledger_that_was_changed() {
     let _ = Town::found(&server, "Northmere");
     let found = server.run(&["ledger", "verify"]);
     assert_eq!(found.status.code(), Some(7), "{}", said(&found));
+}
+
+#[test]
+fn the_first_key_may_come_from_elsewhere_and_is_the_ledgers_own() {
+    let mut server = Server::start();
+    server.end();
+    let file = server.folder().join("ledger.signing.key");
+    let with = |name: &str| SigningKey::from_seed(name, &[7; 32]).unwrap();
+    fs::write(&file, with("another-ledger").to_text().as_bytes()).unwrap();
+    let refused = server.run(&["audit", "new-key"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    // Nor does a server sign with a key that was not adopted.
+    let refused = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+
+    fs::remove_file(&file).unwrap();
+    server.restart();
+    let ledger = newest(&server, &server.operator(), "LedgerOpened");
+    let key = with(ledger["stream"]["id"].as_str().unwrap());
+    server.end();
+    fs::write(&file, key.to_text().as_bytes()).unwrap();
+    let adopted = server.run(&["audit", "new-key"]);
+    assert!(adopted.status.success(), "{}", said(&adopted));
+    assert_eq!(
+        fs::read(&file).unwrap(),
+        key.to_text().as_bytes(),
+        "left as it was"
+    );
+    server.restart();
+    assert!(sign(&server, key.verifier()).size > 0);
 }

@@ -181,12 +181,17 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
             })
         }
     };
+    let name = ledger.id().to_string();
     let path = next(&files.signing_key);
-    // One that was made before and not adopted is taken.
-    let key = match read_key(&path)? {
+    // The first key may be there already, and one that was made before and not adopted is taken.
+    let held = match keys.is_empty() {
+        true => read_key(&files.signing_key)?,
+        false => None,
+    };
+    let in_place = held.is_some();
+    let key = match held.map_or_else(|| read_key(&path), |key| Ok(Some(key)))? {
         Some(key) => key,
         None => {
-            let name = ledger.id().to_string();
             let seed = zeroize::Zeroizing::new(bus.edge().random());
             let key = SigningKey::from_seed(&name, &seed).map_err(Failure::other)?;
             create_secret_file(&path, key.to_text().as_bytes())
@@ -194,6 +199,12 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
             key
         }
     };
+    if key.verifier().name() != name {
+        let of = key.verifier().name();
+        return Err(Failure::refused(format!(
+            "the key is of another ledger: {of}"
+        )));
+    }
     let adopt = AdoptCheckpointKey {
         key: key.verifier().to_string(),
         replaces,
@@ -202,7 +213,9 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
     let command = LedgerCommand::from(adopt.clone());
     let request = Request::plain(AT_THE_FILE, stream, command);
     let _ = bus.execute::<LedgerStream>(request).await?;
-    take_place(&files.signing_key)?;
+    if !in_place {
+        take_place(&files.signing_key)?;
+    }
     Ok(adopt)
 }
 
