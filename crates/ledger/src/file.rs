@@ -1,6 +1,6 @@
 //! Small files outside the databases.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -42,6 +42,46 @@ pub fn create_secret_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_name(path)
 }
 
+/// A file that one opener has at a time, here or in another process. The operating system lets go
+/// of it when the process ends, however it ends. The file stays: removing it would let two hold it
+/// at once.
+#[derive(Debug)]
+pub struct LockFile(File);
+
+impl LockFile {
+    /// Takes the lock, and makes the file if it is new.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) when another has it; otherwise when the file cannot
+    /// be opened.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            // Until the lock is ours, what the file says is another's.
+            .truncate(false)
+            .open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // Not only closed: a program this process is about to start has the file open too until it
+        // runs, and would hold the lock that long. If it fails, closing lets go of it then.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Makes a file's name durable, which it is with its folder.
 ///
 /// # Errors
@@ -49,4 +89,22 @@ pub fn create_secret_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 pub fn sync_name(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|parent| *parent != Path::new(""));
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_was_let_go_is_free_while_a_program_being_started_still_has_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let lock = LockFile::take(&path).unwrap();
+        // What a fork gives a child, until the child runs its program.
+        let _inherited = lock.file().try_clone().unwrap();
+        let refused = LockFile::take(&path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
+        drop(lock);
+        LockFile::take(&path).unwrap();
+    }
 }

@@ -1,7 +1,7 @@
 //! One process owns a ledger file: a lock beside it, which says who, and a lock on the file itself,
 //! which holds whatever the file is called. Both are held for as long as the ledger is open.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process;
@@ -26,6 +26,8 @@ mod file {
 }
 
 use file::FileLock;
+
+use crate::file::LockFile;
 
 /// How often and how far apart an opener tries: whoever asks for the owner holds the lock for an
 /// instant, and that must not look like ownership.
@@ -81,36 +83,30 @@ struct Held {
     /// The lock on the file itself; dropped first.
     _file: FileLock,
     /// The lock beside it.
-    beside: File,
+    beside: LockFile,
 }
 
 impl OwnerLock {
     /// Takes the lock of the ledger at a path.
     pub(crate) async fn take(ledger: &Path) -> Result<Self, LockError> {
         let path = lock_path(ledger).map_err(LockError::Io)?;
-        // Not truncated: until the lock is ours, the text is another's.
-        let opened = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path);
-        let file = opened.map_err(LockError::Io)?;
         for _ in 1..ATTEMPTS {
-            match file.try_lock() {
-                Ok(()) => return Self::named(ledger, file),
-                Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(BETWEEN_ATTEMPTS).await,
+            match LockFile::take(&path) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+                }
+                taken => return Self::named(ledger, taken.map_err(LockError::Io)?),
             }
         }
-        match file.try_lock() {
-            Ok(()) => Self::named(ledger, file),
-            Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
-            Err(TryLockError::WouldBlock) => Err(LockError::Owned(Owner::read(&path))),
+        match LockFile::take(&path) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Err(LockError::Owned(Owner::read(&path)))
+            }
+            taken => Self::named(ledger, taken.map_err(LockError::Io)?),
         }
     }
 
-    fn named(ledger: &Path, beside: File) -> Result<Self, LockError> {
+    fn named(ledger: &Path, beside: LockFile) -> Result<Self, LockError> {
         let held = Held {
             _file: FileLock::take(ledger)?,
             beside,
@@ -135,7 +131,7 @@ impl OwnerLock {
         let Some(held) = guard.as_ref() else {
             return Err(io::Error::other("the ledger is closed"));
         };
-        let mut file = &held.beside;
+        let mut file = held.beside.file();
         // Written over what is there and cut afterwards, so that a reader always finds a pid.
         file.seek(SeekFrom::Start(0))?;
         file.write_all(text.as_bytes())?;
@@ -147,7 +143,7 @@ impl OwnerLock {
     pub(crate) fn release(&self) {
         if let Some(held) = self.held().take() {
             // A name left behind does no harm: it counts only while the lock is held.
-            let _ = held.beside.set_len(0);
+            let _ = held.beside.file().set_len(0);
         }
     }
 

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dutyledger_ledger::{LedgerReader, Place, ReadError};
+use dutyledger_ledger::{LedgerReader, LockFile, Place, ReadError};
 use tokio::sync::{Notify, watch};
 
 use crate::database::{Pool, postgres, sqlite};
 use crate::error::{OpenError, Stale};
-use crate::lock::Lock;
+use crate::lock::lock;
 use crate::projector::Projector;
 use crate::turn::{Timing, Turn};
 use crate::{checkpoint, rebuild};
@@ -21,7 +21,7 @@ pub struct Projections {
     pub(crate) standing: watch::Receiver<Standing>,
     /// Told when somebody waits for the rows to get on.
     waiting: Arc<Notify>,
-    _lock: Option<Arc<Lock>>,
+    _lock: Option<Arc<LockFile>>,
 }
 
 /// How far the projector is.
@@ -70,7 +70,7 @@ impl Projections {
     ) -> Result<(Self, Projector), OpenError> {
         let (writer, readers, turn, lock) = match &place {
             Place::Sqlite(path) => {
-                let lock = Arc::new(Lock::take(path)?);
+                let lock = Arc::new(lock(path)?);
                 rebuild::clear_left_over(path)?;
                 // The writer first: it makes the file.
                 let writer = sqlite::writer(path).await?;

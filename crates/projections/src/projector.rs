@@ -7,14 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dutyledger_domain::by_kind;
-use dutyledger_ledger::{LedgerReader, Place};
+use dutyledger_ledger::{LedgerReader, LockFile, Place};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use crate::cache::{Cache, Loader};
 use crate::database::{Pool, Tx};
 use crate::error::ProjectionError;
-use crate::lock::Lock;
 use crate::page::{self, PageOf};
 use crate::projections::Standing;
 use crate::streams::StreamRows;
@@ -50,7 +49,7 @@ pub struct Projector {
     pub(crate) page_entries: u32,
     /// Whether a page was begun and not ended.
     pub(crate) under_way: bool,
-    pub(crate) _lock: Option<Arc<Lock>>,
+    pub(crate) _lock: Option<Arc<LockFile>>,
 }
 
 impl Projector {

@@ -12,7 +12,7 @@ use dutyledger_record::{Stream, StreamId};
 use crate::cache::{Cache, Loader};
 use crate::database::{Pool, Tx, postgres, sql, sqlite};
 use crate::error::ProjectionError;
-use crate::lock::{Lock, beside};
+use crate::lock::{beside, lock};
 use crate::page::{self, PageOf};
 use crate::projector::PAGE_ENTRIES_MAX;
 use crate::streams::{Grown, StreamRows};
@@ -60,7 +60,7 @@ async fn in_file(
     ledger: &LedgerReader,
     progress: impl FnMut(u64, u64) + Send,
 ) -> Result<u64, ProjectionError> {
-    let _lock = Lock::take(path)?;
+    let _lock = lock(path)?;
     sqlite::settle(path).await?;
     clear_left_over(path)?;
     let fresh = fresh(path);

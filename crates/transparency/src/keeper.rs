@@ -4,13 +4,12 @@
 //! when they were appended and with the checkpoint signed before. Where they differ somebody has
 //! changed what was recorded: nothing is signed then, and readiness says why.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use dutyledger_ledger::{LedgerReader, ReadError};
+use dutyledger_ledger::{LedgerReader, LockFile, ReadError};
 use dutyledger_proofs::{Checkpoint, Hash, SigningKey};
 use dutyledger_record::leaf_hash_of_bytes;
 use tokio::sync::{mpsc, watch};
@@ -96,7 +95,7 @@ pub struct Keeper {
     /// Whether what the folder held before was looked at.
     believed: bool,
     /// Held for as long as it keeps the tiles: whoever has it is the only one.
-    _lock: File,
+    _lock: LockFile,
     /// Whether an entry that was passed adopts another key.
     replaced: bool,
 }
@@ -115,10 +114,12 @@ impl Keeper {
         every: Duration,
     ) -> io::Result<(Self, Log)> {
         let tiles = Arc::new(Tiles::open(folder)?);
-        let lock = File::create(folder.join("lock"))?;
-        lock.try_lock().map_err(|_| {
-            let why = "another process keeps the tiles in this folder and signs checkpoints";
-            io::Error::new(io::ErrorKind::WouldBlock, why)
+        let lock = LockFile::take(&folder.join("lock")).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => io::Error::new(
+                error.kind(),
+                "another process keeps the tiles in this folder and signs checkpoints",
+            ),
+            _ => error,
         })?;
         let newest = Signed::read(&file)?.map(Arc::new);
         let (standing, look) = watch::channel(Standing {

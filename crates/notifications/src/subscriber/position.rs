@@ -1,10 +1,10 @@
 //! What was handled, in a file of the subscriber's own.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dutyledger_ledger::replace_file;
+use dutyledger_ledger::{LockFile, replace_file};
 use serde::{Deserialize, Serialize};
 
 use super::SubscribeError;
@@ -28,29 +28,22 @@ pub(super) struct Handled {
 /// The file, which is this process's alone.
 pub(super) struct PositionFile {
     path: PathBuf,
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl PositionFile {
     pub(super) fn open(path: &Path) -> Result<Self, SubscribeError> {
         let lock = path.with_extension("lock");
-        let failed = |cause| wrong(&lock, cause);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&lock)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self {
-                path: path.to_owned(),
-                _lock: file,
-            }),
-            Err(TryLockError::WouldBlock) => Err(failed(io::Error::other(
+        let taken = LockFile::take(&lock).map_err(|cause| match cause.kind() {
+            io::ErrorKind::WouldBlock => io::Error::other(
                 "another subscriber has it: give each a position file and a name of its own",
-            ))),
-            Err(TryLockError::Error(cause)) => Err(failed(cause)),
-        }
+            ),
+            _ => cause,
+        });
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: taken.map_err(|cause| wrong(&lock, cause))?,
+        })
     }
 
     pub(super) fn read(&self) -> Result<Option<Handled>, SubscribeError> {
