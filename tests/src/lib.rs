@@ -2,13 +2,15 @@
 
 mod client;
 mod draft;
-mod nation;
 mod server;
+mod tamper;
+mod town;
 
 pub use client::{Answer, Client};
 pub use draft::{LEDGER, draft, stream};
-pub use nation::Town;
 pub use server::{Server, build, key, program, repository};
+pub use tamper::Tampered;
+pub use town::Town;
 
 /// Whether the full sizes are asked for: the one variable is `DUTYLEDGER_TEST_SIZE`.
 #[must_use]

@@ -11,12 +11,13 @@ use dutyledger_application::load;
 use dutyledger_ledger::{
     Append, Idempotency, Ledger, LedgerReader, Opening, Options, StreamAppend, SystemClock,
 };
-use dutyledger_record::{Frontier, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Client, LEDGER, Server, Town, draft, program, repository, stream};
+use dutyledger_tests::{
+    Client, LEDGER, Server, Tampered, Town, draft, program, repository, stream,
+};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Row};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -86,22 +87,8 @@ impl Copy {
         .unwrap();
     }
 
-    async fn connect(&self) -> SqliteConnection {
-        let mut conn = SqliteConnectOptions::new()
-            .filename(self.folder.path().join("ledger.db"))
-            .connect()
-            .await
-            .unwrap();
-        sqlx::raw_sql(
-            "DROP TRIGGER entry_is_never_changed; DROP TRIGGER entry_is_never_removed; \
-             DROP TRIGGER entry_is_only_appended; DROP TRIGGER root_is_never_changed; \
-             DROP TRIGGER root_is_never_removed; DROP TRIGGER root_is_only_appended; \
-             PRAGMA ignore_check_constraints = ON",
-        )
-        .execute(&mut conn)
-        .await
-        .unwrap();
-        conn
+    async fn tamper(&self) -> Tampered {
+        Tampered::open(&self.folder.path().join("ledger.db")).await
     }
 
     fn verify(&self) -> (Option<i32>, Vec<(u64, String)>) {
@@ -142,10 +129,9 @@ impl Copy {
 fn tampered(sql: &'static str, position: u64, what: &str) {
     let copy = Copy::new();
     Runtime::new().unwrap().block_on(async {
-        let mut conn = copy.connect().await;
-        let done = sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-        assert!(done.rows_affected() > 0, "{sql} changes something");
-        conn.close().await.unwrap();
+        let mut file = copy.tamper().await;
+        assert!(file.sql(sql).await > 0, "{sql} changes something");
+        file.close().await;
     });
     copy.is_found(position, what);
 }
@@ -321,15 +307,15 @@ fn what_is_beyond_the_head_is_located() {
 fn every_place_that_was_tampered_with_is_told() {
     let copy = Copy::new();
     Runtime::new().unwrap().block_on(async {
-        let mut conn = copy.connect().await;
+        let mut file = copy.tamper().await;
         let sql = "UPDATE entry SET leaf_data = replace(leaf_data, '2023-0', '2024-0') \
                    WHERE position = 20; \
                    UPDATE entry SET event_type = 'x' WHERE position = 40; \
                    UPDATE entry SET leaf_hash = x'' WHERE position = 45; \
                    UPDATE entry SET leaf_hash = zeroblob(32) \
                    WHERE position = (SELECT max(position) FROM entry)";
-        sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
-        conn.close().await.unwrap();
+        assert!(file.sql(sql).await > 0);
+        file.close().await;
     });
     let (code, findings) = copy.verify();
     for position in [20, 40, 45, TOLD.entries] {
@@ -342,53 +328,26 @@ fn every_place_that_was_tampered_with_is_told() {
     assert_eq!(code, Some(7));
 }
 
-/// The texts and where each stands, changed where they are to be.
-async fn forge(conn: &mut SqliteConnection, at: u64, forged: impl Fn(&str) -> String) {
-    let position = i64::try_from(at).unwrap();
-    let text: String = sqlx::query_scalar("SELECT leaf_data FROM entry WHERE position = ?1")
-        .bind(position)
-        .fetch_one(&mut *conn)
-        .await
-        .unwrap();
-    let new = forged(&text);
-    assert_ne!(text, new, "it is changed");
-    sqlx::query("UPDATE entry SET leaf_data = ?1, leaf_hash = ?2 WHERE position = ?3")
-        .bind(&new)
-        .bind(leaf_hash(&new).to_vec())
-        .bind(position)
-        .execute(conn)
-        .await
-        .unwrap();
-}
-
-/// Where the town's police are registered.
-async fn police(conn: &mut SqliteConnection) -> u64 {
-    let found: i64 = sqlx::query_scalar(
-        "SELECT min(position) FROM entry WHERE instr(leaf_data, 'Tamperton police') > 0",
-    )
-    .fetch_one(conn)
-    .await
-    .unwrap();
-    found.unsigned_abs()
-}
+/// The town's police, by their name.
+const POLICE: &str = "Tamperton police";
 
 fn renamed(text: &str) -> String {
-    text.replace("Tamperton police", "Temperton police")
+    text.replace(POLICE, "Temperton police")
 }
 
 #[test]
 fn a_text_and_its_hash_edited_together_are_located_by_the_root_of_their_commit() {
     let copy = Copy::new();
     let at = Runtime::new().unwrap().block_on(async {
-        let mut conn = copy.connect().await;
-        let at = police(&mut conn).await;
-        forge(&mut conn, at, renamed).await;
+        let mut file = copy.tamper().await;
+        let at = file.first_with(POLICE).await;
+        file.forge(at, renamed).await;
         let root: i64 = sqlx::query_scalar("SELECT min(position) FROM root WHERE position >= ?1")
             .bind(i64::try_from(at).unwrap())
-            .fetch_one(&mut conn)
+            .fetch_one(file.connection())
             .await
             .unwrap();
-        conn.close().await.unwrap();
+        file.close().await;
         root.unsigned_abs()
     });
     copy.is_found(
@@ -407,18 +366,16 @@ fn a_text_and_its_hash_edited_together_are_located_by_the_root_of_their_commit()
 fn a_version_changed_in_text_column_and_hash_is_located() {
     let copy = Copy::new();
     let at = Runtime::new().unwrap().block_on(async {
-        let mut conn = copy.connect().await;
-        let at = police(&mut conn).await;
-        forge(&mut conn, at, |text| {
-            text.replace("\"version\":1,", "\"version\":5,")
-        })
-        .await;
+        let mut file = copy.tamper().await;
+        let at = file.first_with(POLICE).await;
+        let fifth = |text: &str| text.replace("\"version\":1,", "\"version\":5,");
+        file.forge(at, fifth).await;
         sqlx::query("UPDATE entry SET version = 5 WHERE position = ?1")
             .bind(i64::try_from(at).unwrap())
-            .execute(&mut conn)
+            .execute(file.connection())
             .await
             .unwrap();
-        conn.close().await.unwrap();
+        file.close().await;
         at
     });
     copy.is_found(at, "it is version 5 of its stream, after version 0");
@@ -428,30 +385,11 @@ fn a_version_changed_in_text_column_and_hash_is_located() {
 fn everything_recomputed_is_found_by_the_noted_head() {
     let copy = Copy::new();
     Runtime::new().unwrap().block_on(async {
-        let mut conn = copy.connect().await;
-        let at = police(&mut conn).await;
-        forge(&mut conn, at, renamed).await;
-        let hashes = sqlx::query("SELECT position, leaf_hash FROM entry ORDER BY position")
-            .fetch_all(&mut conn)
-            .await
-            .unwrap();
-        let mut frontier = Frontier::empty();
-        for row in hashes {
-            let hash: Vec<u8> = row.get(1);
-            frontier.push(hash.try_into().unwrap());
-            sqlx::query("UPDATE root SET root = ?1 WHERE position = ?2")
-                .bind(frontier.root().to_vec())
-                .bind(row.get::<i64, _>(0))
-                .execute(&mut conn)
-                .await
-                .unwrap();
-        }
-        sqlx::query("UPDATE head SET frontier = ?1")
-            .bind(frontier.to_bytes())
-            .execute(&mut conn)
-            .await
-            .unwrap();
-        conn.close().await.unwrap();
+        let mut file = copy.tamper().await;
+        let at = file.first_with(POLICE).await;
+        file.forge(at, renamed).await;
+        file.recompute().await;
+        file.close().await;
     });
     assert_eq!(
         copy.verify(),

@@ -309,6 +309,15 @@ fn a_dump_of_the_ledgers_schema_restored_into_a_new_database_verifies_and_is_ser
 }
 
 #[test]
+fn a_database_that_goes_away_while_nothing_is_recorded_ends_the_server_too() {
+    let mut postgres = Postgres::start();
+    let database = prepared(&postgres);
+    let mut server = Server::start_on(&database.url(APPLICATION));
+    postgres.crash();
+    assert_eq!(server.ended().code(), Some(6), "{}", server.log());
+}
+
+#[test]
 fn a_database_that_crashes_ends_the_server_with_a_code_of_its_own_and_loses_nothing() {
     let mut postgres = Postgres::start();
     let database = prepared(&postgres);
@@ -349,8 +358,10 @@ fn a_database_that_crashes_ends_the_server_with_a_code_of_its_own_and_loses_noth
             std::thread::yield_now();
         }
         postgres.crash();
-        let ended = server.ended();
+        // The writers are told to stop whatever became of the server: the scope waits for them.
+        let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| server.ended()));
         stop.store(true, Ordering::Relaxed);
+        let ended = ended.unwrap_or_else(|cause| std::panic::resume_unwind(cause));
         assert_eq!(ended.code(), Some(6), "{}", server.log());
     });
     assert!(

@@ -12,10 +12,9 @@ use dutyledger_proofs::{
     Checkpoint, ConsistencyProof, InclusionProof, Note, SigningKey, VerifierKey,
 };
 use dutyledger_record::{leaf_hash_of_bytes, unhex};
-use dutyledger_tests::{Client, Server, Town, build, key};
+use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
+use dutyledger_tests::{Client, Server, Tampered, Town, build, key};
 use serde_json::{Value, json};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection};
 
 static VERIFIER: LazyLock<std::path::PathBuf> =
     LazyLock::new(|| build(&["--package", "dutyledger-bundle"]));
@@ -280,6 +279,8 @@ fn a_watch_notices_a_rolled_back_and_a_forked_ledger_and_another_key() {
     let _ = fs::remove_file(server.folder().join("ledger.db-wal"));
     let noted = server.run(&["ledger", "note", "--accept-loss"]);
     assert!(noted.status.success(), "{}", said(&noted));
+    let rebuilt = server.run(&["projections", "rebuild"]);
+    assert!(rebuilt.status.success(), "{}", said(&rebuilt));
     server.restart();
     let now = sign(&server, &key);
     assert!(now.size < trusted.size);
@@ -304,20 +305,161 @@ fn a_watch_notices_a_rolled_back_and_a_forked_ledger_and_another_key() {
     assert!(told.contains("forked"), "{told}");
 }
 
-/// Changes the ledger's file behind everybody's back.
-fn meddle(ledger: &Path, statements: &[&'static str]) {
+/// Somebody who can write to the ledger's file puts another text in the place of the first that has
+/// a name in it, and computes everything anew.
+fn forge(ledger: &Path, name: &str) -> u64 {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let mut file: SqliteConnection = SqliteConnectOptions::new()
-            .filename(ledger)
-            .connect()
-            .await
-            .unwrap();
-        for statement in statements {
-            let _ = sqlx::query(*statement).execute(&mut file).await.unwrap();
-        }
-        file.close().await.unwrap();
+        let mut file = Tampered::open(ledger).await;
+        let at = file.first_with(name).await;
+        file.forge(at, |text| text.replace(name, "Nobody")).await;
+        file.recompute().await;
+        file.close().await;
+        at
+    })
+}
+
+/// What verifying says, beside what was kept elsewhere.
+fn compared(server: &Server, more: &[&str]) -> (Option<i32>, Value) {
+    let verify = [&["--json", "ledger", "verify"], more].concat();
+    let output = server.run(&verify);
+    let told = serde_json::from_slice(&output.stdout);
+    (
+        output.status.code(),
+        told.unwrap_or_else(|error| panic!("{error}: {}", said(&output))),
+    )
+}
+
+#[test]
+fn what_was_changed_and_computed_anew_is_found_by_what_was_kept_elsewhere() {
+    let (mut server, key) = signing();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let place = |name: &str| elsewhere.path().join(name).to_str().unwrap().to_owned();
+    let (state, tiles) = (place("trusted"), place("tiles"));
+    let keeping = |server: &Server| {
+        let log = format!("{}/log", server.address());
+        let key = key.to_string();
+        let watch = ["audit", "watch", "--log", &log, "--trusted-key", &key];
+        let output = server.run(&[&watch[..], &["--state", &state, "--tiles", &tiles]].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    // Three looks, whose checkpoints are kept; tiles grow across their borders.
+    let mut kept = Vec::new();
+    for (look, name) in ["Eastmere", "Westmere", "Northmere"].iter().enumerate() {
+        let _ = Town::found(&server, name);
+        let checkpoint = sign(&server, &key);
+        keeping(&server);
+        fs::copy(&state, place(&format!("kept-{look}"))).unwrap();
+        kept.push(checkpoint.size);
+    }
+    let _ = Town::found(&server, "Southmere");
+    let head = head(&server);
+    let unprotected = head - kept[2];
+    assert!(unprotected > 0);
+    server.end();
+    let trusted = key.to_string();
+    let files: Vec<_> = (0..3).map(|look| place(&format!("kept-{look}"))).collect();
+    let checkpoints: Vec<_> = files.iter().flat_map(|file| ["--kept", file]).collect();
+    let checkpoints = [&["--trusted-key", &trusted], &checkpoints[..]].concat();
+    let hashes = [&checkpoints[..], &["--kept-tiles", &tiles]].concat();
+
+    let nothing = json!([]);
+    for given in [&checkpoints, &hashes] {
+        let (code, told) = compared(&server, given);
+        assert_eq!((code, &told["findings"]), (Some(0), &nothing));
+        let expected = json!({ "unchanged": kept[2], "unprotected": unprotected });
+        assert_eq!(told["kept"], expected);
+    }
+    let alone = server.run(&["ledger", "verify"]);
+    assert!(
+        said(&alone).contains("name a checkpoint"),
+        "{}",
+        said(&alone)
+    );
+    let words = server.run(&[&["ledger", "verify"], &checkpoints[..]].concat());
+    let not_yet = format!("The last {unprotected} entries are not protected yet");
+    assert!(said(&words).contains(&not_yet), "{}", said(&words));
+
+    let at = forge(&server.ledger(), "Westmere police");
+    assert!(kept[0] < at && at <= kept[1]);
+    fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
+    let (code, told) = compared(&server, &[]);
+    assert_eq!(
+        (code, &told["findings"]),
+        (Some(0), &nothing),
+        "by itself it is whole"
+    );
+    // Checkpoints say between which two of them it was changed.
+    let (code, told) = compared(&server, &checkpoints);
+    assert_eq!(code, Some(7));
+    assert_eq!(told["kept"]["unchanged"], kept[0]);
+    let found = told["findings"].as_array().unwrap();
+    let what = found[0]["what"].as_str().unwrap();
+    assert_eq!(
+        (found.len(), &found[0]["position"]),
+        (1, &json!(kept[0] + 1))
+    );
+    let range = format!("among the entries {} to {}", kept[0] + 1, kept[1]);
+    assert!(what.starts_with(&range), "{what}");
+    // The hashes say which entry it is.
+    let (code, told) = compared(&server, &hashes);
+    let positions = |told: &Value| -> Vec<u64> {
+        let found = told["findings"].as_array().unwrap().iter();
+        found.map(|one| one["position"].as_u64().unwrap()).collect()
+    };
+    assert_eq!((code, positions(&told)), (Some(7), vec![at]));
+
+    // The same of a copy in PostgreSQL, where it was changed in a second place.
+    let database = Postgres::shared().database();
+    let migrated = server.run(&["migrate", "--database-url", &database.url(OWNER)]);
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    let second = forge(&server.ledger(), "Northmere council");
+    let url = database.url(APPLICATION);
+    let copied = server.run(&["ledger", "copy", &url]);
+    assert!(copied.status.success(), "{}", said(&copied));
+    let there = [&hashes[..], &["--database-url", &url]].concat();
+    let (code, told) = compared(&server, &there);
+    assert_eq!((code, positions(&told)), (Some(7), vec![at, second]));
+
+    // What cannot be changed is hidden by giving it up.
+    let cut = "DELETE FROM entry WHERE position > (SELECT position FROM root ORDER BY position \
+               LIMIT 1 OFFSET 20); \
+               DELETE FROM root WHERE position > (SELECT max(position) FROM entry); \
+               UPDATE head SET position = (SELECT max(position) FROM entry)";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut file = Tampered::open(&server.ledger()).await;
+        assert!(file.sql(cut).await > 0);
+        file.recompute().await;
+        file.close().await;
     });
+    let (code, told) = compared(&server, &hashes);
+    assert_eq!(code, Some(7));
+    let last = told["findings"].as_array().unwrap().last().unwrap().clone();
+    assert!(
+        last["what"]
+            .as_str()
+            .unwrap()
+            .contains("the ledger ends at"),
+        "{last}"
+    );
+
+    // Hashes that somebody changed elsewhere prove nothing.
+    let level = elsewhere.path().join("tiles/level-0");
+    let mut bytes = fs::read(&level).unwrap();
+    bytes[33] ^= 1;
+    fs::write(&level, bytes).unwrap();
+    let refused = server.run(&[&["ledger", "verify"], &hashes[..]].concat());
+    assert!(
+        said(&refused).contains("are not those of the checkpoint"),
+        "{}",
+        said(&refused)
+    );
+    let other = SigningKey::from_seed(key.name(), &[9; 32]).unwrap();
+    let (other, file) = (other.verifier().to_string(), &files[0]);
+    let not_theirs = ["ledger", "verify", "--kept", file, "--trusted-key", &other];
+    let refused = server.run(&not_theirs);
+    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
 }
 
 #[test]
@@ -328,14 +470,16 @@ fn nothing_is_signed_of_a_ledger_that_was_changed() {
     let ready = |server: &Server| server.stranger().get("/health/ready");
     assert_eq!(ready(&server).body["checkpoints"]["size"], before.size);
     server.end();
-    meddle(
-        &server.ledger(),
-        &[
-            "DROP TRIGGER entry_is_never_changed",
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let mut file = Tampered::open(&server.ledger()).await;
+        let changed = file.sql(
             "UPDATE entry SET leaf_data = replace(leaf_data, 'Eastmere', 'Westmere') \
              WHERE position = (SELECT max(position) FROM entry WHERE leaf_data LIKE '%Eastmere%')",
-        ],
-    );
+        );
+        assert_eq!(changed.await, 1);
+        file.close().await;
+    });
     // The hashes it kept are gone as well, so everything is hashed from the entries again.
     fs::remove_dir_all(server.folder().join("ledger.tiles")).unwrap();
     server.restart();

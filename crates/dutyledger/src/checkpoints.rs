@@ -447,6 +447,10 @@ impl Source for Fetched {
 /// Watches a ledger, from somebody else's machine.
 pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure> {
     let opened = Watch::open(settings.trusted_key.clone(), &settings.state);
+    let opened = match &settings.tiles {
+        Some(folder) => opened.and_then(|watch| watch.keeping(folder)),
+        None => opened,
+    };
     let mut watch = opened.map_err(Failure::cannot_open)?;
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(FETCHED_IN))

@@ -1,11 +1,18 @@
 //! `dutyledger ledger`: verifying, copying and backing up.
 
+use std::fmt::Display;
+use std::path::Path;
+
 use serde_json::json;
 
 use dutyledger_ledger::{LedgerReader, NotedHead, OpenError, Place as Database};
-use dutyledger_record::hex;
+use dutyledger_proofs::Checkpoint;
+use dutyledger_record::{LedgerId, hex};
+use dutyledger_transparency::{CompareError, Compared, Signed, Tiles, compare};
 
-use crate::cli::{BackupSettings, CopySettings, NoteSettings, Place, database, make_folder};
+use crate::cli::{
+    BackupSettings, CopySettings, NoteSettings, VerifySettings, database, make_folder,
+};
 use crate::exit::Failure;
 use crate::output;
 
@@ -15,9 +22,10 @@ async fn reader(place: &Database) -> Result<LedgerReader, Failure> {
         .map_err(Failure::cannot_open)
 }
 
-pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
-    let home = place.home()?;
+pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), Failure> {
+    let home = settings.place.home()?;
     let ledger = reader(&home.ledger).await?;
+    let kept = Kept::read(settings, ledger.id())?;
     let bar = output::progress("verifying");
     let shown = bar.clone();
     let verified = dutyledger_ledger::verify(&ledger, move |done, total| {
@@ -42,6 +50,19 @@ pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
             error => return Err(Failure::other(error)),
         }
     }
+    let compared = match &kept {
+        Some(kept) => match kept.compare(&ledger).await {
+            Ok(compared) => Some(compared),
+            // What makes it unreadable was found, and is told.
+            Err(CompareError::Ledger(_)) if !findings.is_empty() => None,
+            Err(error) => return Err(Failure::other(error)),
+        },
+        None => None,
+    };
+    if let Some(compared) = &compared {
+        let differences = compared.differences.iter();
+        findings.extend(differences.map(|one| (one.position(), one.to_string())));
+    }
     ledger.close().await;
     let root = hex(&verified.root);
     if json {
@@ -58,6 +79,10 @@ pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
                 "roots": verified.roots,
                 "root": root,
                 "noted_position": note.map(|noted| noted.position),
+                "kept": compared.as_ref().map(|compared| json!({
+                    "unchanged": compared.unchanged,
+                    "unprotected": compared.unprotected,
+                })),
                 "findings": findings,
             })
         );
@@ -69,12 +94,81 @@ pub(crate) async fn verify(place: &Place, json: bool) -> Result<(), Failure> {
             "{} entries in {} streams; {} roots compared; the root is {root}.",
             verified.entries, verified.streams, verified.roots
         );
+        eprintln!("{}", protection(compared.as_ref()));
     }
     match findings.len() {
         0 => Ok(()),
         found => Err(Failure::not_verified(format!(
             "the ledger is not as it was recorded: {found} findings"
         ))),
+    }
+}
+
+/// What was kept of a ledger elsewhere.
+struct Kept {
+    checkpoints: Vec<Checkpoint>,
+    tiles: Option<Tiles>,
+}
+
+impl Kept {
+    fn read(settings: &VerifySettings, ledger: LedgerId) -> Result<Option<Self>, Failure> {
+        fn wrong(path: &Path, why: impl Display) -> Failure {
+            Failure::cannot_open(format!("{}: {why}", path.display()))
+        }
+        let mut checkpoints = Vec::new();
+        for path in &settings.kept {
+            let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
+            let signed = signed.ok_or_else(|| wrong(path, "there is no such file"))?;
+            let opened = Checkpoint::open(&signed.note, &settings.trusted_key);
+            let (checkpoint, _) = opened.map_err(|error| wrong(path, error))?;
+            let of = &checkpoint.origin;
+            if *of != ledger.to_string() {
+                let why = format!("it is of the ledger {of}, and this one is {ledger}");
+                return Err(wrong(path, why));
+            }
+            checkpoints.push(checkpoint);
+        }
+        let tiles = match &settings.kept_tiles {
+            Some(folder) => Some(Tiles::held(folder).map_err(|error| wrong(folder, error))?),
+            None => None,
+        };
+        Ok((!checkpoints.is_empty()).then_some(Self { checkpoints, tiles }))
+    }
+
+    async fn compare(&self, ledger: &LedgerReader) -> Result<Compared, CompareError> {
+        let bar = output::progress("comparing");
+        let shown = bar.clone();
+        let tell = move |done, total| {
+            shown.set_length(total);
+            shown.set_position(done);
+        };
+        let compared = compare(ledger, &self.checkpoints, self.tiles.as_ref(), tell).await;
+        bar.finish_and_clear();
+        compared
+    }
+}
+
+/// What is protected by what was kept elsewhere, in words.
+fn protection(compared: Option<&Compared>) -> String {
+    match compared {
+        None => "Compared with nothing that was kept elsewhere: name a checkpoint with --kept, or \
+                 whoever changed an entry and computed everything anew is not found."
+            .to_owned(),
+        Some(Compared {
+            unchanged,
+            unprotected: 0,
+            ..
+        }) => {
+            format!("Unchanged up to {unchanged}, by the checkpoints that were kept elsewhere.")
+        }
+        Some(Compared {
+            unchanged,
+            unprotected,
+            ..
+        }) => format!(
+            "Unchanged up to {unchanged}, by the checkpoints that were kept elsewhere. The last \
+             {unprotected} entries are not protected yet: they came after the newest of these."
+        ),
     }
 }
 

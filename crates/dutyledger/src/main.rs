@@ -55,7 +55,9 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Demo(settings) => demo::demo(settings, cli.json).await,
         Command::Import(settings) => import::import(settings, cli.json).await,
         Command::Migrate(settings) => migrate::migrate(settings, cli.json).await,
-        Command::Ledger(LedgerCommand::Verify(place)) => ledger::verify(place, cli.json).await,
+        Command::Ledger(LedgerCommand::Verify(settings)) => {
+            ledger::verify(settings, cli.json).await
+        }
         Command::Ledger(LedgerCommand::Copy(settings)) => ledger::copy(settings, cli.json).await,
         Command::Ledger(LedgerCommand::Backup(settings)) => {
             ledger::backup(settings, cli.json).await

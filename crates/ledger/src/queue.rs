@@ -143,7 +143,7 @@ impl Queue {
 
 impl Inbox {
     /// The next batch: whatever has queued, in order, within the bound but never empty. `None` when
-    /// the queue is closed and empty.
+    /// the queue is closed and empty. Given up while it waits, it has taken nothing.
     pub(crate) async fn next_batch(&mut self, most: Size) -> Option<Vec<Queued>> {
         let first = match self.held.take() {
             Some(held) => held,

@@ -3,15 +3,17 @@
 //! It waits for nothing but the queue: while one commit reaches the disk, the next batch gathers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use crate::append::{Append, AppendError, Receipt, Size};
 use crate::clock::{Clock, instant_not_before};
 use crate::memory::Memory;
 use crate::plan::{Care, Plan, questions};
-use crate::queue::{Inbox, Queued};
+use crate::queue::{Answer, Inbox, Queued};
 use crate::status::Status;
 use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
 
@@ -19,6 +21,8 @@ use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How often old names are forgotten.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
+/// How often a writer that has nothing to write looks whether its server is still there.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Takes batches from the queue, commits each once, and answers.
 pub(crate) struct Writer<S> {
@@ -66,7 +70,12 @@ impl<S: Store> Writer<S> {
     /// A failed commit is final: the kernel may have dropped the pages whose writing failed, so a
     /// second attempt could succeed without having written them.
     pub(crate) async fn run(mut self) {
-        while let Some(queued) = self.inbox.next_batch(self.batch_max).await {
+        loop {
+            let queued = match self.next_batch().await {
+                Ok(Some(queued)) => queued,
+                Ok(None) => break,
+                Err(cause) => return self.stop(Failure::before(cause), Vec::new()).await,
+            };
             let (appends, answers): (Vec<_>, Vec<_>) =
                 queued.into_iter().map(Queued::into_parts).unzip();
             match self.record(&appends).await {
@@ -75,21 +84,40 @@ impl<S: Store> Writer<S> {
                         answer.send(result);
                     }
                 }
-                Err(failure) => {
-                    tracing::error!(cause = %failure.cause, "the ledger stopped");
-                    self.status.stop(failure.cause.to_string());
-                    for answer in answers {
-                        answer.send(Err(failure.answer.clone()));
-                    }
-                    self.inbox.refuse_all().await;
-                    return;
-                }
+                Err(failure) => return self.stop(failure, answers).await,
             }
         }
         if let Err(cause) = self.store.close().await {
             // Everything is durable in the log; the next opening takes it from there.
             tracing::warn!(%cause, "the ledger was not tidied up");
         }
+    }
+
+    /// The next batch. While there is none, a server is asked whether it is still there: readers
+    /// connect anew by themselves, so where nothing gets as far as the queue, the loss would never
+    /// be met here and never be told.
+    async fn next_batch(&mut self) -> Result<Option<Vec<Queued>>, StoreError> {
+        loop {
+            let next = self.inbox.next_batch(self.batch_max);
+            if !S::SHARED {
+                return Ok(next.await);
+            }
+            if let Ok(queued) = timeout(LOOK_EVERY, next).await {
+                return Ok(queued);
+            }
+            let _ = self.store.head().await?;
+        }
+    }
+
+    /// Takes no more, says why, and answers everybody: those of the batch in hand, and those that
+    /// wait.
+    async fn stop(self, failure: Failure, answers: Vec<Answer>) {
+        tracing::error!(cause = %failure.cause, "the ledger stopped");
+        self.status.stop(failure.cause.to_string());
+        for answer in answers {
+            answer.send(Err(failure.answer.clone()));
+        }
+        self.inbox.refuse_all().await;
     }
 
     /// Judges a batch and makes it durable.

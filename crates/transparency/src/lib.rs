@@ -5,12 +5,14 @@
 //! The text forms and the arithmetic are those of `dutyledger-proofs`; here is what has to be kept
 //! and done. Nothing here writes to the ledger.
 
+mod compare;
 mod keeper;
 mod log;
 mod signed;
 mod tiles;
 mod watch;
 
+pub use compare::{CompareError, Compared, Difference, compare};
 pub use keeper::{Keeper, Trouble};
 pub use log::{Log, LogError};
 pub use signed::Signed;

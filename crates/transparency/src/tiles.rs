@@ -87,6 +87,18 @@ impl Tiles {
         Ok(found.map(|_| tiles))
     }
 
+    /// Opens the tiles in a folder for reading alone, as many as there are. Nothing in it was looked
+    /// at.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn held(folder: &Path) -> io::Result<Self> {
+        let tiles = Self::over(folder, OpenOptions::new().read(true))?;
+        let leaves = tiles.levels[0].metadata()?.len() / HASH_BYTES;
+        tiles.size.store(leaves, Ordering::Release);
+        Ok(tiles)
+    }
+
     /// How many leaves the tree has.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -165,6 +177,22 @@ impl Tiles {
             }
             _ => Ok(None),
         }
+    }
+
+    /// So many leaves from an index on; nothing where the tree does not reach that far.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    pub fn leaves(&self, from: u64, count: u64) -> io::Result<Option<Vec<Hash>>> {
+        match from.checked_add(count) {
+            Some(until) if until <= self.size() => self.read(0, from, count).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Gives up the leaves from a size on: what is added next takes their place.
+    pub(crate) fn give_up_after(&self, size: u64) {
+        self.size.fetch_min(size, Ordering::AcqRel);
     }
 
     /// The root of the tree as it was at a size.

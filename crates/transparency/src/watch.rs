@@ -5,11 +5,12 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dutyledger_proofs::tile::{self, TileError};
+use dutyledger_proofs::tile::{self, Holds, TILE_WIDTH, Tile, TileError};
 use dutyledger_proofs::tree::{self, Node};
 use dutyledger_proofs::{Checkpoint, CheckpointError, Hash, Note, NoteError, VerifierKey};
 
 use crate::signed::Signed;
+use crate::tiles::{Tiles, TilesError};
 
 /// Where checkpoints and tiles are fetched from.
 pub trait Source {
@@ -86,6 +87,18 @@ pub enum WatchError {
         /// Why not.
         cause: String,
     },
+    /// The hashes could not be kept.
+    #[error(transparent)]
+    Kept(#[from] TilesError),
+    /// The hashes that came are not those of the checkpoint.
+    #[error(
+        "the hashes that the ledger hands out are not those of its checkpoint of {size} entries: \
+         nothing of it is trusted"
+    )]
+    Hashes {
+        /// The checkpoint's size.
+        size: u64,
+    },
     /// The file of what is trusted.
     #[error("{path}: {cause}", path = path.display())]
     File {
@@ -112,6 +125,7 @@ pub struct Watch {
     key: VerifierKey,
     file: PathBuf,
     trusted: Option<Signed>,
+    tiles: Option<Tiles>,
 }
 
 impl Watch {
@@ -128,7 +142,31 @@ impl Watch {
             key,
             file: file.to_owned(),
             trusted,
+            tiles: None,
         })
+    }
+
+    /// Keeps the hashes of the entries as well, in a folder: with them it can be told which entry was
+    /// changed, where without them it is only known that one was.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn keeping(mut self, folder: &Path) -> Result<Self, WatchError> {
+        let open = || {
+            let tiles = Tiles::open(folder)?;
+            // What is there and is not of what was trusted is fetched again.
+            if let Some(trusted) = &self.trusted {
+                let now = &trusted.checkpoint;
+                let _ = tiles.believe(now.size, &now.root)?;
+            }
+            Ok(tiles)
+        };
+        let tiles = open().map_err(|cause| WatchError::File {
+            path: folder.to_owned(),
+            cause,
+        })?;
+        self.tiles = Some(tiles);
+        Ok(self)
     }
 
     /// Looks at the ledger, and remembers what it saw where it goes on from what was trusted.
@@ -166,6 +204,11 @@ impl Watch {
             }
         }
         let before = before.map(|before| before.size);
+        if let Some(tiles) = &self.tiles
+            && !kept(tiles, source, &now)?
+        {
+            return Err(WatchError::Hashes { size: now.size });
+        }
         let signed = Signed {
             checkpoint: now.clone(),
             note,
@@ -177,6 +220,34 @@ impl Watch {
         self.trusted = Some(signed);
         Ok(Trusted { before, now })
     }
+}
+
+/// Takes in the hashes of the entries up to a checkpoint. Whether they are those of the checkpoint.
+fn kept(tiles: &Tiles, source: &mut dyn Source, now: &Checkpoint) -> Result<bool, WatchError> {
+    let before = tiles.size();
+    let added = add(tiles, source, now.size);
+    let same = added.and_then(|()| Ok(tiles.root(now.size)? == now.root));
+    if !matches!(same, Ok(true)) {
+        tiles.give_up_after(before);
+    }
+    same
+}
+
+fn add(tiles: &Tiles, source: &mut dyn Source, size: u64) -> Result<(), WatchError> {
+    while tiles.size() < size {
+        let held = tiles.size();
+        let tile = Tile::in_tree(Holds::Hashes(0), held / TILE_WIDTH, size);
+        let tile = tile.ok_or(TilesError::Tile(TileError::Missing))?;
+        let path = tile.to_string();
+        let bytes = get(source, &path)?;
+        let hashes =
+            tile::read_hashes(tile, &bytes).map_err(|cause| WatchError::Tile { path, cause })?;
+        // The part of the tile that is held was compared when it came.
+        let new = hashes.into_iter().skip((held % TILE_WIDTH) as usize);
+        let new: Vec<_> = new.collect();
+        tiles.extend(&new).map_err(TilesError::Io)?;
+    }
+    Ok(())
 }
 
 /// Whether the tiles show that one checkpoint goes on from another of no more entries.
@@ -199,7 +270,7 @@ fn goes_on(
         }
     }
     let hash_of = |node: Node| -> Result<Hash, TileError> {
-        let tile = tile::Tile::of_node(node, new.size);
+        let tile = Tile::of_node(node, new.size);
         let held = tiles.iter().find(|(held, _)| Some(*held) == tile);
         tile::hash_in(&held.ok_or(TileError::Missing)?.1, node)
     };

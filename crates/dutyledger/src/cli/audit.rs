@@ -109,6 +109,10 @@ pub(crate) struct WatchSettings {
     /// The file of the last checkpoint that was trusted.
     #[arg(long)]
     pub(crate) state: PathBuf,
+    /// A folder to keep the hashes of the entries in, 32 bytes each. With them `dutyledger ledger
+    /// verify` names every entry that was changed.
+    #[arg(long)]
+    pub(crate) tiles: Option<PathBuf>,
     /// Look again every so many seconds, until something is wrong. Once where left out.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) every: Option<u32>,
