@@ -86,7 +86,9 @@ async fn fill(settings: &NotificationsSettings, json: bool, anew: bool) -> Resul
         position,
         retired,
     } = filled.map_err(|error| match &error {
-        RebuildError::StandsStill(_) | RebuildError::NotOurs(_) => Failure::refused(error),
+        RebuildError::StandsStill(_) | RebuildError::NotOurs(_) | RebuildError::Retired { .. } => {
+            Failure::refused(error)
+        }
         RebuildError::Connect(_) | RebuildError::Api(_) | RebuildError::Ledger(_) => {
             Failure::other(error)
         }

@@ -21,6 +21,17 @@ pub(crate) enum ApiError {
 }
 
 impl ApiError {
+    /// There is no JetStream for this account, or none at all.
+    pub(crate) fn is_no_jetstream(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                code: 10_035 | 10_039 | 10_076,
+                ..
+            }
+        )
+    }
+
     /// No such stream.
     pub(crate) fn is_no_stream(&self) -> bool {
         matches!(self, Self::Refused { code: 10_059, .. })

@@ -111,6 +111,19 @@ pub enum ConnectError {
     Nats(#[from] async_nats::ConnectError),
 }
 
+impl ConnectError {
+    /// Whether the server answered and refused who asked.
+    pub(crate) fn is_refusal(&self) -> bool {
+        use async_nats::ConnectErrorKind::{Authentication, AuthorizationViolation};
+        match self {
+            Self::Nats(error) => {
+                matches!(error.kind(), Authentication | AuthorizationViolation)
+            }
+            Self::Settings(_) | Self::File { .. } => true,
+        }
+    }
+}
+
 impl Connection {
     /// Checks the settings, without connecting.
     ///

@@ -11,7 +11,7 @@ use async_nats::jetstream::message::PublishMessage;
 use dutyledger_ledger::LedgerReader;
 use dutyledger_messages::{Message, message};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::relay::{Relay, Step, Stop};
 use crate::verify::unpublishable;
@@ -39,14 +39,15 @@ struct Sent {
     acknowledged: PublishAckFuture,
 }
 
-/// Publishes what the ledger holds after a position, and what is recorded from then on, until
-/// something is not as it should be.
+/// Publishes what the ledger holds after a position, and what is recorded from then on, until an
+/// instant, or until something is not as it should be. Everything that was sent is acknowledged then.
 pub(crate) async fn publish(
     relay: &mut Relay,
     js: &Context,
     stream: &str,
     after: u64,
-) -> Result<std::convert::Infallible, Stop> {
+    until: Instant,
+) -> Result<(), Stop> {
     let (pages, mut read) = mpsc::channel(PAGES_AHEAD);
     let reading = tokio::spawn(read_on(
         relay.ledger.clone(),
@@ -60,10 +61,16 @@ pub(crate) async fn publish(
     let mut sent: VecDeque<Sent> = VecDeque::new();
     let (mut bytes, mut ended) = (0, None);
     loop {
-        while ended.is_none() && sent.len() < WINDOW && (bytes < WINDOW_BYTES || sent.is_empty()) {
+        let room = |sent: &VecDeque<Sent>, bytes| {
+            sent.is_empty() || (sent.len() < WINDOW && bytes < WINDOW_BYTES)
+        };
+        while ended.is_none() && room(&sent, bytes) && Instant::now() < until {
             let Some(message) = waiting.pop_front() else {
                 let page = match sent.is_empty() {
-                    true => read.recv().await,
+                    true => match timeout_at(until, read.recv()).await {
+                        Ok(page) => page,
+                        Err(_) => return Ok(()),
+                    },
                     false => read.try_recv().ok(),
                 };
                 match page {
@@ -88,7 +95,11 @@ pub(crate) async fn publish(
             });
         }
         let Some(first) = sent.pop_front() else {
-            return Err(ended.unwrap_or_else(|| Stop::passing("reading has ended")));
+            return match ended {
+                Some(stop) => Err(stop),
+                // It is time to look again.
+                None => Ok(()),
+            };
         };
         bytes -= first.bytes;
         acknowledged(stream, first.position, first.acknowledged).await?;

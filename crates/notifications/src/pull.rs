@@ -37,6 +37,7 @@ pub(crate) enum PullError {
 /// A consumer of a stream, kept by the server in memory alone. Where it is, is ours to know.
 pub(crate) struct Pull {
     client: Client,
+    filter: String,
     next: String,
     inbox: String,
     answers: Subscriber,
@@ -78,10 +79,15 @@ impl Pull {
         let question = format!("CONSUMER.CREATE.{stream}.{name}.{filter}");
         let made = ask(js, &question, &about).await?;
         // A server that does not know a setting drops it.
-        if made["config"]["filter_subject"] != filter {
-            return Err(PullError::Broken(
-                "the server dropped the filter".to_owned(),
-            ));
+        let settings = [
+            "filter_subject",
+            "deliver_policy",
+            "opt_start_seq",
+            "ack_policy",
+        ];
+        let mut dropped = settings.into_iter();
+        if let Some(setting) = dropped.find(|one| made["config"][*one] != config[*one]) {
+            return Err(PullError::Broken(format!("the server dropped {setting}")));
         }
         let end = made["delivered"]["stream_seq"].as_u64().unwrap_or(0);
         let inbox = client.new_inbox();
@@ -89,6 +95,7 @@ impl Pull {
         let answers = client.subscribe(inbox.clone()).await.map_err(failed)?;
         let pull = Self {
             client: client.clone(),
+            filter: filter.to_owned(),
             next: format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}"),
             inbox,
             answers,
@@ -135,6 +142,11 @@ impl Pull {
                     "a message was lost on the way".to_owned(),
                 ));
             }
+            if !lets_through(&self.filter, &message.subject) {
+                return Err(PullError::Broken(
+                    "another subscriber has made a consumer of the same name".to_owned(),
+                ));
+            }
             all.push(Taken {
                 sequence: stream_sequence,
                 subject: message.subject.to_string(),
@@ -144,6 +156,21 @@ impl Pull {
         }
         Ok(all)
     }
+}
+
+/// Whether a filter lets a subject through: `*` stands for a word, `>` for all that follow.
+pub(crate) fn lets_through(filter: &str, subject: &str) -> bool {
+    let mut words = subject.split('.');
+    for wanted in filter.split('.') {
+        match (wanted, words.next()) {
+            (">", Some(_)) => return true,
+            (_, None) => return false,
+            ("*", Some(_)) => {}
+            (wanted, Some(word)) if wanted == word => {}
+            _ => return false,
+        }
+    }
+    words.next().is_none()
 }
 
 /// The sequences in the stream and in the consumer, from the subject a message would be acknowledged
@@ -162,6 +189,23 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(200);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_filter_lets_through_what_a_server_would() {
+        for (filter, subject, through) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.b.c", false),
+            ("a.b.c", "a.b", false),
+            ("a.*.c", "a.b.c", true),
+            ("a.*", "a.b.c", false),
+            ("a.>", "a.b.c", true),
+            ("a.>", "a", false),
+            (">", "a", true),
+            ("a.*", "b.a", false),
+        ] {
+            assert_eq!(lets_through(filter, subject), through, "{filter} {subject}");
+        }
+    }
 
     #[test]
     fn a_place_is_read_from_both_forms_of_the_acknowledgement() {

@@ -33,6 +33,17 @@ pub enum RebuildError {
          dutyledger: give it other subjects, or this ledger an account of its own in NATS"
     )]
     NotOurs(String),
+    /// What was restored is a stream that was retired: relays and subscribers went on from it.
+    #[error(
+        "{found} is there, and {noted} was in its place: NATS was restored from a copy that is older \
+         than the last rebuilding. Run `dutyledger notifications rebuild`"
+    )]
+    Retired {
+        /// The stream there is.
+        found: String,
+        /// The one there was.
+        noted: String,
+    },
     /// It cannot be filled as it is.
     #[error("{0}")]
     StandsStill(Trouble),
@@ -109,13 +120,10 @@ pub async fn refill(
         }
     };
     if found.generation < at_least {
-        // What was restored is an older generation: relays and subscribers went on from it.
-        return Err(RebuildError::StandsStill(Trouble::OlderCopy {
-            stream: found.name,
-            last: found.last,
-            noted_stream: stream::name_of(at_least),
-            noted: 0,
-        }));
+        return Err(RebuildError::Retired {
+            found: found.name,
+            noted: stream::name_of(at_least),
+        });
     }
     let position = fill(ledger, connection, replicas, progress).await?;
     Ok(Rebuilt {

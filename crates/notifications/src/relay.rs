@@ -21,7 +21,7 @@ use crate::publish::{WINDOW, publish};
 use crate::pull::PullError;
 use crate::standing::{Counts, Standing, State, Trouble, Watch};
 use crate::stream::{self, Found};
-use crate::verify::verify;
+use crate::verify::{is_ours, verify};
 
 /// How long to wait before trying again what failed.
 const RETRY: Duration = Duration::from_millis(250);
@@ -31,6 +31,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 const FOLLOW: Duration = Duration::from_millis(100);
 /// How often it has to see no progress before it takes over.
 const PATIENCE: u32 = 3;
+/// How often the stream is looked at, though nothing be published and all be acknowledged: whoever
+/// changes or wipes it does not say so.
+const LOOK: Duration = Duration::from_secs(5);
 /// How often what was acknowledged is noted.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
@@ -64,6 +67,10 @@ impl Stop {
 
 impl From<ApiError> for Stop {
     fn from(error: ApiError) -> Self {
+        if error.is_no_jetstream() {
+            let why = error.to_string();
+            return Self::Standing(Trouble::NoJetStream { why });
+        }
         Self::Passing(error.to_string())
     }
 }
@@ -177,6 +184,12 @@ impl Relay {
             let reconnects = Arc::clone(&self.counts.reconnects);
             let client = match self.connection.connect(reconnects).await {
                 Ok(client) => client,
+                Err(error) if error.is_refusal() => {
+                    let why = error.to_string();
+                    self.stand_still(&Trouble::Refused { why });
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    continue;
+                }
                 Err(error) => {
                     self.failed(error.to_string(), &mut failing);
                     tokio::time::sleep(RETRY).await;
@@ -191,12 +204,10 @@ impl Relay {
                 .backpressure_on_inflight(true)
                 .build(client.clone());
             loop {
-                let stopped = match self.round(&js, &client, &mut failing).await {
-                    Ok(never) => match never {},
-                    Err(stopped) => stopped,
-                };
+                let round = self.round(&js, &client, &mut failing).await;
                 self.write_note(Duration::ZERO).await;
-                self.lost = matches!(stopped, Stop::Lost(_));
+                self.lost = matches!(round, Err(Stop::Lost(_)));
+                let Err(stopped) = round else { continue };
                 match stopped {
                     Stop::Lost(why) => {
                         self.counts.failures.fetch_add(1, Ordering::Relaxed);
@@ -215,13 +226,14 @@ impl Relay {
         }
     }
 
-    /// Finds the stream, checks it up to its end, and publishes from there.
+    /// Finds the stream, checks it up to its end, and publishes from there until it is time to look
+    /// again.
     async fn round(
         &mut self,
         js: &Context,
         client: &Client,
         failing: &mut bool,
-    ) -> Result<Infallible, Stop> {
+    ) -> Result<(), Stop> {
         let takes = client.server_info().max_payload;
         if takes < MESSAGE_BYTES_MAX {
             return Err(Stop::Standing(Trouble::NoRoom {
@@ -246,20 +258,32 @@ impl Relay {
             tracing::info!(stream = %found.name, position = found.last, "publishing notifications");
         }
         self.set(State::Publishing);
-        publish(self, js, &found.name, found.last).await
+        let until = Instant::now() + LOOK;
+        publish(self, js, &found.name, found.last, until).await
     }
 
     /// The stream, made where there has never been one.
     async fn find(&mut self, js: &Context) -> Result<Found, Stop> {
-        let noted = self.read_note()?;
+        let known = self.known()?;
         if let Some(found) = stream::find(js).await? {
             return Ok(found);
         }
-        match noted {
-            Some(noted) if noted.sequence > 0 => Err(Stop::Standing(Trouble::Wiped {
-                stream: stream::name_of(noted.generation),
-                noted: noted.sequence,
-            })),
+        match known {
+            Some(known) if known.sequence > 0 => {
+                let (stream, head) = (stream::name_of(known.generation), self.head().await?);
+                Err(Stop::Standing(match known.sequence > head {
+                    // Nothing in the ledger is what was in it.
+                    true => Trouble::Ahead {
+                        stream,
+                        last: known.sequence,
+                        head,
+                    },
+                    false => Trouble::Wiped {
+                        stream,
+                        noted: known.sequence,
+                    },
+                }))
+            }
             _ => {
                 let generation = stream::last_generation(js).await? + 1;
                 let ledger = self.ledger.id();
@@ -271,19 +295,24 @@ impl Relay {
     /// Checks a stream up to its end. What was found right before is not read again.
     async fn check(&mut self, js: &Context, client: &Client, found: &Found) -> Result<(), Stop> {
         found.check(self.ledger.id()).map_err(Stop::Standing)?;
-        let noted = self.read_note()?;
-        found.check_noted(noted).map_err(Stop::Standing)?;
-        let head = self.ledger.last_position().await?;
-        if found.last > head {
-            return Err(Stop::Standing(Trouble::Ahead {
+        let (known, head) = (self.known()?, self.head().await?);
+        let ahead = |last| {
+            Stop::Standing(Trouble::Ahead {
                 stream: found.name.clone(),
-                last: found.last,
+                last,
                 head,
-            }));
+            })
+        };
+        if let Some(known) = known
+            && known.generation == found.generation
+            && known.sequence > head
+        {
+            return Err(ahead(known.sequence.max(found.last)));
         }
+        found.check_noted(known).map_err(Stop::Standing)?;
         if self.right.0 != found.generation {
-            let known = noted.filter(|noted| noted.generation == found.generation);
-            self.right = (found.generation, known.map_or(0, |noted| noted.sequence));
+            let same = known.filter(|known| known.generation == found.generation);
+            self.right = (found.generation, same.map_or(0, |known| known.sequence));
             self.found_right = false;
         }
         // The last one is looked at in any case, once: a ledger that was restored has another there.
@@ -291,7 +320,18 @@ impl Relay {
             true => self.right.1 + 1,
             false => (self.right.1 + 1).min(found.last.max(1)),
         };
-        verify(js, client, &self.ledger, &found.name, (from, found.last)).await?;
+        let to = found.last.min(head);
+        verify(js, client, &self.ledger, &found.name, (from, to)).await?;
+        if found.last > head {
+            let (ledger, name, next) = (self.ledger.id(), &found.name, head + 1);
+            return Err(match is_ours(js, client, ledger, name, next).await? {
+                true => ahead(found.last),
+                false => Stop::Standing(Trouble::Foreign {
+                    stream: name.clone(),
+                    sequence: next,
+                }),
+            });
+        }
         self.found_right = true;
         self.reached(found.last).await;
         Ok(())
@@ -322,34 +362,59 @@ impl Relay {
         });
     }
 
-    /// Says once that NATS cannot be reached, and counts.
+    /// Says once that NATS cannot be reached, and counts it.
     fn failed(&self, why: String, failing: &mut bool) {
-        self.counts.failures.fetch_add(1, Ordering::Relaxed);
         if !std::mem::replace(failing, true) {
+            self.counts.failures.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(why, "notifications wait: NATS gives no right answer");
         }
         self.set(State::Unreachable { why });
     }
 
-    /// Says once why it stands still.
+    /// Says once why it stands still. The figures of a trouble may change while it is the same.
     fn stand_still(&self, trouble: &Trouble) {
         let state = State::StandingStill(trouble.clone());
-        if self.standing.borrow().state != state {
+        if self.standing.borrow().state.name() != trouble.name() {
             self.counts.failures.fetch_add(1, Ordering::Relaxed);
             tracing::error!(
                 state = trouble.name(),
                 "notifications stand still: {trouble}"
             );
         }
+        if let Some(right) = trouble.right_up_to() {
+            self.standing.send_modify(|standing| {
+                standing.published = standing.published.min(right);
+            });
+        }
         self.set(state);
+    }
+
+    async fn head(&self) -> Result<u64, Stop> {
+        Ok(self.ledger.last_position().await?)
+    }
+
+    /// How far the stream went: what was noted, or what this process has seen since. A note that
+    /// could not be written does not let a stream go back.
+    fn known(&self) -> Result<Option<NotedStream>, Stop> {
+        let seen = NotedStream {
+            ledger: self.ledger.id(),
+            generation: self.right.0,
+            sequence: self.right.1,
+        };
+        let seen = Some(seen).filter(|seen| seen.generation > 0 && self.found_right);
+        let noted = self.read_note()?;
+        let far = |known: &NotedStream| (known.generation, known.sequence);
+        Ok(seen.into_iter().chain(noted).max_by_key(far))
     }
 
     fn read_note(&self) -> Result<Option<NotedStream>, Stop> {
         let Some(file) = &self.note else {
             return Ok(None);
         };
-        NotedStream::read(file, self.ledger.id())
-            .map_err(|error| Stop::passing(format!("{} cannot be read: {error}", file.display())))
+        NotedStream::read(file, self.ledger.id()).map_err(|error| {
+            let why = format!("{}: {error}", file.display());
+            Stop::Standing(Trouble::Note { why })
+        })
     }
 
     /// Notes what is right, where it was not noted for some time.

@@ -36,6 +36,13 @@ pub enum Trouble {
         /// The first sequence that is not what the mapping makes of the entry.
         sequence: u64,
     },
+    /// The stream holds an entry of this ledger as it was before it was restored from a backup.
+    OtherHistory {
+        /// The stream.
+        stream: String,
+        /// The first sequence whose entry the ledger no longer has.
+        sequence: u64,
+    },
     /// A sequence is missing from the stream.
     Skipped {
         /// The stream.
@@ -80,6 +87,21 @@ pub enum Trouble {
         /// Why.
         why: String,
     },
+    /// The server does not let the relay in.
+    Refused {
+        /// What it says.
+        why: String,
+    },
+    /// The server keeps no streams for this account.
+    NoJetStream {
+        /// What it says.
+        why: String,
+    },
+    /// The note of what was published cannot be read.
+    Note {
+        /// Why, with the file.
+        why: String,
+    },
 }
 
 impl Trouble {
@@ -95,7 +117,29 @@ impl Trouble {
             Self::Ahead { .. } => "stream-ahead",
             Self::Wiped { .. } => "stream-wiped",
             Self::OlderCopy { .. } => "stream-older-copy",
+            Self::OtherHistory { .. } => "other-history",
             Self::Unpublishable { .. } => "unpublishable-entry",
+            Self::Refused { .. } => "refused",
+            Self::NoJetStream { .. } => "no-jetstream",
+            Self::Note { .. } => "note-unreadable",
+        }
+    }
+
+    /// Up to which sequence the stream can still be right; nothing where that is as it was.
+    pub(crate) fn right_up_to(&self) -> Option<u64> {
+        match self {
+            Self::Settings { .. }
+            | Self::NoRoom { .. }
+            | Self::Unpublishable { .. }
+            | Self::Refused { .. }
+            | Self::NoJetStream { .. }
+            | Self::Note { .. } => None,
+            Self::Foreign { sequence, .. } | Self::OtherHistory { sequence, .. } => {
+                Some(sequence - 1)
+            }
+            Self::Ahead { head, .. } => Some(*head),
+            Self::OlderCopy { last, .. } => Some(*last),
+            Self::OtherLedger { .. } | Self::Skipped { .. } | Self::Wiped { .. } => Some(0),
         }
     }
 }
@@ -139,10 +183,15 @@ impl fmt::Display for Trouble {
                 "the stream {stream} goes up to sequence {last} and holds {messages} messages, so \
                  some are missing: {REBUILD}"
             ),
+            Self::OtherHistory { stream, sequence } => write!(
+                f,
+                "sequence {sequence} of the stream {stream} is an entry that this ledger had there \
+                 before: it was restored from a backup. Once it is as it should be, {REBUILD}"
+            ),
             Self::Ahead { stream, last, head } => write!(
                 f,
-                "the stream {stream} goes up to sequence {last} and the ledger only to position \
-                 {head}: the ledger was restored from a backup. Once it is as it should be, \
+                "the stream {stream} went up to sequence {last} and the ledger goes only to \
+                 position {head}: it was restored from a backup. Once it is as it should be, \
                  {REBUILD}"
             ),
             Self::Wiped { stream, noted } => write!(
@@ -158,12 +207,32 @@ impl fmt::Display for Trouble {
                 f,
                 "the stream {stream} goes up to sequence {last}, and {noted_stream} went up to \
                  {noted}: NATS was restored from an old copy, or lost what it had acknowledged: \
-                 {REFILL}"
+                 {}",
+                // One that was retired is not filled again: subscribers went on from it.
+                if stream == noted_stream {
+                    REFILL
+                } else {
+                    REBUILD
+                }
             ),
             Self::Unpublishable { position, why } => write!(
                 f,
                 "the entry at position {position} cannot be published: {why}. Run a version of \
                  dutyledger that knows it"
+            ),
+            Self::Refused { why } => write!(
+                f,
+                "NATS does not let this program in: {why}. Set its credentials right, or the \
+                 server's permissions"
+            ),
+            Self::NoJetStream { why } => write!(
+                f,
+                "NATS keeps no streams for this account: {why}. Turn JetStream on"
+            ),
+            Self::Note { why } => write!(
+                f,
+                "the note of what was published cannot be read: {why}. Put it right; if it is lost, \
+                 remove it, and look that no stream was wiped"
             ),
         }
     }
@@ -220,7 +289,7 @@ pub struct Look {
     pub lag_entries: u64,
     /// How many milliseconds ago the oldest of them was recorded; 0 where there is none.
     pub lag_millis: u64,
-    /// How often publishing had to begin again.
+    /// How often it left off publishing because something was not as it should be.
     pub failures: u64,
     /// How often the connection was lost and made again.
     pub reconnects: u64,

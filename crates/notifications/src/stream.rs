@@ -149,11 +149,13 @@ pub(crate) async fn create(
     Ok(found(name, &info))
 }
 
-/// Gives a stream subjects of its own that nobody publishes to. Its messages stay.
+/// Gives a stream subjects of its own and seals it: its messages stay as they are, whoever may publish
+/// to those subjects.
 pub(crate) async fn retire(js: &Context, found: &Found) -> Result<String, ApiError> {
     let retired = format!("dutyledger.retired.{}.>", found.name.to_ascii_lowercase());
     let mut config = found.config.clone();
     config["subjects"] = json!([retired]);
+    config["sealed"] = true.into();
     ask(js, &format!("STREAM.UPDATE.{}", found.name), &config).await?;
     Ok(retired)
 }

@@ -1,10 +1,11 @@
 //! Reading messages back and comparing them with what the ledger makes of its entries.
 
 use async_nats::Client;
-use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
+use async_nats::{HeaderMap, HeaderValue};
 use dutyledger_ledger::LedgerReader;
-use dutyledger_messages::{Message, message};
+use dutyledger_messages::{MESSAGE_ID, Message, message, source};
+use dutyledger_record::LedgerId;
 
 use crate::pull::{Pull, Taken};
 use crate::relay::Stop;
@@ -50,10 +51,12 @@ pub(crate) async fn verify(
                 .map_err(|e| unpublishable(entry.position, &e))?;
             let made = message(&record).map_err(|e| unpublishable(entry.position, &e))?;
             if !is(taken, &made) {
-                return Err(Stop::Standing(Trouble::Foreign {
-                    stream: stream.to_owned(),
-                    sequence: entry.position,
-                }));
+                let (stream, sequence) = (stream.to_owned(), entry.position);
+                let trouble = match is_of(taken, ledger.id()) {
+                    true => Trouble::OtherHistory { stream, sequence },
+                    false => Trouble::Foreign { stream, sequence },
+                };
+                return Err(Stop::Standing(trouble));
             }
             next += 1;
         }
@@ -65,6 +68,31 @@ pub(crate) async fn verify(
     }
     pull.delete(js, stream, &name).await;
     Ok(())
+}
+
+/// Whether the message at a sequence was made of an entry of this ledger, whichever.
+pub(crate) async fn is_ours(
+    js: &Context,
+    client: &Client,
+    ledger: LedgerId,
+    stream: &str,
+    sequence: u64,
+) -> Result<bool, Stop> {
+    let name = client.new_inbox().replace('.', "-");
+    let (mut pull, _) = Pull::create(js, client, stream, &name, SUBJECTS, Some(sequence)).await?;
+    let taken = pull.take(1).await?;
+    pull.delete(js, stream, &name).await;
+    Ok(taken.first().is_some_and(|taken| is_of(taken, ledger)))
+}
+
+/// Whether a message has the form of one of this ledger's.
+fn is_of(taken: &Taken, ledger: LedgerId) -> bool {
+    let header = |name: &str| taken.headers.get(name).map(HeaderValue::as_str);
+    let data: serde_json::Value = serde_json::from_str(&taken.data).unwrap_or_default();
+    header("ce-source") == Some(source(ledger).as_str())
+        && header("ce-id").is_some()
+        && header("ce-id") == header(MESSAGE_ID)
+        && data["position"] == taken.sequence
 }
 
 pub(crate) fn unpublishable(position: u64, why: &impl ToString) -> Stop {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dutyledger_notifications::{Connection, Credentials};
+use dutyledger_notifications::{Connection, Credentials, Trouble};
 use dutyledger_test_nats::Nats;
 use nkeys::KeyPair;
 use serde_json::{Value, json};
@@ -27,10 +27,8 @@ async fn publishes(connection: Connection) {
 async fn is_kept_out(connection: Connection) {
     let book = Book::new().await;
     let relay = book.relay_over(connection, None);
-    let out = |s: &dutyledger_notifications::Standing| {
-        matches!(s.state, dutyledger_notifications::State::Unreachable { .. })
-    };
-    relay.until("kept out", out).await;
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::Refused { .. }), "{trouble:?}");
     relay.stop().await;
 }
 

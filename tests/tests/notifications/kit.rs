@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dutyledger_ledger::{LedgerReader, backup};
 use dutyledger_messages::message;
@@ -28,7 +29,7 @@ impl Subscriber {
         let settings = Settings {
             connection,
             filters: filters.iter().map(|filter| (*filter).to_owned()).collect(),
-            name: "city".to_owned(),
+            name: Some("city".to_owned()),
             position_file: folder.path().join("position.json"),
             from,
         };
@@ -225,6 +226,94 @@ async fn a_restored_ledger_is_not_passed_over() {
         "{refused}"
     );
     drop(subscriber.folder);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_was_restored_is_noticed_before_it_is_as_long_again() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    book.append(10).await;
+    let restored = TempDir::new().unwrap();
+    backup(&book.path(), &restored.path().join("ledger.db"))
+        .await
+        .unwrap();
+    let head = book.append(40).await;
+    let mut subscriber = Subscriber::new(connection(&url), &[], Some(1));
+    subscriber.until(head).await;
+    relay.stop().await;
+    drop(book.close().await);
+    let book = Book::open(restored).await;
+    rebuild(&book.ledger, &connection(&url), 1, 1, |_, _| ())
+        .await
+        .unwrap();
+    // What was handled before comes again, and is passed over.
+    assert!(subscriber.subscription().ready().await.unwrap().is_empty());
+    let relay = book.relay(&url);
+    relay.published(book.append(1).await).await;
+    let refused = subscriber.subscription().next();
+    let refused = tokio::time::timeout(PATIENCE, refused).await.unwrap();
+    assert!(
+        matches!(
+            refused,
+            Err(SubscribeError::HistoryChanged { position: 51 })
+        ),
+        "{refused:?}"
+    );
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilt_stream_is_followed_though_news_never_cease() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    let mut subscriber = Subscriber::new(connection(&url), &[], Some(1));
+    subscriber.until(book.append(20).await).await;
+    let stop = AtomicBool::new(false);
+    let writing = async {
+        while !stop.load(Ordering::Relaxed) {
+            book.append(1).await;
+        }
+    };
+    let following = async {
+        rebuild(&book.ledger, &connection(&url), 1, 1, |_, _| ())
+            .await
+            .unwrap();
+        let head = book.ledger.head() + 20;
+        subscriber.until(head).await;
+        stop.store(true, Ordering::Relaxed);
+    };
+    tokio::join!(writing, following);
+    let handled = &subscriber.handled;
+    assert!(handled.iter().copied().eq(1..=handled.len() as u64));
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscribers_without_a_name_do_not_take_from_each_other() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    let ends = [partnership(2).to_string(), partnership(3).to_string()];
+    let mut subscribers = filters(&ends).into_iter().map(|filter| {
+        let mut subscriber = Subscriber::new(connection(&url), &[&filter], Some(1));
+        subscriber.settings.name = None;
+        subscriber
+    });
+    let (mut one, mut other) = (subscribers.next().unwrap(), subscribers.next().unwrap());
+    for _ in 0..3 {
+        book.append(50).await;
+        for (subscriber, end) in [&mut one, &mut other].into_iter().zip(&ends) {
+            let expected = expected(&book.ledger, std::slice::from_ref(end)).await;
+            subscriber.until(*expected.last().unwrap()).await;
+            assert_eq!(subscriber.handled, expected);
+        }
+    }
+    relay.stop().await;
 }
 
 /// The example of the documentation: a subscriber that reads its partnership and nothing else.

@@ -2,7 +2,7 @@
 //! right.
 
 use dutyledger_ledger::backup;
-use dutyledger_notifications::{RebuildError, Trouble, rebuild, refill};
+use dutyledger_notifications::{Connection, Credentials, RebuildError, Trouble, rebuild, refill};
 use dutyledger_test_nats::Nats;
 use serde_json::json;
 use tempfile::TempDir;
@@ -133,13 +133,192 @@ async fn a_restored_ledger_is_behind_its_stream() {
     book.append(30).await;
     let relay = book.relay(&url);
     let trouble = relay.stands_still().await;
-    assert!(matches!(trouble, Trouble::Foreign { .. }), "{trouble:?}");
+    assert!(
+        matches!(trouble, Trouble::OtherHistory { .. }),
+        "{trouble:?}"
+    );
+    let told = trouble.to_string();
+    assert!(told.contains("dutyledger notifications rebuild"), "{told}");
     assert_eq!(last(&url, "DUTYLEDGER_1").await, 41, "nothing is published");
     rebuild(&book.ledger, &connection(&url), 1, 1, |_, _| ())
         .await
         .unwrap();
     relay.published(51).await;
     holds(&url, "DUTYLEDGER_2", &book.ledger).await;
+    relay.stop().await;
+}
+
+/// Nothing is recorded at night, and somebody has to know in the morning.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happens_to_a_quiet_stream_is_seen_before_anything_is_recorded() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    relay.published(book.append(20).await).await;
+    let info = ask(&url, "STREAM.INFO.DUTYLEDGER_1", json!({})).await;
+    let mut config = info["config"].clone();
+    config["max_age"] = 3_600_000_000_000_u64.into();
+    ask(&url, "STREAM.UPDATE.DUTYLEDGER_1", config.clone()).await;
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::Settings { .. }), "{trouble:?}");
+    config["max_age"] = 0.into();
+    ask(&url, "STREAM.UPDATE.DUTYLEDGER_1", config).await;
+    relay.published(21).await;
+
+    // However many messages of a stranger there are, they are not taken for a ledger's that was
+    // restored.
+    let stranger = async_nats::connect(&url).await.unwrap();
+    let subject = "dutyledger.v1.strategy.strategy-adopted.none";
+    for _ in 0..5 {
+        stranger.publish(subject, "{}".into()).await.unwrap();
+    }
+    stranger.flush().await.unwrap();
+    let trouble = relay.stands_still().await;
+    assert!(
+        matches!(trouble, Trouble::Foreign { sequence: 22, .. }),
+        "{trouble:?}"
+    );
+    assert_eq!(relay.watch.standing().published, 21);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_gone_while_nothing_is_recorded_is_missed() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    // Nothing is noted: what this process has seen is enough.
+    let relay = book.relay_at(&url, None);
+    relay.published(book.append(20).await).await;
+    ask(&url, "STREAM.DELETE.DUTYLEDGER_1", json!({})).await;
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::Wiped { .. }), "{trouble:?}");
+    let look = relay.watch.look(0).await.unwrap();
+    assert_eq!((look.standing.published, look.lag_entries), (0, 21));
+    relay.stop().await;
+}
+
+/// Which command helps depends on what was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_refilling_cannot_mend_is_to_be_rebuilt() {
+    let mut nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    relay.published(book.append(20).await).await;
+    relay.stop().await;
+    nats.stop();
+    let copy = nats.copy_store();
+    nats.go();
+    rebuild(&book.ledger, &connection(&url), 1, 1, |_, _| ())
+        .await
+        .unwrap();
+    let relay = book.relay(&url);
+    relay.published(book.append(5).await).await;
+    relay.stop().await;
+    // NATS is restored from before the rebuilding.
+    nats.stop();
+    nats.put_back(&copy);
+    nats.go();
+    let relay = book.relay(&url);
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::OlderCopy { .. }), "{trouble:?}");
+    let told = trouble.to_string();
+    assert!(told.contains("dutyledger notifications rebuild"), "{told}");
+    let refused = refill(&book.ledger, &connection(&url), 1, 2, |_, _| ()).await;
+    assert!(
+        matches!(refused, Err(RebuildError::Retired { .. })),
+        "{refused:?}"
+    );
+    rebuild(&book.ledger, &connection(&url), 1, 2, |_, _| ())
+        .await
+        .unwrap();
+    relay.published(26).await;
+    holds(&url, "DUTYLEDGER_3", &book.ledger).await;
+    relay.stop().await;
+
+    // The ledger is restored, and NATS has lost everything.
+    let other = Book::new().await;
+    other.append(3).await;
+    let mut note: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(book.note()).unwrap()).unwrap();
+    note["ledger"] = json!(other.ledger.id());
+    std::fs::write(other.note(), note.to_string()).unwrap();
+    nats.stop();
+    nats.wipe();
+    nats.go();
+    let relay = other.relay(&url);
+    let trouble = relay.stands_still().await;
+    assert!(
+        matches!(
+            trouble,
+            Trouble::Ahead {
+                last: 26,
+                head: 4,
+                ..
+            }
+        ),
+        "{trouble:?}"
+    );
+    rebuild(&other.ledger, &connection(&url), 1, 3, |_, _| ())
+        .await
+        .unwrap();
+    relay.published(4).await;
+    holds(&url, "DUTYLEDGER_4", &other.ledger).await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retired_stream_takes_nothing_more() {
+    let nats = Nats::start();
+    let url = nats.url();
+    let book = Book::new().await;
+    let relay = book.relay(&url);
+    relay.published(book.append(5).await).await;
+    relay.stop().await;
+    let rebuilt = rebuild(&book.ledger, &connection(&url), 1, 1, |_, _| ()).await;
+    let retired = rebuilt.unwrap().retired.unwrap();
+    let stranger = async_nats::connect(&url).await.unwrap();
+    let subject = retired.replace('>', "x");
+    stranger.publish(subject, "{}".into()).await.unwrap();
+    stranger.flush().await.unwrap();
+    holds(&url, "DUTYLEDGER_1", &book.ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_let_in_or_has_no_jetstream_is_told_so() {
+    let nats = Nats::start_with(
+        "accounts { A { users = [{ user: a, password: right }] }, \
+                    B { jetstream: enabled, users = [{ user: b, password: right }] } }",
+    );
+    let book = Book::new().await;
+    let as_user = |user: &str, password: &str| Connection {
+        credentials: Credentials::User {
+            user: user.to_owned(),
+            password: password.to_owned(),
+        },
+        ..connection(&nats.url())
+    };
+    let relay = book.relay_over(as_user("b", "wrong"), None);
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::Refused { .. }), "{trouble:?}");
+    assert!(!trouble.to_string().contains("wrong"), "{trouble}");
+    relay.stop().await;
+    let relay = book.relay_over(as_user("a", "right"), None);
+    let trouble = relay.stands_still().await;
+    assert!(
+        matches!(trouble, Trouble::NoJetStream { .. }),
+        "{trouble:?}"
+    );
+    relay.stop().await;
+    let note = book.note();
+    std::fs::write(&note, "torn").unwrap();
+    let relay = book.relay_over(as_user("b", "right"), Some(&note));
+    let trouble = relay.stands_still().await;
+    assert!(matches!(trouble, Trouble::Note { .. }), "{trouble:?}");
+    std::fs::remove_file(&note).unwrap();
+    relay.published(1).await;
     relay.stop().await;
 }
 

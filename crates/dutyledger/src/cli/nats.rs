@@ -161,8 +161,9 @@ pub(crate) struct SubscribeSettings {
     #[arg(long = "filter", value_name = "SUBJECT")]
     pub(crate) filters: Vec<String>,
     /// What its consumers are called in NATS, where permissions name them: letters, digits, - and _.
-    #[arg(long, default_value = "dutyledger-subscribe")]
-    pub(crate) name: String,
+    /// No two subscribers of a stream may have the same.
+    #[arg(long)]
+    pub(crate) name: Option<String>,
     /// The file in which it is kept what was handled.
     #[arg(long)]
     pub(crate) position_file: PathBuf,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -17,6 +18,9 @@ pub struct Event {
     /// The subject it came on.
     #[serde(skip)]
     pub nats_subject: String,
+    /// The instant the entry was recorded: the attribute `time`.
+    #[serde(skip)]
+    pub recorded_at: DateTime<Utc>,
     /// The entry, which is the event's id.
     #[serde(rename = "id")]
     pub entry_id: String,
@@ -51,10 +55,13 @@ impl Event {
         let source = attributes
             .remove("source")
             .ok_or_else(|| foreign("it has no ce-source"))?;
+        let time = attributes.get("time").and_then(|time| time.parse().ok());
+        let recorded_at = time.ok_or_else(|| foreign("it has no ce-time"))?;
         let data = RawValue::from_string(taken.data).map_err(|_| foreign("its data is no JSON"))?;
         Ok(Self {
             position: taken.sequence,
             nats_subject: taken.subject,
+            recorded_at,
             entry_id,
             source,
             attributes,

@@ -9,6 +9,8 @@ mod event;
 mod merge;
 mod position;
 
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,14 +19,15 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{Client, Message};
 use futures_util::stream::{SelectAll, select_all};
 use futures_util::{FutureExt, StreamExt};
+use tokio::time::Instant;
 
 use crate::connection::{ANSWER, ConnectError, Connection, SettingsError};
-use crate::pull::{PAUSE, Pull, PullError, Taken};
+use crate::pull::{PAUSE, Pull, PullError, Taken, lets_through};
 use crate::stream::{SUBJECTS, current_name};
 
 pub use event::Event;
-use merge::Merge;
-use position::{Handled, PositionFile};
+use merge::{Merge, Source};
+use position::{Entry, Handled, PositionFile};
 
 /// How long a quiet subscriber waits until it looks whether it was only not told.
 const LOOK: Duration = Duration::from_secs(1);
@@ -36,8 +39,9 @@ pub struct Settings {
     pub connection: Connection,
     /// The subjects, with NATS wildcards; all of them where there is none.
     pub filters: Vec<String>,
-    /// What the consumers are called: this, and a number for each filter.
-    pub name: String,
+    /// What the consumers are called, where permissions name them: this, and a number for each filter.
+    /// No two subscribers of a stream may have the same; without it each has one of its own.
+    pub name: Option<String>,
     /// The file in which it is kept what was handled. One subscriber has it at a time.
     pub position_file: PathBuf,
     /// Where to begin where nothing was handled yet: at this position, or with what comes next.
@@ -103,8 +107,10 @@ pub struct Subscription {
     /// Whether the entry that was handled last was met again since the consumers were made, or they
     /// begin after it.
     met: bool,
-    /// Up to where events were handed out.
-    given: u64,
+    /// Up to where events of each filter were handed out.
+    given: BTreeMap<String, u64>,
+    /// Since when it was told of something and nothing came.
+    in_vain: Option<Instant>,
     client: Option<Client>,
     attached: Option<Attached>,
     failing: bool,
@@ -114,7 +120,7 @@ pub struct Subscription {
 struct Attached {
     js: Context,
     stream: String,
-    merge: Merge,
+    merge: Merge<Pull>,
     /// What is published on the subjects: it tells that there is something to take.
     news: SelectAll<async_nats::Subscriber>,
 }
@@ -139,8 +145,10 @@ impl Subscription {
             settings.filters.push(SUBJECTS.to_owned());
         }
         let word = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if settings.name.is_empty() || !settings.name.bytes().all(word) {
-            return Err(SubscribeError::Name(settings.name));
+        if let Some(name) = &settings.name
+            && (name.is_empty() || !name.bytes().all(word))
+        {
+            return Err(SubscribeError::Name(name.clone()));
         }
         let file = PositionFile::open(&settings.position_file)?;
         let mut handled = file.read()?.unwrap_or_default();
@@ -150,17 +158,24 @@ impl Subscription {
             handled.position = from.saturating_sub(1);
             handled.begun = true;
         }
-        if handled.filters != settings.filters {
+        let before = std::mem::take(&mut handled.filters);
+        let so_far = |filter: &String| match before.get(filter) {
+            Some(position) => (filter.clone(), *position),
+            // A filter that is new begins where the others are.
+            None => (filter.clone(), handled.position),
+        };
+        handled.filters = settings.filters.iter().map(so_far).collect();
+        if !handled.filters.keys().eq(before.keys()) {
             // What was handled last may be nothing that these filters let through.
-            handled.entry_id = None;
-            handled.filters.clone_from(&settings.filters);
+            handled.entry = None;
         }
         Ok(Self {
-            given: handled.position,
+            given: handled.filters.clone(),
             settings,
             file,
             handled,
             met: false,
+            in_vain: None,
             client: None,
             attached: None,
             failing: false,
@@ -182,9 +197,20 @@ impl Subscription {
         loop {
             let events = self.look().await?;
             if !events.is_empty() {
+                self.in_vain = None;
                 return Ok(events);
             }
-            self.wait().await;
+            // What tells of news goes on where the consumers are gone, or another stream has the
+            // subjects now.
+            if self.in_vain.is_some_and(|since| since.elapsed() >= LOOK) {
+                self.in_vain = None;
+                self.attached = None;
+            }
+            if self.wait().await {
+                self.in_vain.get_or_insert_with(Instant::now);
+            } else {
+                self.in_vain = None;
+            }
         }
     }
 
@@ -201,8 +227,15 @@ impl Subscription {
     /// # Errors
     /// When the position file cannot be written.
     pub fn handled(&mut self, event: &Event) -> Result<(), SubscribeError> {
-        self.handled.position = event.position;
-        self.handled.entry_id = Some(event.entry_id.clone());
+        reach(&mut self.handled.filters, event);
+        // One that came late is not the last.
+        if event.position >= self.handled.position {
+            self.handled.position = event.position;
+            self.handled.entry = Some(Entry {
+                id: event.entry_id.clone(),
+                recorded_at: event.recorded_at,
+            });
+        }
         self.handled.source = Some(event.source.clone());
         self.handled.begun = true;
         self.file.write(&self.handled)
@@ -214,7 +247,13 @@ impl Subscription {
             let failed = match self.try_look().await {
                 Ok(taken) => {
                     self.failing = false;
-                    return self.events(taken);
+                    let nothing = taken.is_empty();
+                    let events = self.events(taken)?;
+                    // Where all of it was handled before, there may be more behind it.
+                    if nothing || !events.is_empty() {
+                        return Ok(events);
+                    }
+                    continue;
                 }
                 Err(Failed::Final(error)) => return Err(error),
                 Err(Failed::Passing(why)) => why,
@@ -261,20 +300,43 @@ impl Subscription {
             let told = client.subscribe(filter.clone()).await;
             news.push(told.map_err(|error| Failed::Passing(error.to_string()))?);
         }
-        let mut from = self.begin();
-        let mut pulls = Vec::new();
-        for (number, filter) in self.settings.filters.clone().iter().enumerate() {
-            let name = format!("{}-{number}", self.settings.name);
-            let made = Pull::create(&js, &client, &stream, &name, filter, from).await;
-            let (pull, end) = made?;
-            pulls.push(pull);
-            if from.is_none() {
-                // All begin at the same place, which is kept: what comes from now on is not missed.
-                from = Some(end + 1);
-                self.begun_after(end).map_err(Failed::Final)?;
-            }
+        let base = match &self.settings.name {
+            Some(name) => name.clone(),
+            // The name of an inbox is one that nobody else has.
+            None => client.new_inbox().replace('.', "-"),
+        };
+        let names = (0..).map(|number| format!("{base}-{number}"));
+        let consumers: Vec<_> = names.zip(self.settings.filters.clone()).collect();
+        // One that is never used tells where the stream ends.
+        let Some((name, filter)) = consumers.first() else {
+            return Err(Failed::Passing("nothing to subscribe to".to_owned()));
+        };
+        let (_, end) = Pull::create(&js, &client, &stream, name, filter, None).await?;
+        if !self.handled.begun {
+            // All begin at the same place, which is kept: what comes from now on is not missed.
+            self.begun_after(end).map_err(Failed::Final)?;
         }
-        self.met = !self.handled.begun || self.handled.entry_id.is_none();
+        let position = self.handled.position;
+        if end < position {
+            tracing::warn!(
+                end,
+                position,
+                "the stream ends before what was handled: it is being filled again, or the ledger \
+                 was restored from a backup"
+            );
+        }
+        let mut pulls = Vec::new();
+        for (name, filter) in &consumers {
+            // What was handled comes again then, and whether it is the same is seen.
+            let from = if end < position {
+                1
+            } else {
+                self.begin(filter)
+            };
+            let made = Pull::create(&js, &client, &stream, name, filter, Some(from)).await?;
+            pulls.push(made.0);
+        }
+        self.met = self.handled.entry.is_none();
         self.attached = Some(Attached {
             js,
             stream,
@@ -284,39 +346,41 @@ impl Subscription {
         Ok(())
     }
 
-    /// The sequence the consumers begin at: the last one handled, so that it is seen whether it is
-    /// still the same.
-    fn begin(&self) -> Option<u64> {
-        match (self.handled.begun, &self.handled.entry_id) {
-            (false, _) => None,
-            (true, Some(_)) => Some(self.handled.position.max(1)),
-            (true, None) => Some(self.handled.position + 1),
+    /// The sequence a filter's consumer begins at: after what was handled, or with what was handled
+    /// last, so that it is seen whether it is still the same.
+    fn begin(&self, filter: &str) -> u64 {
+        let handled = self.handled.filters.get(filter).copied().unwrap_or(0);
+        match self.handled.entry {
+            Some(_) if handled == self.handled.position => handled.max(1),
+            _ => handled + 1,
         }
     }
 
     fn begun_after(&mut self, end: u64) -> Result<(), SubscribeError> {
         self.handled.position = end;
         self.handled.begun = true;
-        self.given = end;
+        self.handled.filters.values_mut().for_each(|at| *at = end);
+        self.given.clone_from(&self.handled.filters);
         self.file.write(&self.handled)
     }
 
-    /// Waits until there may be something to take; makes the consumers anew where another stream has
-    /// the subjects now.
-    async fn wait(&mut self) {
+    /// Waits until there may be something to take, and tells whether it was told so; makes the
+    /// consumers anew where another stream has the subjects now.
+    async fn wait(&mut self) -> bool {
         let Some(attached) = &mut self.attached else {
-            return;
+            return false;
         };
         let told = tokio::time::timeout(LOOK, attached.news.next()).await;
         if let Ok(Some(Message { .. })) = told {
             // One look takes what all of these tell of.
             while let Some(Some(_)) = attached.news.next().now_or_never() {}
-            return;
+            return true;
         }
         match current_name(&attached.js).await {
             Ok(Some(name)) if name == attached.stream => {}
             _ => self.attached = None,
         }
+        false
     }
 
     /// What was taken as events, without what was handled or given before.
@@ -334,21 +398,59 @@ impl Subscription {
                 _ => {}
             }
             let position = self.handled.position;
-            if let Some(entry) = &self.handled.entry_id
-                && !self.met
-                && event.position >= position
-            {
-                if event.position != position || event.entry_id != *entry {
+            if let Some(entry) = &self.handled.entry {
+                let same = event.position == position && event.entry_id == entry.id;
+                // It is the first that a filter gives which let it through.
+                let last = |(filter, at): (&String, &u64)| {
+                    *at == position && lets_through(filter, &event.nats_subject)
+                };
+                let first = !self.met
+                    && event.position >= position
+                    && self.handled.filters.iter().any(last);
+                // A ledger's instants never go back.
+                let changed = match event.position.cmp(&position) {
+                    Ordering::Less => event.recorded_at > entry.recorded_at,
+                    Ordering::Equal => !same,
+                    Ordering::Greater => event.recorded_at < entry.recorded_at,
+                };
+                if changed || (first && !same) {
                     return Err(SubscribeError::HistoryChanged { position });
                 }
-                self.met = true;
+                self.met |= first;
             }
-            if event.position > self.given {
-                self.given = event.position;
+            if !self.was_given(&event) {
+                if self.given.values().any(|given| *given > event.position) {
+                    tracing::warn!(position = event.position, "NATS gave an event late");
+                }
+                reach(&mut self.given, &event);
                 events.push(event);
             }
         }
         Ok(events)
+    }
+}
+
+impl Subscription {
+    /// Whether an event was handed out or handled before, as one of any filter that lets it through.
+    fn was_given(&self, event: &Event) -> bool {
+        let lets = |filter: &str| lets_through(filter, &event.nats_subject);
+        let mut filters = self.given.iter();
+        filters.any(|(filter, given)| event.position <= *given && lets(filter))
+    }
+}
+
+/// Takes in that an event was reached by every filter that lets it through.
+fn reach(filters: &mut BTreeMap<String, u64>, event: &Event) {
+    for (filter, at) in filters {
+        if lets_through(filter, &event.nats_subject) {
+            *at = event.position.max(*at);
+        }
+    }
+}
+
+impl Source for Pull {
+    async fn take(&mut self, limit: usize) -> Result<Vec<Taken>, PullError> {
+        Self::take(self, limit).await
     }
 }
 

@@ -1,9 +1,11 @@
 //! What was handled, in a file of the subscriber's own.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use dutyledger_ledger::{LockFile, replace_file};
 use serde::{Deserialize, Serialize};
 
@@ -18,11 +20,20 @@ pub(super) struct Handled {
     /// Whether it is known where to begin.
     pub(super) begun: bool,
     /// The entry at that position, where it was handled.
-    pub(super) entry_id: Option<String>,
+    pub(super) entry: Option<Entry>,
     /// Which ledger it is from.
     pub(super) source: Option<String>,
-    /// The filters that let it through.
-    pub(super) filters: Vec<String>,
+    /// How far each filter was handled.
+    pub(super) filters: BTreeMap<String, u64>,
+}
+
+/// An entry by which it is seen whether the ledger is still the one of then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    pub(super) id: String,
+    /// When it was recorded.
+    pub(super) recorded_at: DateTime<Utc>,
 }
 
 /// The file, which is this process's alone.
