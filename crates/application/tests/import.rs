@@ -5,6 +5,7 @@
     reason = "a failing unwrap fails the test, and says where"
 )]
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,13 +21,23 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::{Area, Authority, Partnership, Strategy, partnership, strategy};
 use dutyledger_domain::streams::{area, authority, direction, needs_assessment};
 use dutyledger_domain::triggers::{Trigger, TriggerState, marks, triggers};
-use dutyledger_domain::{Capacity, CodeScheme, Country, Duty, Histories, ViolenceCategory};
+use dutyledger_domain::{
+    AssessmentPublication, Capacity, Class, CodeScheme, Country, Duty, Histories, Position,
+    ViolenceCategory,
+};
 use dutyledger_ledger::Clock;
 use dutyledger_record::{Basis, Mark, Principal, PrincipalKind, Record, StreamId};
 
 const CITY: &str = include_str!("../../../ops/histories/city-of-london.json");
 const GWENT: &str = include_str!("../../../ops/histories/gwent.json");
+const HAVERING: &str = include_str!("../../../ops/histories/havering.json");
+const KENT: &str = include_str!("../../../ops/histories/kent-and-medway.json");
+const WEST_MIDLANDS: &str = include_str!("../../../ops/histories/west-midlands.json");
 const MARROWBY: &str = include_str!("../../../ops/histories/fictional-marrowby.json");
+/// The histories of real partnerships.
+const REAL: [&str; 5] = [CITY, GWENT, HAVERING, KENT, WEST_MIDLANDS];
+/// Every history there is.
+const ALL: [&str; 6] = [CITY, GWENT, HAVERING, KENT, WEST_MIDLANDS, MARROWBY];
 
 const OPERATOR: Principal = Principal {
     id: None,
@@ -34,12 +45,17 @@ const OPERATOR: Principal = Principal {
     kind: PrincipalKind::Operator,
 };
 
+/// The day on which Kent and Medway's integrated care board took a commissioning group's place.
+const BOARD_BEGAN: &str = "2022-07-01";
+/// The day on which the duty came into force.
+const DUTY_BEGAN: &str = "2023-01-31";
+
 /// Noon, so many days after the day of the tests.
 struct Noon(i64);
 
 impl Clock for Noon {
     fn now(&self) -> DateTime<Utc> {
-        Utc.with_ymd_and_hms(2026, 11, 21, 12, 0, 0).unwrap() + TimeDelta::days(self.0)
+        Utc.with_ymd_and_hms(2026, 11, 22, 12, 0, 0).unwrap() + TimeDelta::days(self.0)
     }
 }
 
@@ -48,7 +64,7 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn today() -> NaiveDate {
-    day("2026-11-21")
+    day("2026-11-22")
 }
 
 /// A ledger in a folder of its own.
@@ -202,7 +218,7 @@ async fn the_city_of_london_is_told_with_its_sources_and_nothing_adverse() {
     let marks = marks(id(&report, "strategy"), &histories);
     assert!(marks.iter().all(|m| m.mark == Mark::NotEvidenced));
     assert_eq!(review(&histories, &report, today()), ReviewStatus::NotKnown);
-    for on in ["2024-06-30", "2025-02-28", "2026-11-21"] {
+    for on in ["2024-06-30", "2025-02-28", "2026-11-22"] {
         assert_eq!(shown(&histories, &report, day(on)), Vec::new());
     }
 }
@@ -234,17 +250,211 @@ async fn gwent_is_one_strategy_for_five_areas_and_nothing_adverse() {
 }
 
 #[tokio::test]
-async fn every_entry_about_a_real_body_names_a_source_and_assumes_its_date() {
+async fn kent_and_medway_leaves_domestic_abuse_to_another_executive_and_nothing_adverse() {
+    let place = Place::sandbox();
+    let bus = place.open().await;
+    let report = import(&bus, KENT).await.unwrap();
+    let histories = told(&bus, &report).await;
+    let world = histories.on(today());
+    let partnership = &world.partnerships[&id(&report, "partnership")];
+    assert_eq!(partnership.areas.len(), 13);
+    // Fourteen councils, the county's among them, the police, the fire authority, the board and
+    // probation; never the commissioner, who chairs.
+    let specified = partnership.specified_authorities(&world, today());
+    assert_eq!(specified.len(), 18);
+    assert!(!partnership.has_member(id(&report, "commissioner")));
+    let of_county = |name: &str| {
+        let area = &world.areas[&id(&report, name)];
+        area.authorities.contains_key(&id(&report, "kent-council"))
+    };
+    assert!(of_county("thanet") && !of_county("medway"));
+    // Two areas have one community safety partnership.
+    let csp = |name: &str| {
+        let code = world.areas[&id(&report, name)].code(CodeScheme::Csp, today());
+        code.unwrap().code.clone()
+    };
+    assert_eq!(csp("dartford"), csp("gravesham"));
+
+    let assessment = &world.assessments[&id(&report, "assessment")];
+    assert!(assessment.completed.is_some());
+    assert_eq!(
+        assessment.publication,
+        Some(AssessmentPublication::NotStated)
+    );
+    let left_out: Vec<_> = assessment
+        .findings
+        .iter()
+        .filter(|f| f.as_str().contains("Domestic abuse"))
+        .collect();
+    assert_eq!(left_out.len(), 1);
+    assert!(
+        left_out[0]
+            .as_str()
+            .contains("left to the Kent and Medway Domestic Abuse Executive")
+    );
+
+    let strategy = &world.strategies[&id(&report, "strategy")];
+    assert!(strategy.bases.section_8 && strategy.bases.section_9);
+    let (_, version) = strategy.in_force().unwrap();
+    let adoption = version.adopted.as_ref().unwrap();
+    assert!(adoption.at.assumed && adoption.at.past_fact);
+    assert!(version.published.is_none());
+    let kinds: Vec<_> = version.kinds.values().map(|k| k.category).collect();
+    assert_eq!(kinds.len(), 3);
+    assert!(!kinds.contains(&ViolenceCategory::DomesticAbuse));
+
+    let marks = marks(id(&report, "strategy"), &histories);
+    assert!(marks.iter().all(|m| m.mark == Mark::NotEvidenced));
+    assert_eq!(review(&histories, &report, today()), ReviewStatus::NotKnown);
+    for on in ["2024-06-30", "2025-02-28", "2026-11-22"] {
+        assert_eq!(shown(&histories, &report, day(on)), Vec::new());
+    }
+}
+
+#[tokio::test]
+async fn the_west_midlands_has_seven_needs_assessments_one_strategy_and_sections_8_and_9() {
+    let place = Place::sandbox();
+    let bus = place.open().await;
+    let report = import(&bus, WEST_MIDLANDS).await.unwrap();
+    let histories = told(&bus, &report).await;
+    let world = histories.on(today());
+    let p = id(&report, "partnership");
+    let partnership = &world.partnerships[&p];
+    assert_eq!(partnership.areas.len(), 7);
+    // Seven councils, the police, the fire authority, three boards, probation, Coventry's youth
+    // justice service; never the commissioner.
+    let specified = partnership.specified_authorities(&world, today());
+    assert_eq!(specified.len(), 14);
+    assert!(!partnership.has_member(id(&report, "commissioner")));
+
+    assert_eq!(world.assessments.len(), 7);
+    for (one, assessment) in &world.assessments {
+        assert_eq!(assessment.partnership, Some(p));
+        assert!(assessment.completed.is_some());
+        let of_birmingham = *one == id(&report, "birmingham-assessment");
+        let expected = if of_birmingham {
+            AssessmentPublication::Published
+        } else {
+            AssessmentPublication::NotStated
+        };
+        assert_eq!(assessment.publication, Some(expected));
+    }
+    assert_eq!(world.strategies.len(), 1);
+    let strategy = &world.strategies[&id(&report, "strategy")];
+    let bases = strategy.bases;
+    assert!(bases.section_8 && bases.section_9 && !bases.crime_and_disorder_act_section_6);
+    let rests_on = &strategy.versions[&1].assessments;
+    assert!(rests_on.iter().eq(world.assessments.keys()));
+
+    // No source says that it was adopted.
+    assert!(strategy.in_force().is_none());
+    assert_eq!(
+        review(&histories, &report, today()),
+        ReviewStatus::NotApplicable
+    );
+    for on in ["2024-02-01", "2024-07-16", "2026-11-22"] {
+        assert_eq!(shown(&histories, &report, day(on)), Vec::new());
+    }
+}
+
+#[tokio::test]
+async fn havering_published_its_strategy_and_not_the_assessment() {
+    let place = Place::sandbox();
+    let bus = place.open().await;
+    let report = import(&bus, HAVERING).await.unwrap();
+    let histories = told(&bus, &report).await;
+    let world = histories.on(today());
+    let assessment = &world.assessments[&id(&report, "assessment")];
+    assert!(assessment.completed.is_some());
+    assert_eq!(
+        assessment.publication,
+        Some(AssessmentPublication::OnRequest)
+    );
+
+    let strategy = &world.strategies[&id(&report, "strategy")];
+    assert!(strategy.bases.section_8 && !strategy.bases.section_9);
+    let version = &strategy.versions[&1];
+    let published = version.published.as_ref().unwrap();
+    assert!(published.at.assumed && published.at.past_fact);
+    assert_eq!(version.kinds.len(), 4);
+    // The Cabinet spoke for the council alone, so nothing is said of an adoption.
+    assert_eq!(version.positions.len(), 1);
+    let council = &version.positions[&id(&report, "council")];
+    assert_eq!(council.position, Position::Agree);
+    assert!(version.adopted.is_none());
+
+    let marks = marks(id(&report, "strategy"), &histories);
+    assert!(!marks.is_empty());
+    assert!(marks.iter().all(|m| m.mark == Mark::NotEvidenced));
+    for on in ["2024-02-01", "2025-02-28", "2026-11-22"] {
+        assert_eq!(shown(&histories, &report, day(on)), Vec::new());
+    }
+}
+
+#[tokio::test]
+async fn a_commissioning_group_was_succeeded_before_the_duty_began_and_never_owed_it() {
     let place = Place::new(LedgerMode::Live);
     let bus = place.open().await;
-    for text in [CITY, GWENT] {
+    let mut kent = None;
+    for text in REAL {
+        let report = import(&bus, text).await.unwrap();
+        if text == KENT {
+            kent = Some(report);
+        }
+    }
+    let kent = kent.unwrap();
+    let (group, board) = (id(&kent, "ccg"), id(&kent, "health"));
+    let histories = told(&bus, &kent).await;
+    assert_eq!(
+        histories.on(day("2022-06-30")).authorities[&group].successor,
+        None
+    );
+    let world = histories.on(day(BOARD_BEGAN));
+    let before = &world.authorities[&group];
+    assert_eq!(before.successor, Some(board));
+    assert_eq!(before.capacity, Some(Capacity::ClinicalCommissioningGroup));
+    assert_eq!(before.capacity.unwrap().class(), Class::Other);
+    let world = histories.on(today());
+    assert!(
+        world
+            .areas
+            .values()
+            .all(|area| !area.authorities.contains_key(&group))
+    );
+    let partnership = &world.partnerships[&id(&kent, "partnership")];
+    assert!(!partnership.members.contains_key(&group));
+    assert!(partnership.has_specified(board));
+
+    // In the real histories nothing else was succeeded, and nothing else came before the duty.
+    let mut successions = Vec::new();
+    for record in records(&bus).await.iter().skip(1) {
+        let on = record.entry.standing.occurred_on.date;
+        let of_authority = record.entry.stream.stream_type.as_str() == "authority";
+        assert!(of_authority || on >= day(DUTY_BEGAN), "{record:?}");
+        if record.event.event_type.ends_with("Succeeded") {
+            successions.push((record.event.event_type.clone(), record.entry.stream.id, on));
+        }
+    }
+    assert_eq!(
+        successions,
+        [("AuthoritySucceeded".to_owned(), group, day(BOARD_BEGAN))]
+    );
+}
+
+#[tokio::test]
+async fn every_entry_about_a_real_body_names_a_source_and_assumes_what_no_source_dates() {
+    let place = Place::new(LedgerMode::Live);
+    let bus = place.open().await;
+    for text in REAL {
         import(&bus, text).await.unwrap();
     }
     for record in records(&bus).await.iter().skip(1) {
         let standing = &record.entry.standing;
         assert_eq!(standing.principal.kind, PrincipalKind::Operator);
-        assert!(standing.occurred_on.assumed);
+        // The only day that sources state is that on which an integrated care board began.
+        let stated = standing.occurred_on.date == day(BOARD_BEGAN);
         let of_import = record.event.event_type == "CoverageStated";
+        assert_eq!(standing.occurred_on.assumed, !stated, "{record:?}");
         assert!(of_import || standing.source.is_some(), "{record:?}");
         let stream = record.entry.stream.stream_type.as_str();
         if !of_import && !matches!(stream, "area" | "authority") {
@@ -325,10 +535,79 @@ async fn marrowby_plays_the_duty_through() {
 }
 
 #[tokio::test]
+async fn merged_districts_and_a_mayor_succeed_while_the_duty_is_in_force() {
+    let place = Place::sandbox();
+    let bus = place.open().await;
+    let report = import(&bus, MARROWBY).await.unwrap();
+    let histories = told(&bus, &report).await;
+    let of = |name: &str| id(&report, name);
+    let p = of("partnership");
+    let specified = |on: &str| {
+        let world = histories.on(day(on));
+        world.partnerships[&p].specified_authorities(&world, day(on))
+    };
+    let councils = ["upper-council", "lower-council"].map(of);
+
+    let before = histories.on(day("2023-03-31"));
+    assert!(before.partnerships[&p].formed.is_some());
+    let districts = BTreeSet::from([of("upper"), of("lower")]);
+    assert_eq!(before.partnerships[&p].areas, districts);
+    let makers = specified("2023-03-31");
+    assert_eq!(makers.len(), 7);
+    assert!(councils.iter().all(|id| makers.contains(id)));
+
+    // The new council takes both councils' place, and the partnership agrees on the new area.
+    let merged = histories.on(day("2023-04-01"));
+    for (area, council) in [("upper", councils[0]), ("lower", councils[1])] {
+        let area = &merged.areas[&of(area)];
+        assert_eq!(area.successor, Some(of("marrowby")));
+        assert_eq!(
+            area.authorities_of(Class::Specified, day("2023-04-01"))
+                .count(),
+            0
+        );
+        assert_eq!(merged.authorities[&council].successor, Some(of("council")));
+        let member = &merged.partnerships[&p].members[&council];
+        assert_eq!(member.successor, Some(of("council")));
+    }
+    let partnership = &merged.partnerships[&p];
+    assert_eq!(partnership.areas, BTreeSet::from([of("marrowby")]));
+    assert!(partnership.members[&of("council")].by_succession);
+    let makers = specified("2023-04-01");
+    assert_eq!(makers.len(), 6);
+    assert!(makers.contains(&of("council")));
+
+    // A mayor takes over as local policing body, and the place in the partnership with it.
+    let policing_body = |on: &str| {
+        let world = histories.on(day(on));
+        let area = &world.areas[&of("marrowby")];
+        let found = area.authorities_of(Class::LocalPolicingBody, day(on));
+        found.map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(policing_body("2025-05-05"), [of("commissioner")]);
+    assert_eq!(policing_body("2025-05-06"), [of("mayor")]);
+    let after = histories.on(day("2025-05-06"));
+    let members = &after.partnerships[&p].members;
+    assert_eq!(members[&of("commissioner")].successor, Some(of("mayor")));
+    assert!(after.partnerships[&p].has_member(of("mayor")));
+
+    // Every succession was told with a date on which the duty was in force.
+    let succeeded: Vec<_> = records(&bus)
+        .await
+        .into_iter()
+        .filter(|r| r.event.event_type.ends_with("Succeeded"))
+        .collect();
+    assert_eq!(succeeded.len(), 8);
+    for record in succeeded {
+        assert!(record.entry.standing.occurred_on.date >= day(DUTY_BEGAN));
+    }
+}
+
+#[tokio::test]
 async fn importing_twice_records_nothing_new() {
     let place = Place::sandbox();
     let bus = place.open().await;
-    for text in [CITY, GWENT, MARROWBY] {
+    for text in ALL {
         let first = import(&bus, text).await.unwrap();
         assert!(first.entries_recorded >= first.steps && first.repeated == 0);
         let head = bus.ledger().head();
@@ -360,7 +639,7 @@ async fn importing_again_records_nothing_new_when_other_requests_are_long_forgot
     };
     let bus = place.open().await;
     let mut first = Vec::new();
-    for text in [CITY, GWENT, MARROWBY] {
+    for text in ALL {
         first.push(import(&bus, text).await.unwrap());
     }
     bus.execute::<Authority>(register("ordinary", false, "A"))
@@ -382,7 +661,7 @@ async fn importing_again_records_nothing_new_when_other_requests_are_long_forgot
     assert!(remembered("ordinary").await.is_none());
     assert!(remembered("later").await.is_some());
     let head = bus.ledger().head();
-    for (text, first) in [CITY, GWENT, MARROWBY].into_iter().zip(first) {
+    for (text, first) in ALL.into_iter().zip(first) {
         let again = import(&bus, text).await.unwrap();
         assert_eq!((again.entries_recorded, again.repeated), (0, again.steps));
         assert_eq!(again.streams, first.streams);
@@ -394,12 +673,12 @@ async fn importing_again_records_nothing_new_when_other_requests_are_long_forgot
 async fn coverage_is_the_operator_s_own_act() {
     let place = Place::sandbox();
     let bus = place.open().await;
-    for text in [CITY, GWENT, MARROWBY] {
+    for text in ALL {
         import(&bus, text).await.unwrap();
     }
     let mut stated = records(&bus).await;
     stated.retain(|r| r.event.event_type == "CoverageStated");
-    assert_eq!(stated.len(), 3);
+    assert_eq!(stated.len(), ALL.len());
     for record in stated {
         let standing = record.entry.standing;
         assert_eq!(standing.principal, OPERATOR);
@@ -410,7 +689,7 @@ async fn coverage_is_the_operator_s_own_act() {
 
 #[test]
 fn no_shipped_history_has_a_source_after_today() {
-    for text in [CITY, GWENT, MARROWBY] {
+    for text in ALL {
         let history: Value = serde_json::from_str(text).unwrap();
         for source in history["sources"].as_object().unwrap().values() {
             assert!(day(source["date"].as_str().unwrap()) <= today(), "{source}");
@@ -425,7 +704,7 @@ async fn an_import_interrupted_anywhere_is_completed_by_running_it_again() {
     let clean = import(&bus, MARROWBY).await.unwrap();
     let clean_outline = outline(&bus).await;
 
-    for stop_after in [1, 13, 14, 60, clean.steps - 1] {
+    for stop_after in [1, 16, 17, 60, clean.steps - 1] {
         let place = Place::sandbox();
         let bus = place.open().await;
         {
@@ -481,12 +760,12 @@ async fn a_live_ledger_lets_nobody_be_spoken_for() {
         .replacen("\"fictional\": true", "\"fictional\": false", 1)
         .replacen(
             "\"covers_until\": \"2027-12-31\"",
-            "\"covers_until\": \"2026-11-21\"",
+            "\"covers_until\": \"2026-11-22\"",
             1,
         );
     let error = import(&bus, &told_as_real).await.unwrap_err();
     assert!(error.recorded_nothing());
-    assert_eq!(error.place().unwrap().pointer, "/steps/13/by");
+    assert_eq!(error.place().unwrap().pointer, "/steps/16/by");
     assert!(error.to_string().contains("this ledger is live"), "{error}");
     assert_eq!(bus.ledger().head(), 1);
 }
@@ -631,14 +910,14 @@ const SPOILT: &[Spoilt] = &[
     ("no steps", |f| f["steps"] = json!([]), "/steps"),
     (
         "a source tomorrow",
-        |f| f["sources"]["paper"]["date"] = json!("2026-11-22"),
+        |f| f["sources"]["paper"]["date"] = json!("2026-11-23"),
         "/sources/paper/date",
     ),
     (
         "a real history that covers tomorrow",
         |f| {
             f["fictional"] = json!(false);
-            f["covers_until"] = json!("2026-11-22");
+            f["covers_until"] = json!("2026-11-23");
         },
         "/covers_until",
     ),
@@ -732,7 +1011,7 @@ const SPOILT: &[Spoilt] = &[
         "a date after today",
         |f| {
             f["covers_until"] = json!("2027-12-31");
-            f["steps"][4]["on"] = json!("2026-11-22");
+            f["steps"][4]["on"] = json!("2026-11-23");
         },
         "/steps/4/on",
     ),

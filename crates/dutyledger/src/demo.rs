@@ -1,4 +1,4 @@
-//! `dutyledger demo`: a sandbox with three partnerships' histories, loaded through the same
+//! `dutyledger demo`: a sandbox with six partnerships' histories, loaded through the same
 //! commands as everything else.
 
 use std::path::PathBuf;
@@ -20,9 +20,12 @@ use crate::output;
 use crate::serve::Service;
 
 /// The histories, as files of the project's own format.
-const HISTORIES: [&str; 3] = [
+const HISTORIES: [&str; 6] = [
     include_str!("../../../ops/histories/city-of-london.json"),
     include_str!("../../../ops/histories/gwent.json"),
+    include_str!("../../../ops/histories/havering.json"),
+    include_str!("../../../ops/histories/kent-and-medway.json"),
+    include_str!("../../../ops/histories/west-midlands.json"),
     include_str!("../../../ops/histories/fictional-marrowby.json"),
 ];
 /// How long the demo's keys live.

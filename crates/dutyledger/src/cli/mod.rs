@@ -42,7 +42,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the REST API.
     Serve(ServeSettings),
-    /// Serve a sandbox with three partnerships' histories, to try things out.
+    /// Serve a sandbox with six partnerships' histories, to try things out.
     Demo(DemoSettings),
     /// Record a history file: through the running server if one holds the ledger.
     Import(ImportSettings),
