@@ -5,7 +5,7 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dutyledger_notifications::{Connection, Credentials, Trouble};
+use dutyledger_notifications::{Connection, Credentials, Standing, State, Trouble};
 use dutyledger_test_nats::Nats;
 use nkeys::KeyPair;
 use serde_json::{Value, json};
@@ -24,11 +24,21 @@ async fn publishes(connection: Connection) {
     relay.stop().await;
 }
 
-async fn is_kept_out(connection: Connection) {
+/// The server says no.
+async fn is_refused(connection: Connection) {
     let book = Book::new().await;
     let relay = book.relay_over(connection, None);
     let trouble = relay.stands_still().await;
     assert!(matches!(trouble, Trouble::Refused { .. }), "{trouble:?}");
+    relay.stop().await;
+}
+
+/// One end does not trust the other.
+async fn is_kept_out(connection: Connection) {
+    let book = Book::new().await;
+    let relay = book.relay_over(connection, None);
+    let out = |s: &Standing| matches!(s.state, State::Unreachable { .. });
+    relay.until("kept out", out).await;
     relay.stop().await;
 }
 
@@ -40,8 +50,8 @@ async fn a_token_lets_in() {
         ..connection(&nats.url())
     };
     publishes(with("to-ken")).await;
-    is_kept_out(with("another")).await;
-    is_kept_out(connection(&nats.url())).await;
+    is_refused(with("another")).await;
+    is_refused(connection(&nats.url())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,7 +66,7 @@ async fn an_nkey_lets_in() {
         ..connection(&nats.url())
     };
     publishes(with(&file)).await;
-    is_kept_out(with(&nats.folder().join("missing"))).await;
+    is_refused(with(&nats.folder().join("missing"))).await;
 }
 
 fn openssl(folder: &Path, arguments: &[&str]) {
@@ -218,6 +228,6 @@ async fn a_credentials_file_lets_in() {
     let jwt = claim(&account, &user, "relay", &user_says);
     publishes(with("relay.creds", &user, &jwt)).await;
     // Somebody who has the claim and not its key.
-    is_kept_out(with("stranger.creds", &stranger, &jwt)).await;
-    is_kept_out(connection(&nats.url())).await;
+    is_refused(with("stranger.creds", &stranger, &jwt)).await;
+    is_refused(connection(&nats.url())).await;
 }
