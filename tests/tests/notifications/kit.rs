@@ -437,7 +437,7 @@ async fn a_limited_subscriber_reads_its_own_and_nothing_else() {
             others.clone(),
         ),
         (
-            "$JS.API.CONSUMER.MSG.NEXT.DUTYLEDGER_1.other-0".into(),
+            "$JS.API.CONSUMER.MSG.NEXT.DUTYLEDGER_1.archive-0".into(),
             "1".into(),
         ),
         (
@@ -458,6 +458,21 @@ async fn a_limited_subscriber_reads_its_own_and_nothing_else() {
             pushed.to_string(),
         ),
     ];
+    // What it may ask for is answered, and there is something to take from the archive's consumer.
+    subscriber.leave();
+    let allowed = "$JS.API.CONSUMER.DELETE.DUTYLEDGER_1.city-0";
+    let answer = client.request(allowed, "".into()).await;
+    let answer = String::from_utf8_lossy(&answer.unwrap().payload).into_owned();
+    assert!(!answer.contains("\"error\""), "{answer}");
+    let archive = Connection {
+        inbox_prefix: Some("_INBOX_archive".to_owned()),
+        ..user("archive", None, &nats)
+    };
+    let mut archive = Subscriber::new(archive, &[], Some(1));
+    archive.settings.name = Some("archive".to_owned());
+    archive.until(head + 1).await;
+    assert_eq!(archive.handled, (1..=head + 1).collect::<Vec<_>>());
+
     let mut answered = BTreeSet::new();
     for (subject, body) in asked {
         if let Ok(answer) = client.request(subject.clone(), body.clone().into()).await {

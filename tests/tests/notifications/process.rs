@@ -105,6 +105,15 @@ fn a_subscriber_gets_what_the_feed_shows_the_same_principal() {
         "area": town.area, "partnership": town.partnership } });
     let commissioner = town.client("commissioner");
     let _ = commissioner.post("/v1/findings", &case).ok();
+    // A case that names no partnership is no partnership's, nor becomes one's.
+    let mut case = json!({ "particulars": { "authority": town.ids["council"],
+        "duty": "15(3)", "area": town.area } });
+    let opened = commissioner.post("/v1/findings", &case).ok();
+    let id = opened["stream"]["id"].as_str().unwrap();
+    case["particulars"]["partnership"] = town.partnership.as_str().into();
+    let path = format!("/v1/directions/{id}/findings");
+    let refused = commissioner.post(&path, &case);
+    assert!(refused.text.contains("open another"), "{}", refused.text);
     let nats = Nats::start_with(&permissions(&town.partnership));
     let auditor = key(&town.operator, "auditor", None);
     server.end();
@@ -187,22 +196,22 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
         assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
         std::thread::yield_now();
     }
-    let metrics = server.stranger().get("/metrics").text;
-    let lag = metrics
-        .lines()
-        .find(|line| line.starts_with("dutyledger_notifications_lag_entries"));
-    let lag: u64 = lag.unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(lag > 10, "{metrics}");
-    assert!(
-        metrics.contains("# TYPE dutyledger_notifications_lag_seconds gauge"),
-        "{metrics}"
-    );
-    assert!(
-        metrics.contains("dutyledger_notifications_state{state=\"unreachable\"} 1"),
-        "{metrics}"
-    );
+    let away = metrics(&server);
+    assert!(away["dutyledger_notifications_lag_entries"] > 10.0);
+    let lag = away["dutyledger_notifications_lag_seconds"];
+    assert!(lag > 0.0 && lag < PATIENCE.as_secs_f64(), "{away:?}");
+    let unreachable = "dutyledger_notifications_state{state=\"unreachable\"}";
+    assert_eq!(away[unreachable], 1.0, "{away:?}");
     nats.go();
     published(&server);
+    let after = metrics(&server);
+    let position = server.stranger().get("/health/ready").body["ledger_position"].clone();
+    let figure = |name: &str| after[&format!("dutyledger_notifications_{name}")];
+    assert_eq!(json!(figure("published_position") as u64), position);
+    assert_eq!((figure("lag_entries"), figure("lag_seconds")), (0.0, 0.0));
+    assert!(figure("failures_total") >= 1.0, "{after:?}");
+    assert!(figure("reconnects_total") >= 1.0, "{after:?}");
+    assert_eq!(figure("standing_still"), 0.0);
 
     publish_foreign(&nats);
     let _ = town.draft("2023-07-01");
@@ -239,6 +248,17 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
         1,
         "once: {said}"
     );
+}
+
+/// The figures at `/metrics`, each by its name and labels.
+fn metrics(server: &Server) -> BTreeMap<String, f64> {
+    let text = server.stranger().get("/metrics").text;
+    let figures = text.lines().filter(|line| !line.starts_with('#'));
+    let figures = figures.map(|line| {
+        let (name, value) = line.rsplit_once(' ').unwrap();
+        (name.to_owned(), value.parse().unwrap())
+    });
+    figures.collect()
 }
 
 fn publish_foreign(nats: &Nats) {
@@ -313,23 +333,38 @@ fn the_documented_subscriber_gets_everything_as_the_schemas_say() {
         .unwrap();
     let folder = tempfile::TempDir::new().unwrap();
     std::fs::write(folder.path().join("subscriber.py"), script).unwrap();
-    let mut child = Command::new("python3")
-        .args(["subscriber.py", &nats.url(), "dutyledger.v1.>", "position"])
-        .current_dir(folder.path())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let head = server.stranger().get("/health/ready").body["ledger_position"]
-        .as_u64()
-        .unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let events: Vec<Value> = lines
-        .take(usize::try_from(head).unwrap())
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect();
+    let start = || {
+        let mut child = Command::new("python3")
+            .args(["subscriber.py", &nats.url(), "dutyledger.v1.>", "position"])
+            .current_dir(folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let events = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+        (child, events)
+    };
+    let head = || {
+        let ready = server.stranger().get("/health/ready").body;
+        usize::try_from(ready["ledger_position"].as_u64().unwrap()).unwrap()
+    };
+    let (mut child, mut given) = start();
+    let mut events: Vec<Value> = given.by_ref().take(head()).collect();
+    // It follows a rebuilt stream, and goes on where it was when it is started again.
+    assert!(server.run(&["notifications", "rebuild"]).status.success());
+    let _ = Town::found(&server, "Westmere");
+    events.extend(given.by_ref().take(head() - events.len()));
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!(events.len() as u64, head);
+    let _ = Town::found(&server, "Northmere");
+    let (mut child, given) = start();
+    // The line it was killed after may not have been kept as handled.
+    let done = events.len() as u64;
+    let new = given.filter(|event| event["data"]["position"].as_u64() > Some(done));
+    events.extend(new.take(head() - events.len()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(events.len(), head());
 
     let schemas: BTreeMap<String, Value> = schema_files()
         .into_iter()

@@ -190,12 +190,7 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
             if standing.partnerships.is_empty() {
                 return Ok(reads_all(principal.kind));
             }
-            for partnership in &standing.partnerships {
-                if seer.whole(Some(*partnership)).await? {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+            seer.any_whole(&standing.partnerships).await
         }
         // The ledger's own entries tell of keys and of whom they are bound to, and accesses of
         // who looked: for the operator and those who read everything.

@@ -142,6 +142,16 @@ impl<'a> Seer<'a> {
             .is_some_and(|(_, sight)| *sight == Sight::Whole))
     }
 
+    /// Whether the principal sees the whole record of any of these partnerships.
+    pub(crate) async fn any_whole(&mut self, partnerships: &[StreamId]) -> Result<bool, Problem> {
+        for partnership in partnerships {
+            if self.whole(Some(*partnership)).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The partnership, where the principal sees the whole of its record.
     pub(crate) async fn partnership(
         &mut self,

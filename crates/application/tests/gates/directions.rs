@@ -62,6 +62,35 @@ fn a_14_3_a_local_policing_body_finds_nothing_about_a_relevant_authority() {
     }
 }
 
+/// Who is told of a case hangs on its partnership.
+#[test]
+fn a_finding_in_a_case_of_one_partnership_names_no_other() {
+    let naming = |partnership| RecordFinding {
+        authority: COUNCIL.id(),
+        duty: Duty::Consult,
+        area: town_id(),
+        partnership,
+        summary: None,
+    };
+    let case = || given(found_that(COUNCIL, Duty::Consult), setting());
+    for same in [None, Some(partnership_id())] {
+        case().when(INSPECTORATE, naming(same)).met();
+    }
+    let other = case().when(INSPECTORATE, naming(Some(id("another"))));
+    other.refused(RefusalCode::Invalid, &[]);
+    // Nor does a case that is no partnership's become one's.
+    let opened = FindingRecorded {
+        area: town_id(),
+        authority: COUNCIL.id(),
+        duty: Duty::Consult,
+        partnership: None,
+        summary: None,
+    };
+    let past: Past<Direction> = Past::of(id("case")).and("2024-02-01", opened);
+    let later = given(past, setting()).when(INSPECTORATE, naming(Some(partnership_id())));
+    later.refused(RefusalCode::Invalid, &[]);
+}
+
 #[test]
 fn r_129_1_a_direction_is_refused_until_the_secretary_of_state_is_satisfied() {
     directing(setting(), found_that(COUNCIL, Duty::Consult)).must("R-129.1", Some("18(1)-(2)"));

@@ -286,12 +286,20 @@ fn opening(
     state.authority.is_none().then(|| opened.into())
 }
 
-/// A partnership named must be one for the area.
-fn check_covers(
+/// A partnership named must be one for the area, and that of the case once it is open: who is told of
+/// an entry hangs on it.
+fn check_partnership(
     partnership: Option<StreamId>,
     area: StreamId,
+    state: &DirectionState,
     scene: &Scene<'_>,
 ) -> Result<(), Refusal> {
+    if state.authority.is_some() && partnership.is_some() && partnership != state.partnership {
+        return Err(Refusal::invalid(
+            "/particulars/partnership",
+            "This stream is not about this partnership: open another.",
+        ));
+    }
     let covers = |id| {
         scene
             .world
@@ -362,7 +370,7 @@ impl Particulars<Direction> for RecordFinding {
                 "A local policing body records findings in its own police area.",
             ));
         }
-        check_covers(self.partnership, self.area, scene)?;
+        check_partnership(self.partnership, self.area, state, scene)?;
         let case = (self.authority, self.duty, self.area);
         let recorded = FindingRecorded {
             area: self.area,
@@ -411,7 +419,7 @@ impl Particulars<Direction> for RecordSatisfaction {
         scene: &Scene<'_>,
     ) -> Result<Vec<DirectionEvent>, Refusal> {
         check_case(state, scene, (self.authority, self.duty, self.area))?;
-        check_covers(self.partnership, self.area, scene)?;
+        check_partnership(self.partnership, self.area, state, scene)?;
         let case = (self.authority, self.duty, self.area);
         let recorded = SecretaryOfStateSatisfied {
             area: self.area,
