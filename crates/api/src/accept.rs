@@ -6,17 +6,18 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::app::Limits;
+use crate::waits::Ending;
 
 /// How long nothing is accepted after a failure that is not one connection's own, such as having
 /// no file descriptors left.
@@ -38,6 +39,8 @@ pub async fn serve(
         .header_read_timeout(limits.head_time);
     let room = Arc::new(Semaphore::new(limits.connections));
     let ending = GracefulShutdown::new();
+    let (end, told) = watch::channel(false);
+    let router = router.layer(Extension(Ending(told)));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -50,6 +53,8 @@ pub async fn serve(
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    // Those who wait for what may come are not waited for.
+    end.send_replace(true);
     let ended = timeout(limits.ending_time, ending.shutdown()).await;
     while connections.try_join_next().is_some() {}
     if ended.is_err() {

@@ -10,6 +10,8 @@ use dutyledger_projections::Projections;
 use dutyledger_transparency::Log;
 use serde::Serialize;
 
+use crate::waits::Places;
+
 /// What the handlers stand on.
 #[derive(Clone)]
 pub struct App {
@@ -25,6 +27,10 @@ pub struct App {
     pub notifications: Option<Arc<dyn Notifications>>,
     /// What hands out checkpoints and proofs, where checkpoints are signed.
     pub log: Option<Log>,
+    /// The places of those who wait for a page of the feed.
+    pub(crate) waiting: Places,
+    /// The places of those who listen to the feed.
+    pub(crate) listening: Places,
 }
 
 /// How the notifications stand, for readiness and metrics.
@@ -70,6 +76,17 @@ impl App {
             calendar_key: Arc::new(master.derived("calendar")),
             notifications: None,
             log: None,
+            waiting: Limits::default().waiting(),
+            listening: Limits::default().listening(),
+        }
+    }
+
+    /// The same, within limits.
+    pub(crate) fn within(self, limits: Limits) -> Self {
+        Self {
+            waiting: limits.waiting(),
+            listening: limits.listening(),
+            ..self
         }
     }
 
@@ -111,6 +128,15 @@ pub struct Limits {
     pub import_time: Duration,
     /// The most requests carried out at once.
     pub requests_at_once: usize,
+    /// The most requests that wait for a page of the feed at once, of those carried out. Others are
+    /// answered with what there is.
+    pub waits: usize,
+    /// The most of them that one principal has.
+    pub waits_each: usize,
+    /// The most that listen to the feed at once.
+    pub listeners: usize,
+    /// The most of them that one principal has.
+    pub listeners_each: usize,
     /// The most connections open at once. Others wait to be accepted.
     pub connections: usize,
     /// The longest a connection may take until the head of its next request is there, whether it
@@ -128,9 +154,23 @@ impl Default for Limits {
             request_time: Duration::from_secs(30),
             import_time: Duration::from_secs(600),
             requests_at_once: 256,
+            waits: 64,
+            waits_each: 8,
+            listeners: 128,
+            listeners_each: 8,
             connections: 1024,
             head_time: Duration::from_secs(10),
             ending_time: Duration::from_secs(30),
         }
+    }
+}
+
+impl Limits {
+    fn waiting(self) -> Places {
+        Places::new(self.waits, self.waits_each)
+    }
+
+    fn listening(self) -> Places {
+        Places::new(self.listeners, self.listeners_each)
     }
 }

@@ -15,6 +15,7 @@ use dutyledger_record::{Principal, canonical_json};
 
 use crate::app::{App, Limits};
 use crate::problem::{Code, Problem};
+use crate::waits::Ending;
 
 /// A request with a key that holds.
 pub(crate) struct Ask {
@@ -24,6 +25,7 @@ pub(crate) struct Ask {
     headers: HeaderMap,
     params: Vec<(String, String)>,
     limits: Limits,
+    ending: Option<Ending>,
     /// Behind a lock only because a body cannot be shared, and this can.
     body: Mutex<Body>,
 }
@@ -43,6 +45,7 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
             .get::<Limits>()
             .copied()
             .unwrap_or_default();
+        let ending = parts.extensions.get::<Ending>().cloned();
         let params = parts
             .extract::<RawPathParams>()
             .await
@@ -57,6 +60,7 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
             headers: parts.headers,
             params,
             limits,
+            ending,
             body: Mutex::new(body),
         })
     }
@@ -69,6 +73,17 @@ impl Ask {
         found
             .and_then(|(_, value)| value.parse().ok())
             .ok_or_else(Problem::absent)
+    }
+
+    /// Completes when the server is to end; never where it is not served over connections.
+    pub(crate) fn ending(&self) -> impl Future<Output = ()> + Send + use<> {
+        let ending = self.ending.clone();
+        async move {
+            match ending {
+                Some(mut ending) => ending.come().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// The path as it was asked for.

@@ -21,6 +21,7 @@ mod permissions;
 mod problem;
 mod reads;
 mod server;
+mod waits;
 
 pub use accept::serve;
 pub use app::{App, Limits, Notifications, NotificationsShown};

@@ -39,6 +39,7 @@ pub fn openapi() -> Value {
 
 /// All routes, with the layers every request goes through.
 pub fn router(app: App, limits: Limits) -> Router {
+    let app = app.within(limits);
     let (versioned, _) = described();
     let gate = Gate {
         limits,

@@ -4,6 +4,7 @@
 //! position is the place to go on from: positions are the same for everybody, and tell of nothing but
 //! how far the ledger goes.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use aide::axum::ApiRouter;
@@ -11,10 +12,10 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
+use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use dutyledger_messages::{Notice, notice};
@@ -28,6 +29,7 @@ use crate::app::App;
 use crate::ask::Ask;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
+use crate::waits::Place;
 
 /// Rows of a page where the caller does not say.
 const ROWS: u32 = 50;
@@ -42,10 +44,10 @@ const WAIT_MAX: u64 = 20;
 const STREAM_LASTS: Duration = Duration::from_secs(60);
 /// How often something is sent, so that a connection that is gone is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
-/// How many listen at once.
-const LISTENERS_MAX: usize = 128;
-
-static LISTENERS: Semaphore = Semaphore::const_new(LISTENERS_MAX);
+/// How long before it is looked again whether the rows get on, where they do not.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+/// The last position there can be: positions are kept as signed numbers.
+const POSITION_MAX: u64 = i64::MAX.unsigned_abs();
 
 /// What the feed may be asked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -59,7 +61,8 @@ struct FeedQuery {
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
     limit: Option<u32>,
-    /// Wait this many seconds, 20 at the most, until there is a row.
+    /// Wait this many seconds, 20 at the most, until there is a row. Where many wait, the answer
+    /// comes at once.
     #[serde(default)]
     #[schemars(range(max = 20))]
     wait: Option<u64>,
@@ -188,10 +191,33 @@ async fn page(
     Ok(Page { rows, reached })
 }
 
-/// Waits until there may be more than up to a position, or the time is up. Says which.
+/// Waits until there may be more than up to a position, or the time is up, and no sooner. Says which.
 async fn wait(app: &App, after: u64, until: Instant) -> bool {
-    let left = until.saturating_duration_since(Instant::now());
-    app.projections.wait_for(after + 1, left).await.is_ok()
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let wanted = after.saturating_add(1);
+        if app.projections.wait_for(wanted, left).await.is_ok() {
+            return true;
+        }
+        let now = Instant::now();
+        if now >= until {
+            return false;
+        }
+        // Rows that stand still are not waited for: that is answered at once.
+        tokio::time::sleep_until(until.min(now + LOOK_AGAIN)).await;
+    }
+}
+
+/// A position to go on after, where there can be one.
+fn place(member: &'static str, after: Option<u64>) -> Result<Option<u64>, Problem> {
+    match after {
+        Some(position) if position > POSITION_MAX => Err(Problem::member(
+            Code::MalformedRequest,
+            member,
+            "There are no positions that far on.",
+        )),
+        after => Ok(after),
+    }
 }
 
 async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
@@ -211,6 +237,7 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
             format!("A page is waited for {WAIT_MAX} seconds at the most."),
         ));
     }
+    let mut after = place("after", query.after)?.unwrap_or(0);
     fresh(&app, query.wait_for).await?;
     let filter = Filter {
         partnership: query.partnership,
@@ -218,13 +245,27 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
         event_type: query.event_type,
     };
     let until = Instant::now() + Duration::from_secs(seconds);
-    let mut after = query.after.unwrap_or(0);
+    let mut ending = pin!(ask.ending());
+    let mut waits: Option<Place> = None;
     let found = loop {
         let found = page(&app, ask.principal, &filter, (after, limit)).await?;
         after = found.reached;
         let more = after < app.projections.position();
-        let time = Instant::now() < until;
-        if !found.rows.is_empty() || !time || !(more || wait(&app, after, until).await) {
+        if !found.rows.is_empty() || Instant::now() >= until {
+            break found;
+        }
+        if more {
+            continue;
+        }
+        waits = waits.or_else(|| app.waiting.take(ask.principal));
+        if waits.is_none() {
+            break found;
+        }
+        let came = tokio::select! {
+            came = wait(&app, after, until) => came,
+            () = &mut ending => false,
+        };
+        if !came {
             break found;
         }
     };
@@ -240,10 +281,11 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
 }
 
 async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
-    let Ok(place) = LISTENERS.try_acquire() else {
+    let last = place("Last-Event-ID", ask.last_event_id()?)?;
+    let asked = last.or(place("after", query.after)?);
+    let Some(place) = app.listening.take(ask.principal) else {
         return Err(Problem::plain(Code::Busy));
     };
-    let asked = ask.last_event_id()?.or(query.after);
     let filter = Filter {
         partnership: query.partnership,
         stream_type: query.stream_type,
@@ -260,10 +302,12 @@ async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
         began: false,
         _place: place,
     };
-    let body = Body::from_stream(unfold(listener, |mut listener| async move {
+    let said = unfold(listener, |mut listener| async move {
         let some = listener.some().await?;
         Some((some, listener))
-    }));
+    });
+    // Whoever listens asks again, and is then answered by another server or by the next.
+    let body = Body::from_stream(said.take_until(Box::pin(ask.ending())));
     let events = HeaderValue::from_static("text/event-stream");
     Ok(([(header::CONTENT_TYPE, events)], body).into_response())
 }
@@ -276,7 +320,7 @@ struct Listener {
     after: u64,
     ends: Instant,
     began: bool,
-    _place: tokio::sync::SemaphorePermit<'static>,
+    _place: Place,
 }
 
 impl Listener {

@@ -13,11 +13,14 @@ use dutyledger_ledger::{Clock, SystemClock};
 use dutyledger_projections::Projections;
 use dutyledger_record::{Principal, PrincipalKind, PublicText, StreamId};
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 use tower::ServiceExt;
 
 pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) bus: Bus,
+    /// What stops the rows, and what tells that they are.
+    rows: (Arc<Notify>, Arc<Notify>),
     _folder: tempfile::TempDir,
 }
 
@@ -78,13 +81,29 @@ impl Server {
             .await
             .unwrap();
         let tail = bus.ledger().tail();
-        tokio::spawn(async move { projector.run(tail, std::future::pending()).await });
+        let (stand_still, stopped) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let rows_stop = Arc::clone(&stand_still);
+        let told = Arc::clone(&stopped);
+        tokio::spawn(async move {
+            let ended = projector.run(tail, async move { rows_stop.notified().await });
+            let _ = ended.await;
+            drop(projector);
+            told.notify_one();
+        });
         let app = App::new(bus.clone(), rows, &master);
         Self {
             router: router(app, limits),
             bus,
+            rows: (stand_still, stopped),
             _folder: folder,
         }
+    }
+
+    /// Stops what moves the rows: they stay as they are.
+    pub(crate) async fn rows_stand_still(&self) {
+        let (stand_still, stopped) = &self.rows;
+        stand_still.notify_one();
+        stopped.notified().await;
     }
 
     pub(crate) async fn key(&self, kind: PrincipalKind, principal_id: Option<&str>) -> String {

@@ -10,6 +10,7 @@ use crate::common::Server;
 use axum::Router;
 use axum::routing::get;
 use dutyledger_api::{Limits, serve};
+use dutyledger_record::PrincipalKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -217,4 +218,30 @@ async fn a_request_that_does_not_finish_is_dropped_when_its_time_is_up() {
     timeout(FOR_EVER, ended).await.unwrap().unwrap().unwrap();
     assert!(go_on.is_closed(), "nothing of it is left");
     assert_eq!(rest(&mut stream).await, "");
+}
+
+#[tokio::test]
+async fn those_who_listen_or_wait_do_not_hold_up_the_end() {
+    let server = Server::start().await;
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let serving = Serving::start(server.router.clone(), Limits::default()).await;
+    let mut streams = Vec::new();
+    for path in [
+        format!("/v1/entries?after={}&wait=20", i64::MAX),
+        "/v1/entries/stream".to_owned(),
+    ] {
+        let mut stream = serving.connect().await;
+        let asked =
+            format!("GET {path} HTTP/1.1\r\nhost: test\r\nauthorization: Bearer {auditor}\r\n\r\n");
+        send(&mut stream, &asked).await;
+        streams.push(stream);
+    }
+    // Both are under way once the second has begun: connections are taken in turn.
+    let mut began = [0; 8];
+    streams[1].read_exact(&mut began).await.unwrap();
+    let ended = serving.ask_to_end().await;
+    let soon = Duration::from_secs(10);
+    timeout(soon, ended).await.unwrap().unwrap().unwrap();
+    let page = rest(&mut streams[0]).await;
+    assert!(page.starts_with("HTTP/1.1 200 OK"), "{page}");
 }
