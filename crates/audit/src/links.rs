@@ -43,19 +43,18 @@ pub async fn belonging(
         progress(after, head);
     }
     // An entry may name several partnerships; its stream belongs to one.
-    let histories = load::histories(ledger, found.iter().cloned(), head).await?;
+    let mut histories = load::histories(ledger, found.iter().cloned(), head).await?;
     found.retain(|stream| {
         by_kind!(
             stream.stream_type.as_str(),
-            K => belongs::<K>(&histories, stream.id, partnership),
+            K => belongs::<K>(&mut histories, stream.id, partnership),
             else false
         )
     });
     Ok(found)
 }
 
-fn belongs<K: Listed>(histories: &Histories, id: StreamId, partnership: StreamId) -> bool {
-    let mut all = histories.clone();
-    let history = K::among(&mut all).remove(&id);
+fn belongs<K: Listed>(all: &mut Histories, id: StreamId, partnership: StreamId) -> bool {
+    let history = K::among(all).remove(&id);
     history.is_some_and(|h| K::partnership(id, &h.state(NaiveDate::MAX)) == Some(partnership))
 }

@@ -1,6 +1,7 @@
 //! Partnerships and areas as true on a date and as known at a position, folded from the ledger. They
 //! are to decide with: who may see them is decided elsewhere, by how things stand now.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use dutyledger_application::load;
@@ -29,7 +30,8 @@ pub(super) async fn partnership(
     Ok((history.version() > 0).then(|| Arc::unwrap_or_clone(history.state(as_of.on))))
 }
 
-/// Everything a partnership's reviews, triggers and obligations hang on, as known at a position.
+/// Everything a partnership's reviews, triggers and obligations hang on, as known at a position. The
+/// rows tell which streams belong to it; what was recorded after them is read.
 pub(super) async fn histories(
     app: &App,
     id: StreamId,
@@ -39,9 +41,17 @@ pub(super) async fn histories(
         let kinds = [Strategy::TYPE, NeedsAssessment::TYPE, Direction::TYPE];
         kinds.contains(&stream.stream_type)
     };
+    // The position first: the rows then hold at least what was recorded up to it.
+    let position = app.projections.position();
     let streams = app.projections.depends_on(id).await.map_err(internal)?;
-    let belonging = streams.into_iter().filter(belongs);
-    load::of_partnership(app.bus.ledger(), id, belonging, known_at)
+    let mut belonging: BTreeSet<_> = streams.into_iter().filter(belongs).collect();
+    let ledger = app.bus.ledger();
+    if position < known_at {
+        let known = (belonging, position);
+        let found = dutyledger_audit::belonging(ledger, id, known, |_, _| {}).await;
+        belonging = found.map_err(internal)?;
+    }
+    load::of_partnership(ledger, id, belonging, known_at)
         .await
         .map_err(internal)
 }

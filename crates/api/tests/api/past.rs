@@ -1,6 +1,6 @@
 //! What was so: everything in one answer is as of one date and one position.
 
-use crate::common::{Server, today};
+use crate::common::{Place, Server, today};
 use dutyledger_record::PrincipalKind;
 use serde_json::{Value, json};
 
@@ -192,4 +192,45 @@ async fn reviews_of_an_earlier_day_are_read_page_by_page() {
     let second = past.server.get(&past.key, next).await.is(200).json;
     assert_eq!(second["data"]["overdue"][0]["strategy"], other.as_str());
     assert_eq!(second["links"].get("next"), None);
+}
+
+#[tokio::test]
+async fn what_was_recorded_after_the_rows_is_read() {
+    let server = Server::start().await;
+    let operator = server.key(PrincipalKind::Operator, None).await;
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let place = Place::make(&server, &operator, "Town").await;
+    server.get(&auditor, "/v1/partnerships").await.is(200);
+    let before = server.bus.ledger().head();
+    server.rows_stand_still().await;
+    let strategy = place.strategy(&server).await;
+    let head = server.bus.ledger().head();
+    let partnership = &place.partnership;
+    let audit = format!("/v1/audit/partnerships/{partnership}");
+    let on = today();
+    for (path, found) in [
+        (
+            format!("{audit}/changes?from_known_at={before}&known_at={head}&from_on={on}"),
+            "StrategyDrafted",
+        ),
+        (
+            format!("{audit}/replay?of=obligations&known_at={head}"),
+            &*strategy,
+        ),
+        (format!("{audit}/explanations?rule=R-42.1"), "R-42.1"),
+        (
+            format!("/v1/partnerships/{partnership}/obligations?known_at={head}&limit=200"),
+            &*strategy,
+        ),
+    ] {
+        let answer = server.get_plain(&auditor, &path).await.is(200);
+        assert!(answer.text.contains(found), "{path}: {}", answer.text);
+        // What was not known then is not told.
+        let path = path.replace(&format!("known_at={head}"), &format!("known_at={before}"));
+        let answer = server.get_plain(&auditor, &path).await.is(200);
+        assert!(
+            !path.contains("known_at") || !answer.text.contains(&strategy),
+            "{path}"
+        );
+    }
 }
