@@ -177,16 +177,32 @@ impl Server {
     /// When it does not start.
     #[must_use]
     pub fn another(&self) -> Self {
-        self.on(&self.database)
+        let mut server = self.beside(&self.database);
+        server.go();
+        server
     }
 
     /// Starts another server over a copy of this one's ledger in a PostgreSQL database, with a
-    /// folder of its own and the same master key.
+    /// folder of its own, the same master key and the keys brought along.
     ///
     /// # Panics
-    /// When it does not start.
+    /// When the keys cannot be brought along, or it does not start.
     #[must_use]
     pub fn on(&self, database: &str) -> Self {
+        let mut server = self.beside(database);
+        let keys = server.folder().join("brought-along.keys.db");
+        let keys = keys.to_str().expect("a path of plain text");
+        for (from, what) in [(self, "backup"), (&server, "restore")] {
+            let ran = from.run(&["vault", what, keys]);
+            let said = String::from_utf8_lossy(&ran.stderr);
+            assert!(ran.status.success(), "vault {what}: {said}");
+        }
+        server.go();
+        server
+    }
+
+    /// A server over a PostgreSQL database, with a folder of its own and this one's master key.
+    fn beside(&self, database: &str) -> Self {
         let mut server = Self::new(Some(database), &self.logged);
         let usual = || {
             let file = self.database.starts_with("sqlite:");
@@ -195,7 +211,6 @@ impl Server {
         };
         server.master_key = Some(self.master_key.clone().unwrap_or_else(usual));
         server.operator.clone_from(&self.operator);
-        server.go();
         server
     }
 

@@ -143,6 +143,10 @@ fn an_erased_text_is_in_no_file_and_its_ledger_still_verifies() {
     let sealed = Sealed::record(&server, "Eraston");
     let operator = server.operator();
     let wrapped = wrapped(&server, &sealed.entry);
+    let erased_key = {
+        let reader = runtime().block_on(LedgerReader::open(server.ledger()));
+        data_key(&reader.unwrap(), &sealed.entry)
+    };
     assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
     let apart = tempfile::tempdir().unwrap();
     let older = apart.path().join("older.keys.db");
@@ -194,6 +198,19 @@ fn an_erased_text_is_in_no_file_and_its_ledger_still_verifies() {
     let keys = server.folder().join("ledger.keys.db");
     fs::remove_file(&keys).unwrap();
     ran(&server.run(&["vault", "restore", older.to_str().unwrap()]));
+    let mut rows = vault(&server);
+    let there: (i64, i64) = runtime().block_on(async {
+        let there =
+            sqlx::query_as("SELECT count(*), count(*) FILTER (WHERE key_id = ?1) FROM data_key")
+                .bind(&erased_key)
+                .fetch_one(&mut rows)
+                .await
+                .unwrap();
+        rows.close().await.unwrap();
+        there
+    });
+    assert!(there.0 > 1, "the others came back");
+    assert_eq!(there.1, 0, "it came back");
     server.restart();
     say_so(&server);
     let other = sealed.town.client("police").at(server.address());
@@ -293,6 +310,59 @@ fn a_process_killed_between_the_entry_and_the_key_is_made_good_by_the_next() {
     assert_eq!(holding(&[server.folder()], &wrapped), Vec::<PathBuf>::new());
     let auditor = sealed.auditor.at(server.address());
     assert!(sealed.read(&auditor)["erased_on"].is_string());
+}
+
+#[test]
+fn an_erasure_whose_key_is_not_destroyed_yet_says_so_and_is_finished_when_asked_again() {
+    let server = Server::start();
+    let sealed = Sealed::record(&server, "Halferase");
+    let wrapped = wrapped(&server, &sealed.entry);
+    let operator = server.operator();
+    let mut held = vault(&server);
+    let begin = sqlx::query("BEGIN IMMEDIATE").execute(&mut held);
+    runtime().block_on(begin).unwrap();
+    let refused = sealed.erase(&operator);
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert_eq!(refused.body["code"], "key-not-destroyed");
+    assert!(refused.text.contains("It is recorded"), "{}", refused.text);
+    assert_eq!(told(&operator, "SealedTextErased").len(), 1);
+    assert!(sealed.read(&sealed.auditor)["erased_on"].is_string());
+    runtime().block_on(async {
+        sqlx::query("ROLLBACK").execute(&mut held).await.unwrap();
+        held.close().await.unwrap();
+    });
+    let erased = sealed.erase(&operator).ok();
+    assert_eq!(erased["erased"][0]["member"], "/payload/response");
+    assert!(erased.get("recorded").is_none(), "it is recorded once");
+    assert_eq!(holding(&[server.folder()], &wrapped), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn keys_that_are_lost_come_back_with_the_backup_and_nothing_is_served_before() {
+    let mut server = Server::start();
+    let sealed = Sealed::record(&server, "Lostkeys");
+    let body = json!({ "kind": "auditor", "label": "dates", "expires_at": "2028-01-01T00:00:00Z" });
+    let calendar = server.operator().post("/v1/calendars", &body).ok();
+    let address = calendar["address"].as_str().unwrap().to_owned();
+    server.end();
+    ran(&server.run(&["vault", "rotate-master"]));
+    let backup = server.folder().join("backup.keys.db");
+    ran(&server.run(&["vault", "backup", backup.to_str().unwrap()]));
+    fs::remove_file(server.folder().join("ledger.keys.db")).unwrap();
+    let refused = server.run(&["serve"]);
+    assert_eq!(refused.status.code(), Some(5));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("dutyledger vault restore"), "{told}");
+    let second = server.folder().join("second.keys.db");
+    let refused = server.run(&["vault", "backup", second.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(5));
+    assert!(!second.exists(), "a backup of nothing");
+    ran(&server.run(&["vault", "restore", backup.to_str().unwrap()]));
+    server.restart();
+    let auditor = sealed.auditor.at(server.address());
+    assert_eq!(sealed.read(&auditor)["text"], WORDS);
+    let dates = server.stranger().get(&address);
+    assert_eq!(dates.status, 200, "{}", dates.text);
 }
 
 #[test]

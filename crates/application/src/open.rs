@@ -14,8 +14,8 @@ use dutyledger_ledger::{
     create_secret_file, request_digest, sync_name,
 };
 use dutyledger_record::{
-    Basis, DataKey, Draft, EntryError, EntryId, Envelope, KeyId, LedgerId, NaturalKey, OccurredOn,
-    Principal, RulePackRef, Standing, Stream, StreamId, hex, unhex,
+    Basis, DataKey, Draft, EntryError, EntryId, Envelope, KeyId, LedgerId, NONCE_BYTES, NaturalKey,
+    OccurredOn, Principal, RulePackRef, Standing, Stream, StreamId, hex, unhex,
 };
 
 use crate::bus::Bus;
@@ -107,6 +107,15 @@ pub enum HomeError {
     /// The wrapped keys.
     #[error("the wrapped keys could not be opened: {0}")]
     Vault(#[from] VaultError),
+    /// A vault without the server's own keys, which every vault of a ledger has from its first start.
+    #[error(
+        "the keys at {place} are not this ledger's: its own are not among them. Bring them back with \
+         `dutyledger vault restore <backup>`, or name the place where they are (DUTYLEDGER_KEYS)"
+    )]
+    NoKeys {
+        /// Where they were looked for.
+        place: String,
+    },
     /// The ledger's own stream.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -202,7 +211,7 @@ impl MasterKey {
     /// Reads the server's own keys, making those that are not there yet.
     async fn read_own(&mut self, vault: &Vault, edge: &Edge) -> Result<(), VaultError> {
         for purpose in PURPOSES {
-            let id = KeyId::new(NaturalKey(&["own-key", purpose]).stream_id().uuid());
+            let id = own_key(purpose);
             let key = match vault.load(id).await? {
                 Some(key) => key,
                 None => {
@@ -234,11 +243,20 @@ impl MasterKey {
     }
 }
 
+/// The id of a key of the server's own.
+fn own_key(purpose: &str) -> KeyId {
+    KeyId::new(NaturalKey(&["own-key", purpose]).stream_id().uuid())
+}
+
+/// Whether every key of the server's own is in a vault.
+async fn has_own(vault: &Vault) -> Result<bool, VaultError> {
+    let held = vault.held(&PURPOSES.map(own_key)).await?;
+    Ok(held.len() == PURPOSES.len())
+}
+
 /// Where the next master key is while it takes the place of the one before.
 fn next_key(path: &Path) -> PathBuf {
-    let mut next = path.as_os_str().to_owned();
-    next.push(".next");
-    next.into()
+    beside(path, ".next")
 }
 
 /// Reads a master key from its file.
@@ -344,6 +362,18 @@ impl Bus {
         mode: LedgerMode,
         edge: Edge,
     ) -> Result<(Self, MasterKey), HomeError> {
+        let (bus, master, _) = Self::open_with(home, mode, edge, None).await?;
+        Ok((bus, master))
+    }
+
+    /// Opens a ledger, and brings back the keys of a backup where there is one. Tells how many came
+    /// back.
+    async fn open_with(
+        home: &Home,
+        mode: LedgerMode,
+        edge: Edge,
+        backup: Option<&Vault>,
+    ) -> Result<(Self, MasterKey, u64), HomeError> {
         // The key before the ledger: a ledger that is there has one.
         let mut master = MasterKey::open(home, &edge).await?;
         let opening_edge = edge.clone();
@@ -356,11 +386,32 @@ impl Bus {
             move |_| opening(&opening_edge, mode),
         )
         .await?;
+        let lost = || HomeError::NoKeys {
+            place: home.keys.to_string(),
+        };
+        // The first start gives a ledger its vault with the server's own keys, before anything but
+        // the first entry is recorded. Where the vault is lost, others in its place would open
+        // nothing, and change addresses and names.
+        let is_new = ledger.head() <= 1;
+        let absent = home.keys.file().is_some_and(|file| !file.exists());
+        if absent && !is_new && backup.is_none() {
+            return Err(lost());
+        }
         let vault = master.open_vault(home).await?;
-        master.read_own(&vault, &edge).await?;
         // Before anything is served: a key may have come back with a backup.
         let again = erasure::destroy_again(&ledger, &vault).await;
         let again = again.map_err(HomeError::Erase)?;
+        let restored = match backup {
+            // What is there already stays, so the server's own keys come back before any are made.
+            Some(backup) => bring_back(&ledger, backup, &vault, || edge.random()).await?,
+            None => 0,
+        };
+        // A vault that has others alone is from before there were such keys: they are made of the
+        // master key, as they were then.
+        if !is_new && !vault.holds_any().await? {
+            return Err(lost());
+        }
+        master.read_own(&vault, &edge).await?;
         if again > 0 {
             tracing::warn!(
                 keys = again,
@@ -371,7 +422,7 @@ impl Bus {
         if rules::pack(&adopted.pack, adopted.revision).is_none() {
             return Err(HomeError::NewerRules(adopted));
         }
-        Ok((Self::new(ledger, vault, edge), master))
+        Ok((Self::new(ledger, vault, edge), master, restored))
     }
 
     /// Puts a new master key in the place of the one there is: every key in the vault is wrapped
@@ -421,22 +472,37 @@ impl Bus {
     /// Servers may run meanwhile. Tells how many keys it holds.
     ///
     /// # Errors
-    /// When the file is there, or a file or the vault fails.
+    /// When there is no vault, it is not that of a ledger, the file is there, or a file or the vault
+    /// fails. Then no file is left.
     pub async fn back_up_keys(home: &Home, to: &Path, edge: &Edge) -> Result<u64, HomeError> {
         let master = read_key(&home.master_key)?;
-        let from = Vault::open(&home.keys, master.clone()).await?;
-        // Made before SQLite opens it, so that nobody else may read it and nothing is overwritten.
-        create_secret_file(to, b"").map_err(|e| {
-            OpenError::Io(io::Error::new(e.kind(), format!("{}: {e}", to.display())))
-        })?;
-        let backup = Vault::open(to.to_owned(), master).await?;
-        let copied = from
-            .copy_to(&backup, &BTreeSet::new(), || edge.random())
-            .await?;
-        backup.close().await?;
+        // SQLite would make what is not there, and a backup of that would look like any other.
+        if home.keys.file().is_some_and(|file| !file.exists()) {
+            let place = home.keys.to_string();
+            return Err(HomeError::NoKeys { place });
+        }
+        if to.symlink_metadata().is_ok() {
+            return Err(at(to, io::ErrorKind::AlreadyExists.into()));
+        }
+        let from = Vault::open_for_reading(home.keys.clone(), master.clone()).await?;
+        if !has_own(&from).await? {
+            let place = home.keys.to_string();
+            return Err(HomeError::NoKeys { place });
+        }
+        // Under another name until it is whole.
+        let part = beside(to, ".part");
+        remove_vault(&part)?;
+        let copied = copy_into(&from, &part, master, edge).await;
+        let moved = copied.and_then(|copied| {
+            fs::rename(&part, to).map_err(|e| at(to, e))?;
+            sync_name(to).map_err(|e| at(to, e))?;
+            Ok(copied)
+        });
+        if moved.is_err() {
+            remove_vault(&part)?;
+        }
         from.close().await?;
-        sync_name(to).map_err(OpenError::Io)?;
-        Ok(copied)
+        moved
     }
 
     /// Brings back the keys of a backup that are not there any more, save those that an erasure names.
@@ -453,17 +519,263 @@ impl Bus {
     ) -> Result<u64, HomeError> {
         let master = read_key(master_of_backup.unwrap_or(&home.master_key))?;
         if !from.exists() {
-            let absent = io::Error::new(io::ErrorKind::NotFound, from.display().to_string());
-            return Err(OpenError::Io(absent).into());
+            return Err(at(from, io::ErrorKind::NotFound.into()));
         }
-        let (bus, _) = Self::open(home, mode, edge.clone()).await?;
-        let backup = Vault::open(from.to_owned(), master).await?;
-        let erased = erasure::named(bus.ledger()).await?;
-        let restored = backup
-            .copy_to(bus.vault(), &erased, || edge.random())
-            .await?;
+        let backup = Vault::open_for_reading(from.to_owned(), master).await?;
+        let opened = Self::open_with(home, mode, edge, Some(&backup)).await;
         backup.close().await?;
+        let (bus, _, restored) = opened?;
         bus.close().await;
         Ok(restored)
+    }
+}
+
+/// Brings back the keys of a backup that a vault lacks, save those that an erasure names. Tells how
+/// many came back.
+async fn bring_back(
+    ledger: &LedgerReader,
+    backup: &Vault,
+    vault: &Vault,
+    nonce: impl FnMut() -> [u8; NONCE_BYTES] + Send,
+) -> Result<u64, HomeError> {
+    let erased = erasure::named(ledger).await?;
+    let copied = backup.copy_to(vault, &erased, nonce).await?;
+    // Another server may have erased meanwhile what was then copied.
+    let again = erasure::destroy_again(ledger, vault).await;
+    Ok(copied.saturating_sub(again.map_err(HomeError::Erase)?))
+}
+
+/// A file that failed.
+fn at(path: &Path, error: io::Error) -> HomeError {
+    let named = io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    OpenError::Io(named).into()
+}
+
+/// A file's name with something after it.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+/// Removes a file of keys that is not whole, with its log.
+fn remove_vault(path: &Path) -> Result<(), HomeError> {
+    for ending in ["", "-wal", "-shm"] {
+        let file = beside(path, ending);
+        match fs::remove_file(&file) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&file, e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Copies every key of a vault into a file of their own.
+async fn copy_into(
+    from: &Vault,
+    to: &Path,
+    master: DataKey,
+    edge: &Edge,
+) -> Result<u64, HomeError> {
+    // Made before SQLite opens it, so that nobody else may read it.
+    create_secret_file(to, b"").map_err(|e| at(to, e))?;
+    let backup = Vault::open(to.to_owned(), master).await?;
+    let all = BTreeSet::new();
+    let copied = from.copy_to(&backup, &all, || edge.random()).await;
+    backup.close().await?;
+    Ok(copied?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chrono::Duration;
+    use dutyledger_domain::streams::Erasure;
+    use dutyledger_domain::streams::erasure::{
+        EraseSealedText, ErasureCommand, ErasureGround, stream_of,
+    };
+    use dutyledger_ledger::SystemClock;
+    use dutyledger_record::{PrincipalKind, PublicText};
+    use tempfile::TempDir;
+    use tokio::runtime::Handle;
+    use tokio::task::block_in_place;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{KeyRequest, Request, SystemEntropy, Target};
+
+    const OPERATOR: Principal = Principal {
+        id: None,
+        key_id: None,
+        kind: PrincipalKind::Operator,
+    };
+
+    fn edge() -> Edge {
+        Edge {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    async fn open(home: &Home) -> Result<(Bus, MasterKey), HomeError> {
+        Bus::open(home, LedgerMode::Sandbox, edge()).await
+    }
+
+    /// A ledger in which something is recorded, and its keys for calendars.
+    async fn begun() -> (TempDir, Home, [u8; 32]) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::beside(folder.path().join("ledger.db"));
+        let (bus, master) = open(&home).await.unwrap();
+        let key = KeyRequest {
+            kind: PrincipalKind::Auditor,
+            principal_id: None,
+            label: PublicText::new("test").unwrap(),
+            expires_at: bus.edge().clock.now() + Duration::days(1),
+        };
+        bus.issue_key(OPERATOR, key).await.unwrap();
+        bus.close().await;
+        (folder, home, master.derived("calendar"))
+    }
+
+    async fn back_up(home: &Home, to: &Path) -> Result<u64, HomeError> {
+        Bus::back_up_keys(home, to, &edge()).await
+    }
+
+    async fn restore(home: &Home, from: &Path) -> Result<u64, HomeError> {
+        Bus::restore_keys(home, LedgerMode::Sandbox, from, None, edge()).await
+    }
+
+    fn names(folder: &Path) -> BTreeSet<String> {
+        let files = fs::read_dir(folder).unwrap().flatten();
+        files
+            .map(|file| file.file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn the_servers_own_keys_come_back_with_a_backup_though_the_master_key_is_another() {
+        let (folder, home, before) = begun().await;
+        let rotated = Bus::rotate_master(&home, LedgerMode::Sandbox, edge()).await;
+        assert_eq!(rotated.unwrap(), 2);
+        let backup = folder.path().join("backup.db");
+        assert_eq!(back_up(&home, &backup).await.unwrap(), 2);
+        fs::remove_file(home.keys.file().unwrap()).unwrap();
+        assert_eq!(restore(&home, &backup).await.unwrap(), 2);
+        let (bus, master) = open(&home).await.unwrap();
+        assert_eq!(master.derived("calendar"), before);
+        bus.close().await;
+        assert_eq!(restore(&home, &backup).await.unwrap(), 0, "all are there");
+    }
+
+    #[tokio::test]
+    async fn a_ledger_whose_keys_are_lost_is_not_opened_under_others() {
+        let (folder, home, _) = begun().await;
+        let elsewhere = Home {
+            keys: folder.path().join("elsewhere.db").into(),
+            ..home.clone()
+        };
+        let emptied = folder.path().join("emptied.db");
+        let master = read_key(&home.master_key).unwrap();
+        let empty = Vault::open(emptied.clone(), master).await.unwrap();
+        empty.close().await.unwrap();
+        let emptied = Home {
+            keys: emptied.into(),
+            ..home.clone()
+        };
+        for lost in [&elsewhere, &emptied] {
+            let error = open(lost).await.map(|_| ()).unwrap_err();
+            assert!(matches!(error, HomeError::NoKeys { .. }), "{error}");
+            let told = error.to_string();
+            assert!(told.contains("dutyledger vault restore"), "{told}");
+            assert!(told.contains(&lost.keys.to_string()), "{told}");
+        }
+        assert!(!elsewhere.keys.file().unwrap().exists(), "none is made");
+        // A backup that has none of them is no help.
+        let without = restore(&elsewhere, emptied.keys.file().unwrap()).await;
+        assert!(matches!(without, Err(HomeError::NoKeys { .. })));
+        open(&home).await.unwrap().0.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_whole_or_not_there() {
+        let (folder, home, _) = begun().await;
+        let to = folder.path().join("backup.db");
+        let before = names(folder.path());
+        let elsewhere = Home {
+            keys: folder.path().join("elsewhere.db").into(),
+            ..home.clone()
+        };
+        let refused = back_up(&elsewhere, &to).await;
+        assert!(matches!(refused, Err(HomeError::NoKeys { .. })));
+        assert_eq!(names(folder.path()), before, "nothing is made");
+
+        // Another's keys, under the same master key.
+        let others = folder.path().join("others.db");
+        let others = Home {
+            keys: others.into(),
+            ..home.clone()
+        };
+        let master = read_key(&home.master_key).unwrap();
+        let vault = Vault::open(others.keys.clone(), master).await.unwrap();
+        let key = (KeyId::new(Uuid::from_u128(7)), DataKey([7; 32]), [7; 24]);
+        vault.store(vec![key]).await.unwrap();
+        vault.close().await.unwrap();
+        let refused = back_up(&others, &to).await;
+        assert!(matches!(refused, Err(HomeError::NoKeys { .. })));
+        assert!(!to.exists());
+
+        // What one that was killed left is no hindrance, and nothing of it stays.
+        fs::write(folder.path().join("backup.db.part"), "half").unwrap();
+        assert_eq!(back_up(&home, &to).await.unwrap(), 2);
+        let left = names(folder.path());
+        assert!(!left.iter().any(|name| name.contains(".part")), "{left:?}");
+        let whole = fs::read(&to).unwrap();
+        assert!(back_up(&home, &to).await.is_err(), "it is there");
+        assert_eq!(fs::read(&to).unwrap(), whole);
+
+        // Where it cannot take its name, it does not stay under the other.
+        let name = folder.path().join("no-such-folder/backup.db");
+        assert!(back_up(&home, &name).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_key_erased_while_a_backup_is_brought_back_does_not_stay() {
+        let (folder, home, _) = begun().await;
+        let (bus, _) = open(&home).await.unwrap();
+        let (erased, kept) = (Uuid::from_u128(7), Uuid::from_u128(8));
+        let (erased, kept) = (KeyId::new(erased), KeyId::new(kept));
+        let backup = folder.path().join("backup.db");
+        let backup = Vault::open(backup, DataKey([9; 32])).await.unwrap();
+        for (id, n) in [(erased, 7), (kept, 8)] {
+            let key = (id, DataKey([n; 32]), [n; 24]);
+            backup.store(vec![key]).await.unwrap();
+        }
+        // As another server would, once it is known what is erased and nothing is copied yet.
+        let erase = async || {
+            let entry = EntryId::new(Uuid::from_u128(9));
+            let command = EraseSealedText {
+                entry,
+                data_keys: vec![erased],
+                ground: ErasureGround::ConsentWithdrawn,
+                partnership: None,
+            };
+            let target = Target::Stream(stream_of(entry).id);
+            let request = Request::plain(OPERATOR, target, ErasureCommand::from(command));
+            bus.execute::<Erasure>(request).await.unwrap();
+        };
+        let mut first = true;
+        let nonce = || {
+            if std::mem::take(&mut first) {
+                block_in_place(|| Handle::current().block_on(erase()));
+            }
+            edge().random()
+        };
+        let back = bring_back(bus.ledger(), &backup, bus.vault(), nonce).await;
+        assert_eq!(back.unwrap(), 1);
+        let held = bus.vault().held(&[erased, kept]).await.unwrap();
+        assert_eq!(held, [kept]);
+        backup.close().await.unwrap();
+        bus.close().await;
     }
 }

@@ -27,9 +27,10 @@ pub enum VaultError {
     /// A key of the same id is in it already. Nothing was stored.
     #[error("the vault holds a key of this id already")]
     KeyTwice,
-    /// The log of a file could not be emptied, and holds what was destroyed.
+    /// The log of a file could not be emptied, and may hold what was destroyed or replaced.
     #[error(
-        "the key is destroyed, but something still reads the vault, and its log could not be emptied: try again"
+        "something reads the vault's file, so that its log could not be emptied, which may hold keys \
+         as they were before: end what reads it, and try again"
     )]
     LogHeld,
     /// The database failed.
@@ -90,11 +91,40 @@ impl Vault {
         if !ask!(vault, is_of(&fingerprint)).map_err(failed)? {
             return Err(VaultError::WrongMaster);
         }
-        // Better told now than by the first text that does not open.
-        if let Some((id, wrapped)) = ask!(vault, any())? {
-            vault.unwrap(id, &wrapped)?.0.zeroize();
+        vault.tried().await
+    }
+
+    /// Opens the vault at a place for reading alone, beside whoever writes it. Nothing is made.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one this program knows, or its keys are under another master
+    /// key.
+    pub async fn open_for_reading(
+        place: impl Into<Place>,
+        master: DataKey,
+    ) -> Result<Self, VaultError> {
+        let master = Master(master);
+        let wrapped = match place.into() {
+            Place::Sqlite(path) => Wrapped::Sqlite(SqliteKeys::open_for_reading(&path).await?),
+            Place::Postgres(url) => Wrapped::Postgres(PostgresKeys::open(&url).await?),
+        };
+        Self { master, wrapped }.tried().await
+    }
+
+    /// The vault, if a key in it opens: better told now than by the first text that does not.
+    async fn tried(self) -> Result<Self, VaultError> {
+        if let Some((id, wrapped)) = ask!(self, any())? {
+            self.unwrap(id, &wrapped)?.0.zeroize();
         }
-        Ok(vault)
+        Ok(self)
+    }
+
+    /// Whether there is a key in it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holds_any(&self) -> Result<bool, VaultError> {
+        Ok(ask!(self, any())?.is_some())
     }
 
     /// Whether anything is wrapped yet.

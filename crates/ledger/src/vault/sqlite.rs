@@ -5,12 +5,12 @@ use std::path::Path;
 use dutyledger_record::{KeyId, hex};
 use sqlx::Connection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::{PAGE, VaultError, WrappedKey, failed};
 use crate::error::OpenError;
 use crate::lock::true_path;
-use crate::sqlite::{VAULT, checkpoint, close};
+use crate::sqlite::{VAULT, close};
 
 /// How many keys are looked up at once.
 const READERS: u32 = 2;
@@ -18,8 +18,8 @@ const READERS: u32 = 2;
 #[derive(Debug)]
 pub(super) struct SqliteKeys {
     // Each change is one statement or one transaction, so a dropped future leaves it done or not
-    // done.
-    writer: Mutex<SqliteConnection>,
+    // done. There is none where the file is open for reading alone.
+    writer: Option<Mutex<SqliteConnection>>,
     readers: SqlitePool,
 }
 
@@ -28,10 +28,28 @@ impl SqliteKeys {
         let path = true_path(path).map_err(OpenError::Io)?;
         let mut writer = VAULT.writer(&path).await?;
         // A process that was killed while it destroyed a key leaves the key in the log.
-        checkpoint(&mut writer).await.map_err(OpenError::database)?;
-        let writer = Mutex::new(writer);
+        empty_log(&mut writer).await?;
+        let writer = Some(Mutex::new(writer));
         let readers = VAULT.readers(&path, READERS).await?;
         Ok(Self { writer, readers })
+    }
+
+    pub(super) async fn open_for_reading(path: &Path) -> Result<Self, VaultError> {
+        let path = true_path(path).map_err(OpenError::Io)?;
+        let readers = VAULT.readers(&path, READERS).await?;
+        Ok(Self {
+            writer: None,
+            readers,
+        })
+    }
+
+    async fn writer(&self) -> Result<MutexGuard<'_, SqliteConnection>, sqlx::Error> {
+        match &self.writer {
+            Some(writer) => Ok(writer.lock().await),
+            None => Err(sqlx::Error::Configuration(
+                "the vault is open for reading alone".into(),
+            )),
+        }
     }
 
     pub(super) async fn any(&self) -> Result<Option<WrappedKey>, VaultError> {
@@ -59,7 +77,7 @@ impl SqliteKeys {
         keys: &[WrappedKey],
         _: &[u8; 32],
     ) -> Result<bool, sqlx::Error> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await?;
         sqlx::query(
             "INSERT INTO data_key (key_id, wrapped) \
              SELECT value ->> 0, unhex(value ->> 1) FROM json_each(?1)",
@@ -95,7 +113,7 @@ impl SqliteKeys {
     /// The keys that stay go into a new table, and the old one's pages are overwritten as a whole, so
     /// that nothing hangs on what SQLite does with the places that rows were moved from.
     pub(super) async fn destroy(&self, ids: &[KeyId]) -> Result<u64, VaultError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await.map_err(failed)?;
         let mut all = begin(&mut writer).await.map_err(failed)?;
         let kept = sqlx::query(
             "INSERT INTO kept (key_id, wrapped) \
@@ -121,7 +139,7 @@ impl SqliteKeys {
         &self,
         rewrap: &mut (impl FnMut(WrappedKey) -> Result<WrappedKey, VaultError> + Send),
     ) -> Result<u64, VaultError> {
-        let mut writer = self.writer.lock().await;
+        let mut writer = self.writer().await.map_err(failed)?;
         let mut all = begin(&mut writer).await.map_err(failed)?;
         let (mut after, mut count) = (None, 0);
         loop {
@@ -147,7 +165,10 @@ impl SqliteKeys {
 
     pub(super) async fn close(self) -> Result<(), sqlx::Error> {
         self.readers.close().await;
-        close(self.writer.into_inner()).await
+        match self.writer {
+            Some(writer) => close(writer.into_inner()).await,
+            None => Ok(()),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use crate::support::{Place, on_both};
 use dutyledger_ledger::{OpenError, Vault, VaultError};
 use dutyledger_record::{DataKey, KeyId};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use uuid::Uuid;
 
 on_both!(
@@ -124,4 +126,52 @@ async fn a_vault_is_not_mistaken_for_something_else() {
         matches!(reading, Err(OpenError::Foreign { what: "ledger", .. })),
         "{reading:?}"
     );
+}
+
+/// A reader of the file that sees it as it is now until it is closed.
+async fn reading(path: &std::path::Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true);
+    let mut reader = options.connect().await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM data_key")
+        .execute(&mut reader)
+        .await
+        .unwrap();
+    reader
+}
+
+#[tokio::test]
+async fn a_vault_whose_log_cannot_be_emptied_is_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.db");
+    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+    vault.store(vec![key(1)]).await.unwrap();
+    let reader = reading(&path).await;
+    drop(vault);
+    let held = Vault::open(&path, DataKey([9; 32])).await;
+    assert!(matches!(held, Err(VaultError::LogHeld)), "{held:?}");
+    reader.close().await.unwrap();
+    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+    assert_eq!(vault.load(id(1)).await.unwrap(), Some(DataKey([1; 32])));
+    vault.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_vault_that_is_read_is_neither_made_nor_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("vault.db");
+    let absent = Vault::open_for_reading(&path, DataKey([9; 32])).await;
+    assert!(matches!(absent, Err(VaultError::Open(_))), "{absent:?}");
+    assert!(!path.exists());
+    let vault = Vault::open(&path, DataKey([9; 32])).await.unwrap();
+    vault.store(vec![key(1)]).await.unwrap();
+    let read = Vault::open_for_reading(&path, DataKey([9; 32])).await;
+    let read = read.unwrap();
+    assert_eq!(read.load(id(1)).await.unwrap(), Some(DataKey([1; 32])));
+    assert!(read.store(vec![key(2)]).await.is_err());
+    assert!(read.destroy(&[id(1)]).await.is_err());
+    read.close().await.unwrap();
+    assert_eq!(vault.load(id(1)).await.unwrap(), Some(DataKey([1; 32])));
+    let other = Vault::open_for_reading(&path, DataKey([8; 32])).await;
+    assert!(matches!(other, Err(VaultError::WrongMaster)), "{other:?}");
+    vault.close().await.unwrap();
 }
