@@ -185,7 +185,8 @@ impl Bus {
             Err(error) => return Err(error),
         };
         // Nothing is destroyed before the record says so, and everything that it says is.
-        self.vault().destroy(&data_keys).await?;
+        let destroyed = self.vault().destroy(&data_keys).await;
+        destroyed.map_err(CommandError::NotDestroyed)?;
         let dates = erased(self.ledger(), erase.entry).await?;
         let members = texts.into_iter().filter_map(|(member, sealed)| {
             let on = dates.get(&sealed.key_id)?;

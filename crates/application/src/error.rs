@@ -6,7 +6,8 @@ use dutyledger_record::EntryError;
 
 use crate::load::LoadError;
 
-/// Why a command was not carried out. Only [`Self::OutcomeUnknown`] leaves open whether it was.
+/// Why a command was not carried out. Only [`Self::OutcomeUnknown`] leaves open whether it was, and
+/// after [`Self::NotDestroyed`] it was recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// The duty, the law or the state of things refuses it.
@@ -52,6 +53,9 @@ pub enum CommandError {
     /// The ledger takes no more entries.
     #[error("the ledger takes no more entries")]
     Stopped,
+    /// An erasure is recorded, and its key is not destroyed for good yet. Asked again, it goes on.
+    #[error("the erasure is recorded; ask again to finish destroying the key: {0}")]
+    NotDestroyed(#[source] VaultError),
     /// Something is wrong on our side.
     #[error("{0}")]
     Internal(String),

@@ -140,6 +140,11 @@ codes! {
         "Nothing can be recorded at the moment",
         "The ledger takes no more entries until it is opened again. Reading goes on. Nothing was recorded.",
         "Try again later. The operator knows why.";
+    /// An erasure is recorded, and its key is not destroyed yet.
+    KeyNotDestroyed = "key-not-destroyed", 503,
+        "The key is not destroyed yet",
+        "It is recorded; ask again to finish destroying the key. Nobody is served the text any more.",
+        "Send the same request again after the time in `Retry-After`. If it goes on, give the operator the `request_id`.";
     /// Something is wrong on our side.
     Internal = "internal", 500,
         "There is a problem with the service",

@@ -44,6 +44,10 @@ pub(crate) fn command_problem(error: CommandError) -> Problem {
         CommandError::OutcomeUnknown => Problem::plain(Code::OutcomeUnknown),
         CommandError::Busy => Problem::plain(Code::Busy),
         CommandError::Stopped => Problem::plain(Code::Stopped),
+        CommandError::NotDestroyed(cause) => Problem {
+            log: Some(cause.to_string()),
+            ..Problem::plain(Code::KeyNotDestroyed)
+        },
         CommandError::Internal(cause) => internal(cause),
     }
 }
@@ -103,7 +107,7 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
 #[cfg(test)]
 mod tests {
     use dutyledger_domain::PointedError;
-    use dutyledger_ledger::{APPEND_BYTES_MAX, APPEND_ROWS_MAX, AppendError, Invalid};
+    use dutyledger_ledger::{APPEND_BYTES_MAX, APPEND_ROWS_MAX, AppendError, Invalid, VaultError};
 
     use super::*;
 
@@ -171,6 +175,15 @@ mod tests {
         // Any other append that is not valid is a fault of ours.
         let ours = AppendError::from(Invalid::Name("stream type"));
         assert_eq!(command_problem(ours.into()).code, Code::Internal);
+    }
+
+    #[test]
+    fn an_erasure_whose_key_is_not_destroyed_is_recorded_and_asks_to_be_asked_again() {
+        let problem = command_problem(CommandError::NotDestroyed(VaultError::LogHeld));
+        let expected = (503, Code::KeyNotDestroyed);
+        assert_eq!((problem.status, problem.code), expected);
+        assert!(problem.detail.starts_with("It is recorded"), "{problem:?}");
+        assert!(problem.log.is_some(), "the log has the cause");
     }
 
     #[test]
