@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use chrono::NaiveDate;
-use dutyledger_domain::deadlines::{Ended, deadlines};
+use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Obligation, Status, obligations};
 use dutyledger_domain::rules::RuleId;
 use dutyledger_domain::streams::deadline::DeadlineKind;
+use dutyledger_domain::streams::strategy::StrategyEvent;
 use dutyledger_domain::triggers::Trigger;
 use dutyledger_domain::{Histories, in_words};
 use dutyledger_record::{EntryId, OccurredOn, StreamId};
@@ -180,19 +181,39 @@ pub fn diff(partnership: StreamId, from: Moment<'_>, to: Moment<'_>, names: &Nam
     diff
 }
 
-/// How many days after its date each thing that was due was done, by the entry that shows it. A
-/// consultation that closes later than responses were asked for is late for nobody.
+/// How many days after its date each thing that was due was done, by the entry that shows it. Of a
+/// date beyond what the sources of a history reach nothing is said. A consultation that closes later
+/// than responses were asked for is late for nobody.
 fn days_late(partnership: StreamId, histories: &Histories) -> BTreeMap<EntryId, i64> {
-    let mut all = BTreeMap::new();
-    for dated in deadlines(partnership, histories) {
-        if let Some(Ended::Met { on, by }) = dated.ended
-            && dated.set.kind != DeadlineKind::ConsultationCloses
-            && on > dated.set.due_on
-        {
-            all.insert(by, (on - dated.set.due_on).num_days());
+    let dated = deadlines(partnership, histories);
+    let known = dated.into_iter().filter(Dated::is_known);
+    known
+        .filter_map(|dated| {
+            let (on, by) = done(&dated, histories)?;
+            let days = (on - dated.set.due_on).num_days();
+            (days > 0).then_some((by, days))
+        })
+        .collect()
+}
+
+/// When what was due was done, and the entry that shows it.
+fn done(dated: &Dated, histories: &Histories) -> Option<(NaiveDate, EntryId)> {
+    let about = &dated.set.about;
+    match (dated.set.kind, dated.ended) {
+        // The next adoption ends the year as well, and is no review that is late.
+        (DeadlineKind::AnnualReview, Some(Ended::Met { on, by })) => {
+            let mut entries = histories.strategies.get(about)?.entries();
+            let shows = entries.find(|entry| entry.entry_id == by)?;
+            matches!(shows.payload, StrategyEvent::ReviewCompleted(_)).then_some((on, by))
         }
+        // What the authority owes is done when it reports it, not when that is accepted.
+        (DeadlineKind::DirectionCompliance, None | Some(Ended::Met { .. })) => {
+            let state = histories.directions.get(about)?.state(NaiveDate::MAX);
+            let reported = state.compliance_reported?;
+            Some((reported.on, reported.entry_id))
+        }
+        _ => None,
     }
-    all
 }
 
 fn happened(
@@ -475,5 +496,96 @@ impl Diff {
             }
         }
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::given::{Given, id};
+
+    const PARTNERSHIP: u128 = 1;
+    const STRATEGY: u128 = 2;
+    const DIRECTION: u128 = 3;
+
+    fn adopted(given: &mut Given, version: u32, on: &str) -> EntryId {
+        let adopted = json!({ "version": version, "decide_by": { "rule": "unanimous" }, "tally": null });
+        given.told(STRATEGY, "StrategyAdopted", on, adopted)
+    }
+
+    fn reviewed(given: &mut Given, version: u32, on: &str) -> EntryId {
+        let reviewed = json!({ "version": version, "decision": "no_change", "scope": "whole",
+            "review": id(9) });
+        given.told(STRATEGY, "ReviewCompleted", on, reviewed)
+    }
+
+    /// A strategy adopted on 1 June 2023.
+    fn strategy() -> Given {
+        let mut given = Given::default();
+        let drafted = json!({ "partnership": id(PARTNERSHIP), "title": "A strategy",
+            "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false } });
+        given.opened(STRATEGY, "strategy");
+        given.told(STRATEGY, "StrategyDrafted", "2023-02-01", drafted);
+        adopted(&mut given, 1, "2023-06-01");
+        given
+    }
+
+    fn late(given: &Given) -> BTreeMap<EntryId, i64> {
+        days_late(id(PARTNERSHIP), &given.histories())
+    }
+
+    #[test]
+    fn a_review_is_late_by_its_own_date_and_an_adoption_never_is() {
+        let mut given = strategy();
+        let review = reviewed(&mut given, 1, "2024-06-13");
+        assert_eq!(late(&given), BTreeMap::from([(review, 12)]));
+        let mut given = strategy();
+        adopted(&mut given, 2, "2024-07-01");
+        assert_eq!(late(&given), BTreeMap::new());
+    }
+
+    #[test]
+    fn nothing_is_late_of_which_the_sources_do_not_tell() {
+        let mut given = strategy();
+        let review = reviewed(&mut given, 1, "2024-06-13");
+        given.opened(PARTNERSHIP, "partnership");
+        let covers = |until: &str| json!({ "covers_until": until, "fictional": false });
+        let stated = covers("2024-01-31");
+        given.told(PARTNERSHIP, "CoverageStated", "2023-01-31", stated);
+        assert_eq!(late(&given), BTreeMap::new());
+        let stated = covers("2024-12-31");
+        given.told(PARTNERSHIP, "CoverageStated", "2023-01-31", stated);
+        assert_eq!(late(&given), BTreeMap::from([(review, 12)]));
+    }
+
+    #[test]
+    fn compliance_with_a_direction_is_late_by_the_authoritys_report() {
+        let directed = || {
+            let mut given = Given::default();
+            given.opened(DIRECTION, "direction");
+            let opened = json!({ "partnership": id(PARTNERSHIP), "authority": id(4), "area": id(5),
+                "duty": "8(7)(a)" });
+            given.told(DIRECTION, "DirectionCaseOpened", "2024-01-10", opened);
+            let issued = json!({ "requires": "Publish it.", "comply_by": "2024-03-01" });
+            given.told(DIRECTION, "DirectionIssued", "2024-02-01", issued);
+            given
+        };
+        let report = json!({ "account": null });
+        let mut given = directed();
+        given.told(
+            DIRECTION,
+            "ComplianceReported",
+            "2024-02-28",
+            report.clone(),
+        );
+        given.told(DIRECTION, "ComplianceAccepted", "2024-04-10", json!({}));
+        assert_eq!(late(&given), BTreeMap::new(), "it was in time");
+        let mut given = directed();
+        let reported = given.told(DIRECTION, "ComplianceReported", "2024-03-04", report);
+        assert_eq!(late(&given), BTreeMap::from([(reported, 3)]));
+        given.told(DIRECTION, "ComplianceAccepted", "2024-04-10", json!({}));
+        assert_eq!(late(&given), BTreeMap::from([(reported, 3)]));
     }
 }

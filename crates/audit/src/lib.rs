@@ -9,6 +9,8 @@
 mod as_of;
 pub mod diff;
 pub mod explain;
+#[cfg(test)]
+mod given;
 mod lines;
 mod links;
 mod names;
