@@ -51,8 +51,26 @@ pub struct Group {
     pub count: usize,
     /// The same in words.
     pub sentence: String,
-    /// The entries.
+    /// The entries: the first 500.
     pub entries: Vec<Change>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub left_out: usize,
+}
+
+/// The most of anything that is listed.
+const LISTED_MAX: usize = 500;
+
+/// Leaves out what is too much to list, and tells how many are left out.
+fn bounded<T>(all: &mut Vec<T>) -> usize {
+    let left_out = all.len().saturating_sub(LISTED_MAX);
+    all.truncate(LISTED_MAX);
+    left_out
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "asked so by serde")]
+const fn is_none(left_out: &usize) -> bool {
+    *left_out == 0
 }
 
 /// An entry that counted at the first moment and does not at the second.
@@ -101,14 +119,24 @@ pub struct Diff {
     pub summary: String,
     /// What counts at the second moment and not at the first, by event.
     pub happened: Vec<Group>,
-    /// What counted at the first moment and does not at the second.
+    /// What counted at the first moment and does not at the second: the first 500 entries.
     pub gone: Vec<Gone>,
-    /// The rows that stand differently.
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub gone_left_out: usize,
+    /// The rows that stand differently: the first 500.
     pub obligations: Vec<Turned>,
-    /// The direction triggers that are open at the second moment and were not at the first.
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub obligations_left_out: usize,
+    /// The direction triggers that are open at the second moment and were not at the first: the first
+    /// 500.
     pub triggers_opened: Vec<Trigger>,
-    /// Those that were open at the first and are not at the second.
+    /// Those that were open at the first and are not at the second: the first 500.
     pub triggers_closed: Vec<Trigger>,
+    /// How many more triggers of both there are.
+    #[serde(skip_serializing_if = "is_none")]
+    pub triggers_left_out: usize,
 }
 
 /// A moment: what was known, and of when it is asked.
@@ -173,11 +201,22 @@ pub fn diff(partnership: StreamId, from: Moment<'_>, to: Moment<'_>, names: &Nam
         summary: String::new(),
         happened,
         gone,
+        gone_left_out: 0,
         obligations,
+        obligations_left_out: 0,
         triggers_opened: without(&is, &was),
         triggers_closed: without(&was, &is),
+        triggers_left_out: 0,
     };
+    // Of all of it: what is too much to list is counted.
     diff.summary = diff.summed_up();
+    for group in &mut diff.happened {
+        group.left_out = bounded(&mut group.entries);
+    }
+    diff.gone_left_out = bounded(&mut diff.gone);
+    diff.obligations_left_out = bounded(&mut diff.obligations);
+    diff.triggers_left_out =
+        bounded(&mut diff.triggers_opened) + bounded(&mut diff.triggers_closed);
     diff
 }
 
@@ -253,6 +292,7 @@ fn happened(
             count,
             sentence: format!("{}.", capital(&with_lateness(event, count, &days))),
             entries: lines.iter().map(change).collect(),
+            left_out: 0,
         }
     };
     let mut groups: Vec<_> = by_event.into_iter().map(group).collect();
@@ -463,6 +503,7 @@ impl Diff {
                 };
                 let _ = writeln!(text, "  {}{late} Entry {}.", entry.sentence, entry.entry_id);
             }
+            more(&mut text, group.left_out);
         }
         if !self.gone.is_empty() {
             let _ = writeln!(text, "\nWhat no longer counts:");
@@ -474,12 +515,14 @@ impl Diff {
             );
             let _ = writeln!(text, "  {} {why} Entry {}.", gone.sentence, gone.entry_id);
         }
+        more(&mut text, self.gone_left_out);
         if !self.obligations.is_empty() {
             let _ = writeln!(text, "\nWhat stands differently:");
         }
         for turned in &self.obligations {
             let _ = writeln!(text, "  {}", turned.sentence);
         }
+        more(&mut text, self.obligations_left_out);
         for (triggers, words) in [
             (&self.triggers_opened, "opened"),
             (&self.triggers_closed, "closed"),
@@ -495,7 +538,19 @@ impl Diff {
                 );
             }
         }
+        more(&mut text, self.triggers_left_out);
         text
+    }
+}
+
+/// Says that there is more than is listed.
+fn more(text: &mut String, left_out: usize) {
+    if left_out > 0 {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "  And {left_out} more: ask for moments that are closer."
+        );
     }
 }
 
@@ -511,7 +566,8 @@ mod tests {
     const DIRECTION: u128 = 3;
 
     fn adopted(given: &mut Given, version: u32, on: &str) -> EntryId {
-        let adopted = json!({ "version": version, "decide_by": { "rule": "unanimous" }, "tally": null });
+        let adopted =
+            json!({ "version": version, "decide_by": { "rule": "unanimous" }, "tally": null });
         given.told(STRATEGY, "StrategyAdopted", on, adopted)
     }
 
@@ -558,6 +614,32 @@ mod tests {
         let stated = covers("2024-12-31");
         given.told(PARTNERSHIP, "CoverageStated", "2023-01-31", stated);
         assert_eq!(late(&given), BTreeMap::from([(review, 12)]));
+    }
+
+    #[test]
+    fn what_is_too_much_to_list_is_counted() {
+        let mut given = strategy();
+        for _ in 0..=LISTED_MAX {
+            reviewed(&mut given, 1, "2024-05-01");
+        }
+        let histories = given.histories();
+        let moment = |on: &str| Moment {
+            histories: &histories,
+            as_of: AsOf {
+                on: on.parse().unwrap(),
+                known_at: 1_000,
+            },
+        };
+        let (from, to) = (moment("2024-04-30"), moment("2024-05-02"));
+        let names = Names::default();
+        let found = diff(id(PARTNERSHIP), from, to, &names);
+        let group = &found.happened[0];
+        assert_eq!((group.entries.len(), group.left_out), (LISTED_MAX, 1));
+        assert_eq!(group.count, LISTED_MAX + 1);
+        assert!(found.summary.contains("501 reviews"), "{}", found.summary);
+        assert!(found.text(&names).contains("And 1 more"));
+        let back = diff(id(PARTNERSHIP), to, from, &names);
+        assert_eq!((back.gone.len(), back.gone_left_out), (LISTED_MAX, 1));
     }
 
     #[test]

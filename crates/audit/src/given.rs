@@ -32,22 +32,6 @@ impl Given {
 
     /// Tells an entry of a stream, on a date.
     pub(crate) fn told(&mut self, stream: u128, event: &str, on: &str, payload: Value) -> EntryId {
-        self.add(stream, event, on, (payload, None))
-    }
-
-    /// Withdraws an entry of a stream.
-    pub(crate) fn withdrawn(&mut self, stream: u128, on: &str, entry: EntryId) -> EntryId {
-        let payload = serde_json::json!({ "reason": null });
-        self.add(stream, "EntryCorrected", on, (payload, Some(entry)))
-    }
-
-    fn add(
-        &mut self,
-        stream: u128,
-        event: &str,
-        on: &str,
-        (payload, corrects): (Value, Option<EntryId>),
-    ) -> EntryId {
         self.position += 1;
         let (named, records) = self.streams.get_mut(&stream).unwrap();
         let entry_id = EntryId::new(Uuid::from_u128(1_000 + u128::from(self.position)));
@@ -55,7 +39,7 @@ impl Given {
             basis: Basis::Administrative,
             causation_id: None,
             correlation_id: Uuid::nil(),
-            corrects,
+            corrects: None,
             occurred_on: OccurredOn {
                 assumed: false,
                 date: on.parse().unwrap(),
