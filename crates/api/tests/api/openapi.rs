@@ -246,3 +246,66 @@ fn who_may_correct_hangs_on_the_entry_and_the_table_says_so() {
         assert_eq!(cells, ["*"; 8], "{line}");
     }
 }
+
+/// Every route of the router, as it stands in what the router says of itself for debugging: it
+/// names them nowhere else.
+fn routes(router: &axum::Router) -> std::collections::BTreeSet<String> {
+    let said = format!("{router:?}");
+    let paths = said.split('"').skip(1).step_by(2);
+    let all: std::collections::BTreeSet<_> = paths
+        // The answer where nothing is stands at every other address, and at the root.
+        .filter(|path| path.starts_with('/') && *path != "/" && !path.contains("fallback"))
+        .map(str::to_owned)
+        .collect();
+    // Those described are among them, so all are told.
+    for (_, path, _) in operations() {
+        assert!(all.contains(&path), "{path} is not among {all:?}");
+    }
+    all
+}
+
+#[tokio::test]
+async fn no_route_is_open_without_a_key_but_those_that_are_to_be() {
+    let server = Server::start().await;
+    let open = [
+        "/docs",
+        "/docs/page.css",
+        "/docs/page.js",
+        "/docs/start.js",
+        "/health/live",
+        "/health/ready",
+        "/log/checkpoint",
+        "/log/tile/{level}/{*index}",
+        "/metrics",
+        "/openapi.json",
+        "/problems/{code}",
+    ];
+    let all = routes(&server.router);
+    for path in open {
+        assert!(all.contains(path), "{path} is not among {all:?}");
+    }
+    assert!(all.len() > open.len() + 50, "{all:?}");
+    let mut found = Vec::new();
+    for path in &all {
+        let filled = path
+            .replace("{*index}", "000")
+            .replace("{level}", "0")
+            .replace("{code}", "busy")
+            .replace("{n}", "1")
+            .replace("{rule}", "R-10.6");
+        let filled: String = filled
+            .split('/')
+            .map(|part| if part.starts_with('{') { ID } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
+            let request = Request::builder().method(method).uri(&filled);
+            let answer = server.send(request.body(Body::empty()).unwrap()).await;
+            if answer.status != 401 {
+                found.push(path.as_str());
+            }
+        }
+    }
+    found.dedup();
+    assert_eq!(found, open);
+}
