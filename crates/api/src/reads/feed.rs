@@ -141,7 +141,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         summary: "Listen to entries",
         about: "The same as server-sent events: the id of an event is its position, its name the type \
                 of the message, its data the row of the list. The answer ends after a minute; whoever \
-                listens asks again with `Last-Event-ID`, as browsers do by themselves.\n\nRests on \
+                listens asks again with `Last-Event-ID`, as browsers do by themselves. A principal listens \
+                eight times at once at the most.\n\nRests on \
                 the rule of the record that nothing is removed.",
     };
     let router = add::<FeedQuery, Listed<Vec<Notice>>, _, _>(router, list, feed);
