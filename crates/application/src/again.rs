@@ -84,6 +84,19 @@ pub enum WrittenError {
     Decided(#[from] CommandError),
 }
 
+/// The partnership that a command names which opens something for one: what it comes to hangs on who
+/// may see that.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn partnership_named(
+    kind: &str,
+    (command, particulars): (&str, Value),
+) -> Result<Option<StreamId>, WrittenError> {
+    let known = Kind::of(kind).ok_or_else(|| WrittenError::Kind(kind.to_owned()))?;
+    Ok(known.read(command, particulars)?.partnership())
+}
+
 /// Decides a command again that is written down: its name in kebab-case, and its particulars.
 ///
 /// # Errors

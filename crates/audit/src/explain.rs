@@ -1,16 +1,21 @@
 //! Why an obligation or a trigger stands as it does, and why a command was refused: the row, its
 //! citation, the entries in order, and what would change it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use dutyledger_application::again::{When, WrittenError, decide_written};
 use dutyledger_application::{CommandError, LoadError, Request, Target, london_date};
-use dutyledger_domain::obligations::{Obligation, Status, obligations};
+use dutyledger_domain::obligations::{Obligation, Status, Within, obligations};
 use dutyledger_domain::rules::{Layer, RulePack, row};
+use dutyledger_domain::streams::{Direction, NeedsAssessment, Partnership, Strategy};
 use dutyledger_domain::triggers::{Trigger, TriggerState};
-use dutyledger_domain::{Acting, Duty, Histories, ReasonGiven, SourceGiven, in_words};
+use dutyledger_domain::{
+    Acting, Capacity, Duty, Histories, History, ReasonGiven, RefusalCode, SourceGiven, StreamKind,
+    in_words,
+};
 use dutyledger_ledger::{LedgerReader, ReadError, Stored};
 use dutyledger_record::{
     EntryId, OccurredOn, Principal, PrincipalKind, Record, Stream, StreamId, StreamType,
@@ -21,14 +26,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::as_of::AsOf;
-use crate::lines::lines;
+use crate::lines::{Line, lines};
 use crate::names::Names;
 use crate::outline::said;
 use crate::replay::{pack, stands, triggers};
 use crate::words::sentence;
 
-/// The most entries of a stream that are told of: the newest.
+/// The most entries that bear on one answer and are told of: the newest.
 const ENTRIES_MAX: usize = 100;
+/// The most explanations that are given at once.
+const EXPLAINED_MAX: usize = 100;
 
 /// A row, with where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -188,6 +195,19 @@ pub enum ExplainError {
     /// It cannot be read as a command.
     #[error("{0}")]
     Written(WrittenError),
+    /// Something is wrong on our side.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<WrittenError> for ExplainError {
+    fn from(error: WrittenError) -> Self {
+        match error {
+            // What went wrong on our side is not the caller's mistake.
+            WrittenError::Decided(CommandError::Internal(cause)) => Self::Internal(cause),
+            other => Self::Written(other),
+        }
+    }
 }
 
 impl From<ReadError> for ExplainError {
@@ -197,16 +217,27 @@ impl From<ReadError> for ExplainError {
 }
 
 /// Which entry is shown, whether it counts, and what withdrew it.
-#[derive(Default)]
-struct Shown(BTreeMap<EntryId, (bool, Option<EntryId>)>);
+type Shown = BTreeMap<EntryId, (bool, Option<EntryId>)>;
 
-impl Shown {
-    async fn told(self, ledger: &LedgerReader, names: &Names) -> Result<Vec<Told>, LoadError> {
-        let mut all = Vec::with_capacity(self.0.len());
-        for (id, (counts, withdrawn_by)) in self.0 {
-            if let Some(stored) = ledger.entry(id).await? {
-                all.push(told(&stored.record()?, names, counts, withdrawn_by));
-            }
+/// Tells of entries, each read once however often it is told of.
+struct Telling<'a> {
+    ledger: &'a LedgerReader,
+    names: &'a Names,
+    read: BTreeMap<EntryId, Record>,
+}
+
+impl Telling<'_> {
+    async fn tell(&mut self, shown: Shown) -> Result<Vec<Told>, LoadError> {
+        let mut all = Vec::with_capacity(shown.len());
+        for (id, (counts, withdrawn_by)) in shown {
+            let record = match self.read.entry(id) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(free) => match self.ledger.entry(id).await? {
+                    Some(stored) => free.insert(stored.record()?),
+                    None => continue,
+                },
+            };
+            all.push(told(record, self.names, counts, withdrawn_by));
         }
         all.sort_by_key(|told| told.position);
         Ok(all)
@@ -233,35 +264,78 @@ fn told(record: &Record, names: &Names, counts: bool, withdrawn_by: Option<Entry
     }
 }
 
-/// The entries an answer rests on, and those of the same kinds and streams that were withdrawn or
-/// are dated later: had they counted, it might be another.
-fn shown(
-    evidence: &[EntryId],
-    about: Option<StreamId>,
-    events: &[String],
-    histories: &Histories,
-    on: NaiveDate,
-) -> Shown {
-    let all = lines(histories, on);
-    let withdrew: BTreeMap<EntryId, EntryId> = all
-        .iter()
-        .filter_map(|line| Some((line.standing.corrects?, line.entry_id)))
-        .collect();
-    let mut found = Shown::default();
-    for id in evidence {
-        found.0.insert(*id, (true, withdrew.get(id).copied()));
-    }
-    let bears = |line: &&crate::lines::Line| {
-        about.is_some_and(|about| line.stream.id == about) && events.contains(&line.event_type)
-    };
-    for line in all.iter().filter(bears).rev().take(ENTRIES_MAX) {
-        let by = withdrew.get(&line.entry_id).copied();
-        found.0.entry(line.entry_id).or_insert((line.counts, by));
-        if let Some(by) = by {
-            found.0.entry(by).or_insert((true, None));
+/// Everything known, entry by entry, and what withdrew what.
+struct Known {
+    lines: Vec<Line>,
+    withdrew: BTreeMap<EntryId, EntryId>,
+}
+
+impl Known {
+    fn of(histories: &Histories, on: NaiveDate) -> Self {
+        let lines = lines(histories, on);
+        let withdrew = lines
+            .iter()
+            .filter_map(|line| Some((line.standing.corrects?, line.entry_id)));
+        Self {
+            withdrew: withdrew.collect(),
+            lines,
         }
     }
-    found
+
+    /// The entries an answer rests on, and those that bear on it and were withdrawn or are dated
+    /// later: had they counted, it might be another.
+    fn shown(&self, evidence: &[EntryId], bears: impl Fn(&Line) -> bool) -> Shown {
+        let by = |id: EntryId| self.withdrew.get(&id).copied();
+        let mut found: Shown = evidence.iter().map(|id| (*id, (true, by(*id)))).collect();
+        let bearing = self.lines.iter().filter(|line| bears(line));
+        for line in bearing.rev().take(ENTRIES_MAX) {
+            let by = by(line.entry_id);
+            found.entry(line.entry_id).or_insert((line.counts, by));
+            if let Some(by) = by {
+                found.entry(by).or_insert((true, None));
+            }
+        }
+        found
+    }
+}
+
+/// Whether an entry stands in a stream that a row is looked for in: the strategy or the case it is
+/// about, or else each stream of the kind that belongs to the partnership.
+fn is_looked_in(
+    stream: &Stream,
+    within: Within,
+    (partnership, about): (StreamId, Option<StreamId>),
+    histories: &Histories,
+) -> bool {
+    let kind = match within {
+        Within::Partnership => Partnership::NAME,
+        Within::NeedsAssessment => NeedsAssessment::NAME,
+        Within::Strategy => Strategy::NAME,
+        Within::Direction => Direction::NAME,
+    };
+    if stream.stream_type.as_str() != kind {
+        return false;
+    }
+    let is_about = matches!(within, Within::Strategy | Within::Direction);
+    if let Some(about) = about.filter(|_| is_about) {
+        return stream.id == about;
+    }
+    let of = match within {
+        Within::Partnership => Some(stream.id),
+        // Those that its strategies rest on count as well, whosever they are.
+        Within::NeedsAssessment => Some(partnership),
+        Within::Strategy => state_of(&histories.strategies, stream.id, |s| s.partnership),
+        Within::Direction => state_of(&histories.directions, stream.id, |s| s.partnership),
+    };
+    of == Some(partnership)
+}
+
+fn state_of<K: StreamKind, T>(
+    all: &BTreeMap<StreamId, History<K>>,
+    id: StreamId,
+    look: impl Fn(&K::State) -> Option<T>,
+) -> Option<T> {
+    look(&*all.get(&id)?.state(NaiveDate::MAX))
 }
 
 /// Which obligation is asked about.
@@ -275,6 +349,38 @@ pub struct Row {
     pub about: Option<StreamId>,
 }
 
+/// Why something stands as it does: once for each authority and strategy it is looked at for.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Explanations {
+    /// The explanations: the first 100, those that ask for something before the others.
+    pub data: Vec<Explanation>,
+    /// How many there are. Where there are more than are given, ask for those of one authority, or
+    /// about one strategy or case.
+    pub total: usize,
+}
+
+impl Explanations {
+    const fn of(data: Vec<Explanation>) -> Self {
+        let total = data.len();
+        Self { data, total }
+    }
+
+    /// The explanations as text to read.
+    #[must_use]
+    pub fn text(&self, names: &Names) -> String {
+        let mut texts: Vec<_> = self.data.iter().map(|one| one.text(names)).collect();
+        if self.total > self.data.len() {
+            texts.push(format!(
+                "These are the first {} of {}: ask for those of one authority, or about one strategy \
+                 or case.\n",
+                self.data.len(),
+                self.total
+            ));
+        }
+        texts.join("\n")
+    }
+}
+
 /// Explains how a row stands: once for each authority and each strategy it is looked at for, those
 /// that ask for something first.
 ///
@@ -286,10 +392,11 @@ pub async fn obligation(
     asked: &Row,
     histories: &Histories,
     as_of: AsOf,
-) -> Result<Vec<Explanation>, ExplainError> {
+) -> Result<Explanations, ExplainError> {
     let names = Names::of(histories);
+    let mut all = Explanations::of(Vec::new());
     let Some(pack) = pack(histories) else {
-        return Ok(Vec::new());
+        return Ok(all);
     };
     let mut found = obligations(partnership, histories, pack, as_of.on);
     found.retain(|one| {
@@ -299,26 +406,44 @@ pub async fn obligation(
             && asked.authority.is_none_or(|id| one.authority == Some(id))
             && asked.about.is_none_or(|id| one.about == Some(id))
     });
+    all.total = found.len();
     found.sort_by_key(|one| !one.status.asks_for_something());
-    found.truncate(ENTRIES_MAX);
-    let mut all = Vec::with_capacity(found.len());
+    found.truncate(EXPLAINED_MAX);
+    let known = Known::of(histories, as_of.on);
+    let mut telling = Telling {
+        ledger,
+        names: &names,
+        read: BTreeMap::new(),
+    };
     for one in &found {
-        all.push(of_obligation(ledger, pack, one, histories, as_of, &names).await?);
+        let shown = of_row(pack, partnership, one, &known, histories);
+        let entries = telling.tell(shown).await?;
+        all.data.push(of_obligation(one, entries, as_of, &names));
     }
     Ok(all)
 }
 
-async fn of_obligation(
-    ledger: &LedgerReader,
+/// The entries a row rests on, and those that bear on it.
+fn of_row(
     pack: &RulePack,
+    partnership: StreamId,
     one: &Obligation,
+    known: &Known,
     histories: &Histories,
-    as_of: AsOf,
-    names: &Names,
-) -> Result<Explanation, ExplainError> {
+) -> Shown {
     let rule = one.rule.as_str();
+    let within = pack.row(rule).and_then(|row| row.evidence.as_ref());
+    let within = within.map(|evidence| evidence.within);
     let events = bearing(pack, rule);
-    let entries = shown(&one.evidence, one.about, &events, histories, as_of.on);
+    known.shown(&one.evidence, |line| {
+        let place = (partnership, one.about);
+        events.contains(&line.event_type)
+            && within.is_some_and(|within| is_looked_in(&line.stream, within, place, histories))
+    })
+}
+
+fn of_obligation(one: &Obligation, entries: Vec<Told>, as_of: AsOf, names: &Names) -> Explanation {
+    let rule = one.rule.as_str();
     let whose = one
         .authority
         .map(|id| format!(", for {}", names.say(id)))
@@ -350,15 +475,15 @@ async fn of_obligation(
     } else if one.status == Status::Satisfied {
         changes.push("The withdrawal of an entry it rests on.".to_owned());
     }
-    Ok(Explanation {
+    Explanation {
         sentence: format!("{rule}{whose}{about} {}.", stands(one.status)),
         on: as_of.on,
         known_at: as_of.known_at,
         why,
         rules: vec![Cited::of(rule)],
-        entries: entries.told(ledger, names).await?,
+        entries,
         what_would_change_it: changes,
-    })
+    }
 }
 
 /// The events that bear on a row: those the pack names, and for what is judged in another way those
@@ -375,7 +500,7 @@ fn bearing(pack: &RulePack, rule: &str) -> Vec<String> {
     events
 }
 
-/// Explains a trigger that is shown; nothing where it is not.
+/// Explains a trigger that is shown; none where it is not.
 ///
 /// # Errors
 /// When the ledger cannot be read.
@@ -385,14 +510,20 @@ pub async fn trigger(
     id: Uuid,
     histories: &Histories,
     as_of: AsOf,
-) -> Result<Option<Explanation>, ExplainError> {
+) -> Result<Explanations, ExplainError> {
     let names = Names::of(histories);
     let all = triggers(partnership, histories, as_of.on);
     let Some(one) = all.into_iter().find(|trigger| trigger.id == id) else {
-        return Ok(None);
+        return Ok(Explanations::of(Vec::new()));
     };
-    let rules: BTreeSet<_> = [rule_of(one.duty), "R-129.1"].into_iter().collect();
-    let entries = shown(&one.evidence, None, &[], histories, as_of.on);
+    let cited = rules_of(&one, histories);
+    let shown = of_trigger(&one, &cited, &Known::of(histories, as_of.on), histories);
+    let mut telling = Telling {
+        ledger,
+        names: &names,
+        read: BTreeMap::new(),
+    };
+    let entries = telling.tell(shown).await?;
     let stands = if one.is_open() {
         "is open"
     } else {
@@ -416,7 +547,7 @@ pub async fn trigger(
         "A trigger decides nothing: whether an authority has failed is for the Secretary of State."
             .to_owned(),
     );
-    Ok(Some(Explanation {
+    Ok(Explanations::of(vec![Explanation {
         sentence: format!(
             "The direction trigger about {}, the duty in section {}, for {} {stands}.",
             names.say(one.authority),
@@ -426,22 +557,71 @@ pub async fn trigger(
         on: as_of.on,
         known_at: as_of.known_at,
         why,
-        rules: rules.into_iter().map(Cited::of).collect(),
-        entries: entries.told(ledger, &names).await?,
+        rules: cited.into_iter().map(Cited::of).collect(),
+        entries,
         what_would_change_it: changes(&one),
-    }))
+    }]))
 }
 
-/// The row that bears on a duty of s.18(1).
-const fn rule_of(duty: Duty) -> &'static str {
-    match duty {
-        Duty::IdentifyKinds => "R-10.2",
-        Duty::IdentifyCauses => "R-10.3",
-        Duty::Consult => "R-10.6",
-        Duty::LeaveOutBarredMaterial => "A-8.8",
-        Duty::KeepUnderReview => "R-42.1",
-        _ => "R-129.1",
+/// The rows behind a trigger: those that bear on the duty, and that of directions.
+fn rules_of(one: &Trigger, histories: &Histories) -> BTreeSet<&'static str> {
+    let capacity = state_of(&histories.authorities, one.authority, |state| {
+        state.capacity
+    });
+    let educational = capacity.is_none_or(|c| c == Capacity::EducationalAuthority);
+    let own = rows_of(one.duty, educational);
+    own.iter().copied().chain(["R-129.1"]).collect()
+}
+
+/// The rows that bear on a duty of s.18(1), for an educational authority or another.
+const fn rows_of(duty: Duty, educational: bool) -> &'static [&'static str] {
+    match (duty, educational) {
+        (Duty::CollaborateAndPlan, _) => &["R-10.1"],
+        (Duty::IdentifyKinds, _) => &["R-10.2"],
+        (Duty::IdentifyCauses, _) => &["R-10.3"],
+        (Duty::PrepareAndImplement, _) => &["R-10.4", "R-10.5"],
+        (Duty::Consult, _) => &["R-10.6"],
+        (Duty::Publish, _) => &["A-8.7a"],
+        (Duty::KeepUnderReview, _) => &["A-8.7b", "R-42.1"],
+        (Duty::Revise, _) => &["A-8.7c"],
+        (Duty::LeaveOutBarredMaterial, _) => &["A-8.8"],
+        (Duty::SectionNine, _) => &["A-9.1"],
+        (Duty::CooperateWithLocalPolicingBody, _) => &["R-18.2"],
+        (Duty::CollaborateOnRequest, true) => &["R-19.2"],
+        (Duty::CollaborateOnRequest, false) => &["R-20.2"],
+        (Duty::CarryOutActions, true) => &["R-19.4"],
+        (Duty::CollaborateWithRelevantAuthority, true) => &["R-19.5"],
+        (Duty::CarryOutActions | Duty::CollaborateWithRelevantAuthority, false) => &["R-20.4"],
+        (Duty::SupplyInformation, _) => &["R-58.3"],
     }
+}
+
+/// The entries a trigger rests on, and in the streams where these stand those of the same events and
+/// of the events its rows are judged by.
+fn of_trigger(
+    one: &Trigger,
+    cited: &BTreeSet<&str>,
+    known: &Known,
+    histories: &Histories,
+) -> Shown {
+    let rests_on = |line: &&Line| one.evidence.contains(&line.entry_id);
+    let (mut streams, mut events) = (BTreeSet::new(), BTreeSet::new());
+    for line in known.lines.iter().filter(rests_on) {
+        streams.insert(&line.stream);
+        events.insert(line.event_type.clone());
+    }
+    if let Some(pack) = pack(histories) {
+        events.extend(cited.iter().flat_map(|rule| bearing(pack, rule)));
+    }
+    let own = one.authority.to_string();
+    known.shown(&one.evidence, |line| {
+        // What others say of the same actions is about them.
+        let others = one.duty == Duty::CarryOutActions
+            && line.payload["authority"]
+                .as_str()
+                .is_some_and(|id| id != own);
+        streams.contains(&line.stream) && events.contains(&line.event_type) && !others
+    })
 }
 
 fn changes(one: &Trigger) -> Vec<String> {
@@ -535,6 +715,9 @@ pub struct DecidedAgain {
     /// The code of the refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Whether it is answered as if there were nothing of the kind.
+    #[serde(skip)]
+    pub absent: bool,
     /// What would have been recorded, where it is not refused.
     pub events: Vec<String>,
     /// Why.
@@ -590,7 +773,8 @@ pub async fn refusal(
     let stream = given
         .stream
         .map(|id| Stream::new(StreamType::read(&given.stream_type), id));
-    let entries = of_stream(ledger, stream.as_ref(), given.decided_at, names).await?;
+    let then = (given.decided_at, given.decided_for);
+    let entries = of_stream(ledger, stream.as_ref(), then, names).await?;
     let explained = |sentence: &str, why, rules, what_would_change_it| Explanation {
         sentence: sentence.to_owned(),
         on: given.decided_for,
@@ -604,6 +788,7 @@ pub async fn refusal(
         Ok(events) => Ok(DecidedAgain {
             refused: false,
             code: None,
+            absent: false,
             explanation: explained(
                 "Decided again as known at that position, the command is not refused.",
                 vec![
@@ -630,6 +815,7 @@ pub async fn refusal(
             Ok(DecidedAgain {
                 refused: true,
                 code: Some(refusal.code.as_str().to_owned()),
+                absent: refusal.code == RefusalCode::NotFound && refusal.pointer.is_none(),
                 explanation: explained(
                     "Decided again as known at that position, the command is refused again.",
                     why,
@@ -641,7 +827,8 @@ pub async fn refusal(
         }
         Err(WrittenError::Decided(CommandError::Hidden)) => Ok(DecidedAgain {
             refused: true,
-            code: Some("not-found".to_owned()),
+            code: Some(RefusalCode::NotFound.as_str().to_owned()),
+            absent: true,
             explanation: explained(
                 "Decided again as known at that position, the command is refused again.",
                 vec![
@@ -654,15 +841,16 @@ pub async fn refusal(
             ),
             events: Vec::new(),
         }),
-        Err(other) => Err(ExplainError::Written(other)),
+        Err(other) => Err(other.into()),
     }
 }
 
-/// The newest entries of the stream a command was given on, as known at a position.
+/// The newest entries of the stream a command was given on, as known at a position. Those dated after
+/// the date that it was decided for did not count.
 async fn of_stream(
     ledger: &LedgerReader,
     stream: Option<&Stream>,
-    up_to: u64,
+    (up_to, decided_for): (u64, NaiveDate),
     names: &Names,
 ) -> Result<Vec<Told>, ExplainError> {
     let Some(stream) = stream else {
@@ -680,8 +868,30 @@ async fn of_stream(
         .collect();
     let newest = records.len().saturating_sub(ENTRIES_MAX);
     let told = records.iter().skip(newest).map(|record| {
-        let by = withdrew.get(&record.entry.entry_id).copied();
-        told(record, names, by.is_none(), by)
+        let entry = &record.entry;
+        let by = withdrew.get(&entry.entry_id).copied();
+        let counts = by.is_none() && entry.standing.occurred_on.date <= decided_for;
+        told(record, names, counts, by)
     });
     Ok(told.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_duty_is_cited_by_rows_of_its_own_section() {
+        for duty in Duty::ALL {
+            for educational in [true, false] {
+                let rows = rows_of(*duty, educational);
+                let sections = rows.iter().filter_map(|id| row(id)?.section.clone());
+                let cited: Vec<_> = sections.collect();
+                let own = |section: &String| section.contains(duty.section());
+                assert!(cited.iter().any(own), "{duty:?}: {rows:?} {cited:?}");
+                let known = |id: &&str| row(id).is_some();
+                assert!(rows.iter().all(known), "{duty:?}: {rows:?}");
+            }
+        }
+    }
 }

@@ -6,11 +6,10 @@ use std::io::{self, Write};
 
 use chrono::NaiveDate;
 use serde::Serialize;
-use serde_json::json;
 
 use dutyledger_application::{Home, LoadError, load};
 use dutyledger_audit::diff::{Moment, diff as between};
-use dutyledger_audit::explain::{self, ExplainError, Refused};
+use dutyledger_audit::explain::{self, ExplainError, Explanations, Refused};
 use dutyledger_audit::replay::{Question, replay as replayed, replay_strategy};
 use dutyledger_audit::search::{Filter, Hit, csv};
 use dutyledger_audit::{AsOf, AsOfError, Names, belonging, known_at};
@@ -108,6 +107,7 @@ impl From<ExplainError> for Failure {
     fn from(error: ExplainError) -> Self {
         match error {
             ExplainError::Load(error) => Self::other(error),
+            ExplainError::Internal(cause) => Self::other(cause),
             error @ ExplainError::Written(_) => Self::usage(error),
         }
     }
@@ -201,12 +201,7 @@ pub(crate) async fn explain_obligation(
         about: settings.about,
     };
     let found = explain::obligation(&asked.ledger, settings.id, &row, &histories, as_of).await?;
-    if found.is_empty() {
-        return Err(nothing());
-    }
-    let names = Names::of(&histories);
-    let texts: Vec<_> = found.iter().map(|one| one.text(&names)).collect();
-    say(json, &json!({ "data": found }), &texts.join("\n"))
+    explained(json, &found, &histories)
 }
 
 pub(crate) async fn explain_trigger(
@@ -218,9 +213,14 @@ pub(crate) async fn explain_trigger(
     let histories = asked.known(settings.id, as_of).await?;
     let (id, trigger) = (settings.id, settings.trigger);
     let found = explain::trigger(&asked.ledger, id, trigger, &histories, as_of).await?;
-    let found = found.ok_or_else(nothing)?;
-    let text = found.text(&Names::of(&histories));
-    say(json, &json!({ "data": [found] }), &text)
+    explained(json, &found, &histories)
+}
+
+fn explained(json: bool, found: &Explanations, histories: &Histories) -> Result<(), Failure> {
+    if found.total == 0 {
+        return Err(nothing());
+    }
+    say(json, found, &found.text(&Names::of(histories)))
 }
 
 pub(crate) async fn explain_refusal(

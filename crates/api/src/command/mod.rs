@@ -33,9 +33,9 @@ use crate::{endpoint, json};
 
 pub(crate) use answer::{POSITION, StreamShown};
 pub(crate) use imports::IMPORTS;
+pub(crate) use refusal::{About, shown_whole};
 
 use answer::{Recorded, recorded};
-use refusal::About;
 
 /// Every command.
 pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {

@@ -1,5 +1,6 @@
 //! A refusal as its caller may see it: of what one may not see, no refusal tells.
 
+use dutyledger_audit::explain::DecidedAgain;
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::Partnership;
 use dutyledger_record::{Principal, StreamId};
@@ -10,7 +11,7 @@ use crate::reads::seen::{Stands, stands};
 
 /// What a command is about, as far as a refusal could tell of it.
 #[derive(Clone, Copy)]
-pub(super) enum About {
+pub(crate) enum About {
     /// Something new, for the partnership it names.
     New(Option<StreamId>),
     /// The stream in the path, which is there.
@@ -56,6 +57,31 @@ pub(super) async fn shown<K: StreamKind>(
             }
         }
         About::Open => Ok(problem),
+    }
+}
+
+/// Whether of a command that is decided again all may be told, or no entry of its stream; what would
+/// be answered as if it were absent is so here.
+pub(crate) async fn shown_whole(
+    app: &App,
+    principal: Principal,
+    (kind, about): (&str, About),
+    decided: &DecidedAgain,
+) -> Result<bool, Problem> {
+    let stands = match about {
+        About::There(id) => stands(app, principal, kind, id).await?,
+        About::New(Some(id)) => match stands(app, principal, Partnership::NAME, id).await? {
+            Stands::TakesPart => Stands::Outside,
+            other => other,
+        },
+        About::New(None) | About::Open => Stands::Whole,
+    };
+    let refused_for_what_it_is = decided.code.as_deref() == Some(Code::NotPermitted.name());
+    match stands {
+        Stands::Whole => Ok(true),
+        Stands::TakesPart if !decided.absent => Ok(false),
+        Stands::LetIn if !decided.absent && !refused_for_what_it_is => Ok(false),
+        Stands::TakesPart | Stands::LetIn | Stands::Outside => Err(Problem::absent()),
     }
 }
 

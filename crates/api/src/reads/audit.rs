@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use dutyledger_application::again::partnership_named;
 use dutyledger_audit::diff::{Diff, Moment, diff};
-use dutyledger_audit::explain::{self, DecidedAgain, ExplainError, Explanation, Refused};
+use dutyledger_audit::explain::{self, DecidedAgain, ExplainError, Explanations, Refused};
 use dutyledger_audit::replay::{Question, Replay, replay, replay_strategy};
 use dutyledger_audit::search::{Filter, Hit, csv};
 use dutyledger_audit::{AsOf, AsOfError, Names};
@@ -29,7 +30,7 @@ use super::state::current;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
-use crate::command::NoQuery;
+use crate::command::{About, NoQuery, shown_whole};
 use crate::doc::{self, Doc};
 use crate::endpoint::{self, Outcome};
 use crate::json;
@@ -232,13 +233,6 @@ struct SearchQuery {
     wait_for: Option<u64>,
 }
 
-/// Why something stands as it does: once for each authority and strategy it is looked at for.
-#[derive(Debug, Serialize, JsonSchema)]
-struct Explanations {
-    /// The explanations.
-    data: Vec<Explanation>,
-}
-
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let read = |path, id, summary, about| Read {
         path,
@@ -338,15 +332,6 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     })
 }
 
-fn no_moment(error: AsOfError) -> Problem {
-    let member = match &error {
-        AsOfError::Load(_) => return internal(error),
-        AsOfError::Position { .. } => "known_at",
-        AsOfError::Both | AsOfError::NothingYet => "known_by",
-    };
-    Problem::member(Code::MalformedRequest, member, error.to_string())
-}
-
 /// The moment asked about.
 pub(super) async fn as_of(
     app: &App,
@@ -354,12 +339,26 @@ pub(super) async fn as_of(
     known_at: Option<u64>,
     known_by: Option<DateTime<Utc>>,
 ) -> Result<AsOf, Problem> {
-    let ledger = app.bus.ledger();
-    let known_at = dutyledger_audit::known_at(ledger, known_at, known_by);
-    Ok(AsOf {
-        on,
-        known_at: known_at.await.map_err(no_moment)?,
-    })
+    as_of_named(app, on, (known_at, known_by), ["known_at", "known_by"]).await
+}
+
+/// The moment asked about, by members of these names.
+async fn as_of_named(
+    app: &App,
+    on: NaiveDate,
+    (known_at, known_by): (Option<u64>, Option<DateTime<Utc>>),
+    [position, instant]: [&'static str; 2],
+) -> Result<AsOf, Problem> {
+    let known_at = dutyledger_audit::known_at(app.bus.ledger(), known_at, known_by).await;
+    let known_at = known_at.map_err(|error| {
+        let member = match &error {
+            AsOfError::Load(_) => return internal(error),
+            AsOfError::Position { .. } => position,
+            AsOfError::Both | AsOfError::NothingYet => instant,
+        };
+        Problem::member(Code::MalformedRequest, member, error.to_string())
+    })?;
+    Ok(AsOf { on, known_at })
 }
 
 fn answer<T: Serialize>(
@@ -423,7 +422,8 @@ async fn changes(app: App, ask: Ask, query: ChangesQuery) -> Outcome {
         (None, None) => (Some(to.known_at), None),
         given => given,
     };
-    let from = as_of(&app, query.from_on.unwrap_or(year_before), known.0, known.1).await?;
+    let from_on = query.from_on.unwrap_or(year_before);
+    let from = as_of_named(&app, from_on, known, ["from_known_at", "from_known_by"]).await?;
     let before = past::histories(&app, id, from.known_at).await?;
     let later: Histories;
     let after = if to.known_at == from.known_at {
@@ -446,7 +446,7 @@ async fn explanations(app: App, ask: Ask, query: ExplainQuery) -> Outcome {
     let as_of = as_of(&app, on, query.known_at, query.known_by).await?;
     let ledger = app.bus.ledger();
     let histories = past::histories(&app, id, as_of.known_at).await?;
-    let data = match (query.rule, query.trigger) {
+    let found = match (query.rule, query.trigger) {
         (Some(rule), None) => {
             let row = explain::Row {
                 rule,
@@ -459,9 +459,7 @@ async fn explanations(app: App, ask: Ask, query: ExplainQuery) -> Outcome {
         }
         (None, Some(trigger)) => explain::trigger(ledger, id, trigger, &histories, as_of)
             .await
-            .map_err(internal)?
-            .into_iter()
-            .collect(),
+            .map_err(internal)?,
         _ => {
             return Err(Problem::member(
                 Code::MalformedRequest,
@@ -470,14 +468,12 @@ async fn explanations(app: App, ask: Ask, query: ExplainQuery) -> Outcome {
             ));
         }
     };
-    if data.is_empty() {
+    if found.total == 0 {
         return Err(Problem::absent());
     }
     let names = Names::of(&histories);
-    let found = Explanations { data };
     Ok(answer(query.format, as_of.known_at, found, |found| {
-        let texts: Vec<_> = found.data.iter().map(|one| one.text(&names)).collect();
-        texts.join("\n")
+        found.text(&names)
     }))
 }
 
@@ -598,6 +594,14 @@ async fn search(app: App, ask: Ask, query: SearchQuery) -> Outcome {
     }
 }
 
+fn not_explained(error: ExplainError) -> Problem {
+    match error {
+        ExplainError::Load(error) => internal(error),
+        ExplainError::Internal(cause) => internal(cause),
+        ExplainError::Written(error) => Problem::member(Code::Invalid, "", error.to_string()),
+    }
+}
+
 async fn refusal(app: App, mut ask: Ask) -> Outcome {
     ask.query::<NoQuery>()?;
     let body = ask.json_body().await?;
@@ -611,24 +615,43 @@ async fn refusal(app: App, mut ask: Ask) -> Outcome {
     if !sees_all && (own.kind, own.id) != (given.principal_kind, given.principal_id) {
         return Err(Problem::absent());
     }
-    let as_of = as_of(&app, given.decided_for, Some(given.decided_at), None).await?;
+    let decided_at = (Some(given.decided_at), None);
+    let members = ["/decided_at", "/decided_at"];
+    let as_of = as_of_named(&app, given.decided_for, decided_at, members).await?;
     let ledger = app.bus.ledger();
     let (kind, stream) = (given.stream_type.clone(), given.stream);
+    let written = (&*given.command, given.particulars.clone());
+    let named = partnership_named(&kind, written);
+    let named = named.map_err(|error| not_explained(error.into()))?;
     let mut decided = match explain::refusal(ledger, given, &Names::default()).await {
         Ok(decided) => decided,
-        Err(ExplainError::Load(error)) => return Err(internal(error)),
-        Err(error @ ExplainError::Written(_)) => {
-            return Err(Problem::member(Code::Invalid, "", error.to_string()));
-        }
+        Err(error) => return Err(not_explained(error)),
     };
-    if let Some(id) = stream.filter(|_| !sees_all) {
-        // What one does not see whole now is not told of, whatever one saw then.
-        use super::seen::{Stands, stands};
-        match stands(&app, own, &kind, id).await? {
-            Stands::Whole => {}
-            Stands::TakesPart | Stands::LetIn => decided.explanation.entries.clear(),
-            Stands::Outside => return Err(Problem::absent()),
-        }
+    // What one does not see whole now is not told of, whatever one saw then.
+    let about = match stream {
+        Some(id) => About::There(id),
+        None => About::New(named),
+    };
+    if !sees_all && !shown_whole(&app, own, (&kind, about), &decided).await? {
+        decided.explanation.entries.clear();
     }
     Ok((at_position(as_of.known_at), Json(decided)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use dutyledger_application::CommandError;
+    use dutyledger_application::again::WrittenError;
+
+    use super::*;
+
+    #[test]
+    fn a_fault_of_ours_while_deciding_again_is_not_the_callers_and_tells_nothing() {
+        let fault = CommandError::Internal("the driver's words".into());
+        let ours = not_explained(WrittenError::Decided(fault).into());
+        assert_eq!((ours.status, ours.code), (500, Code::Internal));
+        assert!(!ours.detail.contains("driver"), "{}", ours.detail);
+        let theirs = not_explained(WrittenError::Kind("fish".into()).into());
+        assert_eq!((theirs.status, theirs.code), (422, Code::Invalid));
+    }
 }

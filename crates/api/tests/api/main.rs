@@ -7,6 +7,8 @@ mod commands;
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod explained;
+#[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod imports;

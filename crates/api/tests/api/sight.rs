@@ -250,3 +250,62 @@ async fn an_authority_of_the_area_is_told_of_its_own_acts_and_of_no_others() {
         alike(there, none, "formation");
     }
 }
+
+#[tokio::test]
+async fn a_refusal_explained_tells_no_more_than_the_refusal_did() {
+    let (server, operator) = with_operator().await;
+    let ours = Place::make(&server, &operator, "Ours").await;
+    let theirs = Place::make(&server, &operator, "Theirs").await;
+    let strategy = theirs.strategy(&server).await;
+    let explain = async |key: &str, who: (&str, Option<&str>), command: Value| {
+        let mut body = command;
+        body["principal_kind"] = json!(who.0);
+        body["principal_id"] = json!(who.1);
+        body["decided_at"] = json!(server.bus.ledger().head());
+        body["decided_for"] = json!(today());
+        server.post(key, "/v1/audit/refusals", body).await
+    };
+    let council = ("authority", Some(&*ours.council));
+    let school = ("authority", Some(&*theirs.school));
+    let given = |kind: &str, stream: Option<&str>, command: &str, particulars: Value| json!({ "stream_type": kind, "stream": stream, "command": command, "particulars": particulars });
+
+    // Something new for a partnership that one does not see, and for one that is not there.
+    let draft = |partnership: &str| {
+        let bases = json!({ "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false });
+        let particulars = json!({ "partnership": partnership, "title": "New", "bases": bases });
+        given("strategy", None, "draft-strategy", particulars)
+    };
+    let there = explain(&ours.council_key, council, draft(&theirs.partnership)).await;
+    let none = explain(&ours.council_key, council, draft(ABSENT)).await;
+    alike(there, none, "draft-strategy");
+    explain(&ours.council_key, council, draft(&ours.partnership))
+        .await
+        .is(200);
+
+    // Whoever is let in is told of no more than by the command itself.
+    let title = json!({ "title": "Other" });
+    let path = format!("/v1/strategies/{strategy}/amendments");
+    let live = server
+        .command(&theirs.school_key, &path, title.clone())
+        .await;
+    live.is(404);
+    let amend = |id: &str| given("strategy", Some(id), "amend-strategy", title.clone());
+    for (key, who) in [
+        (&theirs.school_key, school),
+        (&ours.council_key, council),
+        (&operator, ("operator", None)),
+    ] {
+        let there = explain(key, who, amend(&strategy)).await;
+        let none = explain(key, who, amend(ABSENT)).await;
+        alike(there, none, "amend-strategy");
+    }
+    let mut told = amend(&strategy);
+    told["acting"] = json!("past_fact");
+    told["source"] = json!({ "title": "Minutes", "reference": "M/1", "date": today() });
+    let told = explain(&operator, ("operator", None), told).await.is(200);
+    assert_eq!(told.json["entries"], json!([]), "{}", told.text);
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let all = explain(&auditor, school, amend(&strategy)).await.is(200);
+    assert_eq!(all.json["code"], "not-found", "{}", all.text);
+    assert!(!all.json["entries"].as_array().unwrap().is_empty());
+}

@@ -56,6 +56,11 @@ macro_rules! kinds {
                 match self { $(Self::$kind(command) => command.actors()),+ }
             }
 
+            /// The partnership it names, where it opens something for one.
+            pub(crate) fn partnership(&self) -> Option<StreamId> {
+                match self { $(Self::$kind(command) => command.partnership()),+ }
+            }
+
             /// Whether it opens a stream.
             pub(super) fn opens(&self) -> Opens {
                 match self { $(Self::$kind(command) => command.opens()),+ }

@@ -1,0 +1,189 @@
+//! Why something stands as it does: the rows it rests on, and the entries that bear on it.
+
+use dutyledger_record::PrincipalKind;
+use serde_json::{Value, json};
+
+use crate::common::{Place, Server, today};
+
+/// A day on which what was done today has long been due again.
+const LATER: &str = "2099-01-31";
+
+struct Town {
+    server: Server,
+    auditor: String,
+    place: Place,
+    strategy: String,
+}
+
+impl Town {
+    async fn begin() -> Self {
+        let server = Server::start().await;
+        let operator = server.key(PrincipalKind::Operator, None).await;
+        let auditor = server.key(PrincipalKind::Auditor, None).await;
+        let place = Place::make(&server, &operator, "Town").await;
+        let strategy = place.strategy(&server).await;
+        Self {
+            server,
+            auditor,
+            place,
+            strategy,
+        }
+    }
+
+    /// Gives a command as a past fact, and answers the entry it made.
+    async fn told(&self, path: &str, particulars: Value) -> String {
+        let body = json!({
+            "acting": "past_fact", "particulars": particulars,
+            "source": { "title": "Minutes", "reference": "M/1", "date": today() },
+        });
+        let key = &self.place.council_key;
+        let answer = self.server.post(key, path, body).await.is(200);
+        let entry = &answer.json["entries"][0]["entry_id"];
+        entry.as_str().unwrap().to_owned()
+    }
+
+    /// Withdraws an entry, and answers the one that does.
+    async fn withdraw(&self, of: &str, entry: &str) -> String {
+        let particulars = json!({ "entry_id": entry, "reason": "It was misread." });
+        let key = &self.place.council_key;
+        let path = format!("{of}/corrections");
+        let answer = self.server.command(key, &path, particulars).await.is(200);
+        let entry = &answer.json["entries"][0]["entry_id"];
+        entry.as_str().unwrap().to_owned()
+    }
+
+    async fn explained(&self, query: &str) -> Value {
+        let id = &self.place.partnership;
+        let path = format!("/v1/audit/partnerships/{id}/explanations?{query}");
+        self.server.get(&self.auditor, &path).await.is(200).json
+    }
+}
+
+/// The entry of an explanation, as it is told of.
+#[track_caller]
+fn entry<'a>(explanation: &'a Value, id: &str) -> &'a Value {
+    let entries = explanation["entries"].as_array().unwrap();
+    let found = entries.iter().find(|entry| entry["entry_id"] == id);
+    found.unwrap_or_else(|| panic!("{id} is not among {explanation}"))
+}
+
+#[tokio::test]
+async fn what_was_withdrawn_is_told_of_a_row_shown_by_the_partnerships_own_stream() {
+    let town = Town::begin().await;
+    let partnership = format!("/v1/partnerships/{}", town.place.partnership);
+    let lead = json!({ "authority": town.place.council });
+    let named = town.told(&format!("{partnership}/leads"), lead).await;
+    let why = town.explained("rule=R-17.1").await;
+    assert_eq!(entry(&why["data"][0], &named)["counts"], true);
+    let by = town.withdraw(&partnership, &named).await;
+    let why = town.explained("rule=R-17.1").await;
+    let told = entry(&why["data"][0], &named);
+    assert_eq!(told["counts"], false);
+    assert_eq!(told["withdrawn_by"], *by);
+    entry(&why["data"][0], &by);
+}
+
+#[tokio::test]
+async fn a_trigger_cites_the_rows_of_its_duty_and_tells_of_what_was_withdrawn() {
+    let town = Town::begin().await;
+    let strategy = format!("/v1/strategies/{}", town.strategy);
+    let version = json!({ "version": 1 });
+    let adopted = town.told(&format!("{strategy}/adoptions"), version).await;
+    let publication = json!({ "version": 1, "form": "stand_alone", "locator": "L/1" });
+    let path = format!("{strategy}/publications");
+    let published = town.told(&path, publication).await;
+    let by = town.withdraw(&strategy, &published).await;
+    let path = format!(
+        "/v1/partnerships/{}/triggers?on={LATER}",
+        town.place.partnership
+    );
+    let shown = town.server.get(&town.auditor, &path).await.is(200);
+    let triggers = shown.json["data"]["triggers"].as_array().unwrap();
+    for (duty, rows) in [
+        ("8(7)(a)", vec!["A-8.7a", "R-129.1"]),
+        ("8(7)(b)", vec!["A-8.7b", "R-129.1", "R-42.1"]),
+    ] {
+        let mut about = triggers.iter().filter(|one| one["duty"] == duty);
+        let id = about
+            .next()
+            .unwrap_or_else(|| panic!("{duty}: {triggers:?}"))["id"]
+            .clone();
+        let query = format!("trigger={}&on={LATER}", id.as_str().unwrap());
+        let why = town.explained(&query).await["data"][0].clone();
+        let cited: Vec<_> = why["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|r| r["rule"].clone())
+            .collect();
+        assert_eq!(json!(cited), json!(rows));
+        assert_eq!(entry(&why, &adopted)["counts"], true);
+        if duty == "8(7)(a)" {
+            let told = entry(&why, &published);
+            assert_eq!(told["counts"], false);
+            assert_eq!(told["withdrawn_by"], *by);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_happened_after_the_date_decided_for_does_not_count() {
+    let town = Town::begin().await;
+    let given = json!({
+        "principal_kind": "authority", "principal_id": town.place.council,
+        "stream_type": "strategy", "stream": town.strategy, "command": "amend-strategy",
+        "particulars": { "title": "Other" }, "occurred_on": "2024-01-31",
+        "decided_at": town.server.bus.ledger().head(), "decided_for": "2024-01-31",
+    });
+    let path = "/v1/audit/refusals";
+    let why = town
+        .server
+        .post(&town.auditor, path, given.clone())
+        .await
+        .is(200);
+    assert_eq!(why.json["refused"], true);
+    assert_eq!(why.json["entries"][0]["counts"], false, "{}", why.text);
+    let mut since = given;
+    since["occurred_on"] = Value::Null;
+    since["decided_for"] = json!(today());
+    let why = town.server.post(&town.auditor, path, since).await.is(200);
+    assert_eq!(why.json["entries"][0]["counts"], true, "{}", why.text);
+}
+
+#[tokio::test]
+async fn more_than_are_explained_at_once_are_counted() {
+    let town = Town::begin().await;
+    let one = town.explained("rule=R-42.1").await;
+    assert_eq!(
+        (one["data"].as_array().unwrap().len(), &one["total"]),
+        (1, &json!(1))
+    );
+    for _ in 0..100 {
+        town.place.strategy(&town.server).await;
+    }
+    let many = town.explained("rule=R-42.1").await;
+    assert_eq!(many["data"].as_array().unwrap().len(), 100);
+    assert_eq!(many["total"], 101);
+    let about = format!("rule=R-42.1&about={}", town.strategy);
+    assert_eq!(town.explained(&about).await["total"], 1);
+    let id = &town.place.partnership;
+    let path = format!("/v1/audit/partnerships/{id}/explanations?rule=R-42.1&format=text");
+    let text = town.server.get(&town.auditor, &path).await.is(200).text;
+    assert!(text.contains("the first 100 of 101"), "{text}");
+}
+
+#[tokio::test]
+async fn a_moment_that_is_none_is_named_by_its_own_member() {
+    let town = Town::begin().await;
+    let changes = format!("/v1/audit/partnerships/{}/changes", town.place.partnership);
+    for (query, member) in [
+        ("from_known_at=999999", "from_known_at"),
+        ("known_at=999999", "known_at"),
+        ("from_known_by=2001-01-31T00:00:00Z", "from_known_by"),
+        ("known_by=2001-01-31T00:00:00Z", "known_by"),
+    ] {
+        let path = format!("{changes}?{query}");
+        let refused = town.server.get(&town.auditor, &path).await.is(400);
+        assert_eq!(refused.json["errors"][0]["pointer"], member, "{query}");
+    }
+}
