@@ -482,7 +482,7 @@ impl Bus {
             return Err(HomeError::NoKeys { place });
         }
         if to.symlink_metadata().is_ok() {
-            return Err(at(to, io::ErrorKind::AlreadyExists.into()));
+            return Err(at(to, &io::ErrorKind::AlreadyExists.into()));
         }
         let from = Vault::open_for_reading(home.keys.clone(), master.clone()).await?;
         if !has_own(&from).await? {
@@ -494,8 +494,8 @@ impl Bus {
         remove_vault(&part)?;
         let copied = copy_into(&from, &part, master, edge).await;
         let moved = copied.and_then(|copied| {
-            fs::rename(&part, to).map_err(|e| at(to, e))?;
-            sync_name(to).map_err(|e| at(to, e))?;
+            fs::rename(&part, to).map_err(|e| at(to, &e))?;
+            sync_name(to).map_err(|e| at(to, &e))?;
             Ok(copied)
         });
         if moved.is_err() {
@@ -519,7 +519,7 @@ impl Bus {
     ) -> Result<u64, HomeError> {
         let master = read_key(master_of_backup.unwrap_or(&home.master_key))?;
         if !from.exists() {
-            return Err(at(from, io::ErrorKind::NotFound.into()));
+            return Err(at(from, &io::ErrorKind::NotFound.into()));
         }
         let backup = Vault::open_for_reading(from.to_owned(), master).await?;
         let opened = Self::open_with(home, mode, edge, Some(&backup)).await;
@@ -546,7 +546,7 @@ async fn bring_back(
 }
 
 /// A file that failed.
-fn at(path: &Path, error: io::Error) -> HomeError {
+fn at(path: &Path, error: &io::Error) -> HomeError {
     let named = io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     OpenError::Io(named).into()
 }
@@ -563,7 +563,7 @@ fn remove_vault(path: &Path) -> Result<(), HomeError> {
     for ending in ["", "-wal", "-shm"] {
         let file = beside(path, ending);
         match fs::remove_file(&file) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&file, e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(at(&file, &e)),
             _ => {}
         }
     }
@@ -578,7 +578,7 @@ async fn copy_into(
     edge: &Edge,
 ) -> Result<u64, HomeError> {
     // Made before SQLite opens it, so that nobody else may read it.
-    create_secret_file(to, b"").map_err(|e| at(to, e))?;
+    create_secret_file(to, b"").map_err(|e| at(to, &e))?;
     let backup = Vault::open(to.to_owned(), master).await?;
     let all = BTreeSet::new();
     let copied = from.copy_to(&backup, &all, || edge.random()).await;

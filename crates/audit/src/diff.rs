@@ -54,7 +54,6 @@ pub struct Group {
     /// The entries: the first 500.
     pub entries: Vec<Change>,
     /// How many more there are.
-    #[serde(skip_serializing_if = "is_none")]
     pub left_out: usize,
 }
 
@@ -66,11 +65,6 @@ fn bounded<T>(all: &mut Vec<T>) -> usize {
     let left_out = all.len().saturating_sub(LISTED_MAX);
     all.truncate(LISTED_MAX);
     left_out
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "asked so by serde")]
-const fn is_none(left_out: &usize) -> bool {
-    *left_out == 0
 }
 
 /// An entry that counted at the first moment and does not at the second.
@@ -122,12 +116,10 @@ pub struct Diff {
     /// What counted at the first moment and does not at the second: the first 500 entries.
     pub gone: Vec<Gone>,
     /// How many more there are.
-    #[serde(skip_serializing_if = "is_none")]
     pub gone_left_out: usize,
     /// The rows that stand differently: the first 500.
     pub obligations: Vec<Turned>,
     /// How many more there are.
-    #[serde(skip_serializing_if = "is_none")]
     pub obligations_left_out: usize,
     /// The direction triggers that are open at the second moment and were not at the first: the first
     /// 500.
@@ -135,7 +127,6 @@ pub struct Diff {
     /// Those that were open at the first and are not at the second: the first 500.
     pub triggers_closed: Vec<Trigger>,
     /// How many more triggers of both there are.
-    #[serde(skip_serializing_if = "is_none")]
     pub triggers_left_out: usize,
 }
 
