@@ -17,6 +17,7 @@ import binascii
 import hashlib
 import json
 import re
+import struct
 import sys
 import zipfile
 
@@ -53,7 +54,16 @@ PARTNERSHIP_BYTES_MAX = 128 * 1024 * 1024
 PROOF_HASHES_MAX = 63
 SIGNATURES_MAX = 64
 
-PART = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+END = struct.Struct("<4sIHHIIH")
+LOCATOR = struct.Struct("<4sIQI")
+LARGE_END = struct.Struct("<4sQIQQQQQ")
+LISTED = struct.Struct("<4s4xHH4xIIIHHHH2xII")
+LOCAL = struct.Struct("<4s2xHH4xIIIHH")
+# How hard a file was compressed, and that its name is UTF-8.
+FLAGS = 0b1000_0000_0110
+
+PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
+NAME = re.compile(rf"{PART}(/{PART})*")
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
 FIXED = {"checkpoint", "entries.jsonl", "figures.json", "report.html", "HOW-TO-VERIFY.txt"}
 INCLUSION = re.compile(r"proofs/inclusion/([1-9][0-9]{0,19})\.tlog-proof")
@@ -279,30 +289,118 @@ def consistency_proof(raw):
 # The file.
 
 
+def read_at(file, at, count):
+    file.seek(at)
+    raw = file.read(count)
+    need(len(raw) == count, "container", "it is cut off")
+    return raw
+
+
+def directory_of(file):
+    """Where the directory begins, how many bytes it has, and of how many files it is."""
+    end = file.seek(0, 2) - END.size
+    need(end >= 0, "container", "it is too short")
+    signature, disks, here, files, size, start, comment = END.unpack(read_at(file, end, END.size))
+    plain = (signature, disks, here, comment) == (b"PK\5\6", 0, files, 0)
+    need(plain, "container", "it does not end as a ZIP file does")
+    large = files == 0xFFFF or 0xFFFFFFFF in (size, start)
+    if end >= LOCATOR.size:
+        at = end - LOCATOR.size
+        signature, disk, end_at, disks = LOCATOR.unpack(read_at(file, at, LOCATOR.size))
+        # Some readers go by the locator, and some by the fields that are too large.
+        located = signature == b"PK\6\7"
+        need(located == large, "container", "its end is not that of one ZIP file")
+        if located:
+            follows = (disk, disks, end_at + LARGE_END.size) == (0, 1, at)
+            need(follows, "container", "its end is not that of one ZIP file")
+            signature, length, _, disks, here, *found = LARGE_END.unpack(
+                read_at(file, end_at, LARGE_END.size)
+            )
+            plain = (signature, length, disks) == (b"PK\6\6", LARGE_END.size - 12, 0)
+            need(plain and here == found[0], "container", "its end is not that of one ZIP file")
+            said = ((files, 0xFFFF), (size, 0xFFFFFFFF), (start, 0xFFFFFFFF))
+            agrees = all(one in (most, other) for (one, most), other in zip(said, found))
+            need(agrees, "container", "its two end records do not agree")
+            (files, size, start), end = found, end_at
+    need(start + size == end, "container", "its directory does not stop where its end begins")
+    small = size <= DIRECTORY_BYTES_MAX and files <= NAMES_MAX
+    need(small, "too_large", "it has too many files")
+    return start, size, files
+
+
+def enlarged(values, extra):
+    """What is too large for its field stands in the one extra field there may be."""
+    asked = [at for at, value in enumerate(values) if value == 0xFFFFFFFF]
+    if not asked and not extra:
+        return values
+    head = struct.pack("<HH", 1, 8 * len(asked))
+    one = asked and extra[:4] == head and len(extra) == 4 + 8 * len(asked)
+    need(one, "container", "a file has an extra field")
+    values = list(values)
+    for at, value in zip(asked, struct.unpack(f"<{len(asked)}Q", extra[4:])):
+        values[at] = value
+    return values
+
+
+def layout(file):
+    """The files in the order they lie in. Every byte belongs to one, to the directory or the end."""
+    start, size, files = directory_of(file)
+    raw, at, following, found = read_at(file, start, size), 0, 0, []
+    for _ in range(files):
+        need(at + LISTED.size <= len(raw), "container", "its directory is cut off")
+        fields = LISTED.unpack_from(raw, at)
+        signature, flags, method, crc, compressed, whole, name, extra, comment, disk = fields[:10]
+        attributes, header = fields[10:]
+        at += LISTED.size
+        written = (signature, comment, disk) == (b"PK\1\2", 0, 0)
+        rest = raw[at : at + name + extra]
+        written = written and len(rest) == name + extra
+        need(written, "container", "its directory is not written as one")
+        at += len(rest)
+        name, extra = rest[:name], rest[name:]
+        plain = (attributes >> 16) & 0o170000 in (0, 0o100000) and not attributes & 0x10
+        plain = plain and method in (0, 8) and not flags & ~FLAGS
+        plain = plain and len(name) <= 128 and NAME.fullmatch(name.decode("latin-1"))
+        need(plain, "container", f"the file {name[:200]!r}")
+        whole, compressed, header = enlarged((whole, compressed, header), extra)
+        need(method or whole == compressed, "container", f"the file {name}")
+        need(header == following, "container", "a file does not begin where the one before it ends")
+        data = check_header(file, header, (flags, method, crc), (whole, compressed), name)
+        following = data + compressed
+        found.append((name.decode(), header, compressed, whole, crc))
+    need(at == len(raw), "container", "its directory holds more than its files")
+    need(following == start, "container", "its directory does not begin where its last file ends")
+    return found
+
+
+def check_header(file, at, said, sizes, name):
+    """Holds the header before a file against the directory, and says where its bytes begin."""
+    fields = LOCAL.unpack(read_at(file, at, LOCAL.size))
+    signature, flags, method, crc, compressed, whole, name_bytes, extra = fields
+    rest = read_at(file, at + LOCAL.size, name_bytes + extra)
+    sizes_here = tuple(enlarged((whole, compressed), rest[name_bytes:]))
+    same = signature == b"PK\3\4" and rest[:name_bytes] == name
+    same = same and (flags, method, crc) == said and sizes_here == sizes
+    need(same, "container", f"the header of {name}")
+    return at + LOCAL.size + len(rest)
+
+
 class Container:
     def __init__(self, path):
         with open(path, "rb") as file:
-            file.seek(0, 2)
-            length = file.tell()
-            need(length >= 22, "container", "it is too short")
-            file.seek(length - 22)
-            end = file.read()
-        need(end[:8] == b"PK\5\6\0\0\0\0" and end[20:] == b"\0\0", "container", "its end")
-        size = int.from_bytes(end[12:16], "little")
-        need(size <= DIRECTORY_BYTES_MAX or size == 0xFFFFFFFF, "container", "its directory")
+            found = layout(file)
         try:
             self.zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise Failure("container", error) from error
-        found = self.zip.infolist()
-        need(len(found) <= NAMES_MAX, "too_large", "it has too many files")
-        self.names = {file.filename for file in found}
+        self.names = {name for name, *_ in found}
         need(len(self.names) == len(found), "container", "a file is there twice")
-        for file in found:
-            plain = file.orig_filename == file.filename and len(file.filename) <= 128
-            plain = plain and all(PART.fullmatch(part) for part in file.filename.split("/"))
-            plain = plain and not file.flag_bits & 1 and file.compress_type in (0, 8)
-            need(plain, "container", f"the file {file.filename[:200]!r}")
+        # What unpacks the files takes them from where they lie, and takes no others.
+        taken = [
+            (one.filename, one.header_offset, one.compress_size, one.file_size, one.CRC)
+            for one in self.zip.infolist()
+        ]
+        need(taken == found, "container", "it can be read in two ways")
 
     def parts(self, name):
         """The bytes of a file as they come."""
@@ -340,7 +438,7 @@ class Container:
         need(not rest, "entry", "the last line does not end")
 
 
-LISTED = check_record.members(
+FILE = check_record.members(
     bytes=check_record.integer_from(0),
     path=check_record.string,
     sha256=check_record.word(check_record.SHA256),
@@ -348,7 +446,7 @@ LISTED = check_record.members(
 MANIFEST = check_record.members(
     entries=check_record.integer_from(0),
     exported_at=check_record.instant,
-    files=check_record.each(LISTED),
+    files=check_record.each(FILE),
     format=check_record.one_of("dutyledger-bundle"),
     key=check_record.string,
     kind=check_record.one_of("ledger", "partnership"),

@@ -8,6 +8,7 @@
 mod container;
 mod failure;
 mod figures;
+mod layout;
 mod manifest;
 mod report;
 mod verify;

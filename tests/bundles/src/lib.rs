@@ -1,6 +1,7 @@
 //! A small ledger, bundles of it, and what becomes of them when somebody tampers: the vectors in
 //! `tests/vectors`, each with what it is checked with and how that ends.
 
+mod archive;
 mod ledger;
 mod parts;
 mod vectors;

@@ -1,13 +1,14 @@
 //! A bundle taken apart, so that somebody can tamper with it.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 
 use serde_json::{Value, json};
 use zip::ZipArchive;
-use zip::write::{SimpleFileOptions, ZipWriter};
 
 use dutyledger_record::{canonical_json, sha256_hex};
+
+use crate::archive::zipped;
 
 const MANIFEST: &str = "manifest.json";
 
@@ -99,14 +100,4 @@ impl Parts {
                 .map(|(name, bytes)| (name.as_str(), &bytes[..])),
         )
     }
-}
-
-/// A ZIP file of these files, in their order.
-pub(crate) fn zipped<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Vec<u8> {
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for (name, bytes) in files {
-        zip.start_file(name, SimpleFileOptions::default()).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
 }

@@ -8,8 +8,9 @@ use dutyledger_bundle::Kind;
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::hex;
 
+use crate::archive::{renamed, two_directories, with_comment, with_gap, zipped};
 use crate::ledger::{Story, key};
-use crate::parts::{Parts, zipped};
+use crate::parts::Parts;
 
 /// A bundle, what it is checked with, and how that ends.
 pub struct Vector {
@@ -134,6 +135,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     proofs(&mut m, &ledger, &partnership);
     written_oddly(&mut m, &ledger);
     to_hurt(&mut m, &ledger);
+    laid_oddly(&mut m, &ledger);
     (m.vectors, m.files)
 }
 
@@ -739,7 +741,7 @@ fn to_hurt(m: &mut Making, ledger: &Parts) {
     );
     // The directory names a file twice: the name of one is changed to that of another of its length.
     let files = ledger.clone().with("schemas/other_.md", b"other");
-    let twice = replace_all(&files.zipped(), b"schemas/other_.md", b"schemas/bundle.md");
+    let twice = renamed(&files.zipped(), "schemas/other_.md", "schemas/bundle.md");
     m.add(
         "file-twice",
         "a file is there twice",
@@ -748,17 +750,34 @@ fn to_hurt(m: &mut Making, ledger: &Parts) {
     );
 }
 
-fn replace_all(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    assert_eq!(from.len(), to.len());
-    let mut bytes = bytes.to_vec();
-    let mut at = 0;
-    while at + from.len() <= bytes.len() {
-        if &bytes[at..at + from.len()] == from {
-            bytes[at..at + to.len()].copy_from_slice(to);
-        }
-        at += 1;
+/// Archives that some readers find other files in.
+fn laid_oddly(m: &mut Making, ledger: &Parts) {
+    let whole = ledger.zipped();
+    let changed = ledger.clone().with("report.html", b"Nothing is overdue.");
+    for (name, about, bundle) in [
+        (
+            "two-directories",
+            "the end says where one directory is, and stands behind another",
+            two_directories(&whole, &changed.listed_anew().zipped()),
+        ),
+        (
+            "leading",
+            "something stands before the first file",
+            with_gap(&whole, 0, b"before"),
+        ),
+        (
+            "gap",
+            "something stands between two files",
+            with_gap(&whole, 1, b"between"),
+        ),
+        (
+            "commented",
+            "the directory has a comment on a file",
+            with_comment(&whole, b"a comment"),
+        ),
+    ] {
+        m.add(name, about, bundle, Kind::Container.code());
     }
-    bytes
 }
 
 /// Texts that readers of checkpoints and of proofs are tried with, by the folder of their kind.

@@ -1,0 +1,128 @@
+//! ZIP files that are written as no bundle is.
+
+use std::io::{Cursor, Write};
+
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+/// The bytes of the record at the end.
+const END: usize = 22;
+/// The bytes of a file's place in the directory, before its name.
+const LISTED: usize = 46;
+
+/// A ZIP file of these files, in their order.
+pub(crate) fn zipped<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in files {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> usize {
+    let mut number = [0; 8];
+    number[..N].copy_from_slice(&bytes[at..at + N]);
+    usize::from_le_bytes(number)
+}
+
+fn put(bytes: &mut [u8], at: usize, number: usize) {
+    let number = u32::try_from(number).unwrap();
+    bytes[at..at + 4].copy_from_slice(&number.to_le_bytes());
+}
+
+/// A ZIP file taken apart: its files, its directory and its end.
+struct Archive {
+    files: Vec<u8>,
+    directory: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Archive {
+    fn of(bytes: &[u8]) -> Self {
+        let end = bytes.len() - END;
+        let directory = number::<4>(bytes, end + 16);
+        Self {
+            files: bytes[..directory].to_vec(),
+            directory: bytes[directory..end].to_vec(),
+            end: bytes[end..].to_vec(),
+        }
+    }
+
+    /// Where each file's place in the directory begins.
+    fn places(&self) -> Vec<usize> {
+        let (mut at, mut places) = (0, Vec::new());
+        while at < self.directory.len() {
+            places.push(at);
+            let parts = [28, 30, 32].map(|field| number::<2>(&self.directory, at + field));
+            at += LISTED + parts.iter().sum::<usize>();
+        }
+        places
+    }
+
+    /// Says of each file that it begins elsewhere.
+    fn moved(&mut self, to: impl Fn(usize) -> usize) {
+        for place in self.places() {
+            let at = place + 42;
+            let start = to(number::<4>(&self.directory, at));
+            put(&mut self.directory, at, start);
+        }
+    }
+
+    fn whole(mut self) -> Vec<u8> {
+        put(&mut self.end, 12, self.directory.len());
+        put(&mut self.end, 16, self.files.len());
+        [self.files, self.directory, self.end].concat()
+    }
+}
+
+/// Two archives one behind the other, with one end. Who goes by where the end says the directory
+/// begins finds the first; who looks for it before the end finds the second.
+pub(crate) fn two_directories(first: &[u8], second: &[u8]) -> Vec<u8> {
+    let (first, mut second) = (Archive::of(first), Archive::of(second));
+    assert_eq!(first.places().len(), second.places().len());
+    let start = first.files.len();
+    // Such a reader believes that as many bytes stand before the archive as it is off by.
+    let behind = second.files.len();
+    second.moved(|at| start + at - behind);
+    put(&mut second.end, 12, second.directory.len());
+    put(&mut second.end, 16, start);
+    [
+        first.files,
+        first.directory,
+        second.files,
+        second.directory,
+        second.end,
+    ]
+    .concat()
+}
+
+/// Bytes that are no file's, before a file.
+pub(crate) fn with_gap(bytes: &[u8], before: usize, gap: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let at = number::<4>(&archive.directory, archive.places()[before] + 42);
+    archive.moved(|start| if start < at { start } else { start + gap.len() });
+    archive.files.splice(at..at, gap.iter().copied());
+    archive.whole()
+}
+
+/// A comment on the first file.
+pub(crate) fn with_comment(bytes: &[u8], comment: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let end = archive.places()[1];
+    archive.directory.splice(end..end, comment.iter().copied());
+    archive.directory[32] = u8::try_from(comment.len()).unwrap();
+    archive.whole()
+}
+
+/// One name in place of another of its length, wherever it stands.
+pub(crate) fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    assert_eq!(from.len(), to.len());
+    let mut bytes = bytes.to_vec();
+    for at in 0..=bytes.len() - from.len() {
+        if bytes[at..].starts_with(from) {
+            bytes[at..at + to.len()].copy_from_slice(to);
+        }
+    }
+    bytes
+}
