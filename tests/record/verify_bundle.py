@@ -50,7 +50,13 @@ FILE_BYTES_MAX = 32 * 1024 * 1024
 NOTE_BYTES_MAX = 128 * 1024
 PROOF_BYTES_MAX = NOTE_BYTES_MAX + 16 * 1024
 ENTRIES_MAX = 50_000
-PARTNERSHIP_BYTES_MAX = 128 * 1024 * 1024
+ENTRIES_BYTES_MAX = 128 * 1024 * 1024
+KINDS_MAX = 10_000
+PARTNERSHIPS_MAX = 100_000
+STREAM_TYPE_BYTES_MAX = 64
+EVENT_TYPE_BYTES_MAX = 128
+STREAMS_MAX = 4_000_000
+KEYS_MAX = 1_000
 PROOF_HASHES_MAX = 63
 SIGNATURES_MAX = 64
 
@@ -469,9 +475,12 @@ def read_manifest(raw):
     need(of_one == (manifest["partnership"] is not None), "container", "its kind")
     paths = [listed["path"] for listed in manifest["files"]]
     need(paths == sorted(set(paths)), "container", "the order of the manifest's files")
+    of_entries = ENTRIES_BYTES_MAX
+    if not of_one:
+        of_entries = max(of_entries, manifest["entries"] * (check_record.ENTRY_BYTES_MAX + 1))
     for listed in manifest["files"]:
-        large = listed["path"] != "entries.jsonl" and listed["bytes"] > FILE_BYTES_MAX
-        need(not large, "too_large", listed["path"])
+        most = of_entries if listed["path"] == "entries.jsonl" else FILE_BYTES_MAX
+        need(listed["bytes"] <= most, "too_large", listed["path"])
     need(not of_one or manifest["entries"] <= ENTRIES_MAX, "too_large", "its entries")
     return manifest
 
@@ -492,6 +501,21 @@ def check_names(container, manifest):
 # The entries.
 
 
+PACK_MEMBERS = ("pack", "revision", "pack_sha256")
+PACK = check_record.members(
+    pack=check_record.string,
+    revision=check_record.integer_from(0),
+    pack_sha256=check_record.word(check_record.SHA256),
+)
+LAST = check_record.members(
+    root=check_record.word(re.compile("[0-9a-fA-F]{64}")), size=check_record.integer_from(0)
+)
+
+
+def pack_name(pack, revision):
+    return f"rule-packs/{pack}.r{revision}.json"
+
+
 class Entries:
     def __init__(self, manifest, checkpoint, watch):
         self.one = manifest["kind"] == "partnership"
@@ -499,7 +523,8 @@ class Entries:
         self.watch, self.watched = watch, None
         self.position, self.count, self.bytes, self.recorded_at = 0, 0, 0, ""
         self.versions, self.tree, self.leaves = {}, Tree(), []
-        self.adopted, self.packs, self.events = [], [], set()
+        self.adopted, self.packs = [], []
+        self.events, self.kinds, self.partnerships = set(), set(), set()
 
     def add(self, leaf_data):
         try:
@@ -508,6 +533,9 @@ class Entries:
             raise Failure("entry", f"after position {self.position}: {error}") from error
         position, stream = record["position"], record["stream"]
         what = f"position {position}"
+        short = len(stream["type"]) <= STREAM_TYPE_BYTES_MAX
+        short = short and len(record["event"]["type"]) <= EVENT_TYPE_BYTES_MAX
+        need(short, "too_large", f"{what}: the name of its stream's type or of its event")
         need(record["ledger_id"] == self.ledger_id, "order", f"{what} is of another ledger")
         # A partnership's begin with the ledger's opening as well: keys and rule packs are told there.
         gaps = self.one and self.position > 0
@@ -519,15 +547,21 @@ class Entries:
         key = (stream["type"], stream["id"])
         need(record["version"] == self.versions.get(key, 0) + 1, "order", f"{what}: its version")
         self.versions[key] = record["version"]
+        need(len(self.versions) <= STREAMS_MAX, "too_large", "there are too many streams")
         self.position, self.recorded_at = position, record["recorded_at"]
         self.count += 1
         self.events.add((event["type"], event["schema_version"]))
+        self.kinds.add((stream["type"], event["type"]))
+        self.partnerships.update(record["partnerships"])
+        counted = max(len(self.events), len(self.kinds)) <= KINDS_MAX
+        counted = counted and len(self.partnerships) <= PARTNERSHIPS_MAX
+        need(counted, "too_large", "there are too many kinds of event, or partnerships")
         leaf = bytes.fromhex(digest)
         if stream["type"] == "ledger":
             self.of_ledger(record)
         if self.one:
-            self.bytes += len(leaf_data)
-            need(self.bytes <= PARTNERSHIP_BYTES_MAX, "too_large", "entries.jsonl")
+            self.bytes += len(leaf_data) + 1
+            need(self.bytes <= ENTRIES_BYTES_MAX, "too_large", "entries.jsonl")
             self.leaves.append((position, leaf))
         else:
             self.tree.push(leaf)
@@ -538,14 +572,20 @@ class Entries:
         event, payload = record["event"]["type"], record["payload"]
         try:
             if event in ("LedgerOpened", "RulePackAdopted"):
-                pack = (payload["pack"], payload["revision"], payload["pack_sha256"])
-                self.packs.append(pack)
+                PACK({name: payload[name] for name in PACK_MEMBERS}, "")
+                self.packs.append(tuple(payload[name] for name in PACK_MEMBERS))
+                need(payload["revision"] < 1 << 32, "entry", f"{event}: its revision")
+                path = pack_name(*self.packs[-1][:2])
+                need(len(path) <= 128 and NAME.fullmatch(path), "entry", f"{event}: its rule pack")
             if event == "CheckpointKeyAdopted":
                 last = payload["replaces"]
                 if last is not None:
+                    LAST({name: last[name] for name in ("root", "size")}, "")
                     last = (Key(last["key"], "entry"), last["size"], bytes.fromhex(last["root"]))
                 self.adopted.append((record["position"], Key(payload["key"], "entry"), last))
-        except (KeyError, TypeError, ValueError) as error:
+            many = max(len(self.packs), len(self.adopted)) > KEYS_MAX
+            need(not many, "too_large", "there are too many keys or rule packs")
+        except (KeyError, TypeError, ValueError, check_record.Wrong) as error:
             raise Failure("entry", f"position {record['position']}: {error}") from error
 
     def replaced(self):
@@ -634,7 +674,7 @@ def check_released(container, manifest, entries):
         path = f"schemas/events/{kebab(event)}.v{version}.json"
         need(path in listed, "released", f"{path} is missing")
     for pack, revision, sha256 in entries.packs:
-        raw = container.read(f"rule-packs/{pack}.r{revision}.json", FILE_BYTES_MAX)
+        raw = container.read(pack_name(pack, revision), FILE_BYTES_MAX)
         need(hashlib.sha256(raw).hexdigest() == sha256, "released", f"{pack} {revision}")
 
 

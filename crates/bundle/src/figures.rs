@@ -14,10 +14,12 @@ use dutyledger_record::{
 };
 
 use crate::failure::{Failure, Kind};
-use crate::manifest::Scope;
+use crate::manifest::{Scope, is_name, pack_name};
 
-/// The most kinds of event, and the most partnerships, that are counted apart.
-const COUNTED_MAX: usize = 100_000;
+/// The most kinds of event that are counted apart.
+pub(crate) const KINDS_MAX: usize = 10_000;
+/// The most partnerships that are.
+const PARTNERSHIPS_MAX: usize = 100_000;
 
 /// What is counted as entries come, in memory that does not grow with them.
 #[derive(Default)]
@@ -55,8 +57,7 @@ impl Tally {
         for partnership in &standing.partnerships {
             *self.by_partnership.entry(*partnership).or_default() += 1;
         }
-        let most = self.by_event.len().max(self.by_partnership.len());
-        if most > COUNTED_MAX {
+        if self.by_event.len() > KINDS_MAX || self.by_partnership.len() > PARTNERSHIPS_MAX {
             return Err(Failure::new(
                 Kind::TooLarge,
                 "the kinds of event or the partnerships are more than are counted",
@@ -220,21 +221,29 @@ fn is_read(stream: &Stream) -> bool {
     }, else false)
 }
 
-/// The rule pack an entry of the ledger's own stream adopts, and the SHA-256 of its file.
+/// Whether an entry of the ledger's own stream adopts a rule pack.
+pub(crate) fn adopts_pack(record: &Record) -> bool {
+    record.entry.stream.stream_type.as_str() == LedgerStream::NAME
+        && matches!(
+            record.event.event_type.as_str(),
+            "LedgerOpened" | "RulePackAdopted"
+        )
+}
+
+/// The rule pack it adopts, and the SHA-256 of its file, which a bundle can hold.
 pub(crate) fn adopted_pack(record: &Record) -> Option<(RulePackRef, String)> {
-    let adopts = matches!(
-        record.event.event_type.as_str(),
-        "LedgerOpened" | "RulePackAdopted"
-    );
-    if record.entry.stream.stream_type.as_str() != LedgerStream::NAME || !adopts {
-        return None;
-    }
     let payload = &record.entry.payload;
     let rules = RulePackRef {
         pack: payload["pack"].as_str()?.to_owned(),
         revision: payload["revision"].as_u64()?.try_into().ok()?,
     };
-    Some((rules, payload["pack_sha256"].as_str()?.to_owned()))
+    let sha256 = payload["pack_sha256"].as_str()?;
+    let hex = sha256.len() == 64
+        && sha256
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let named = is_name(&pack_name(&rules.pack, rules.revision));
+    (hex && named).then(|| (rules, sha256.to_owned()))
 }
 
 /// The pack in force where the entries name none.

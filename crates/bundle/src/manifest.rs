@@ -4,14 +4,14 @@ use chrono::{DateTime, NaiveDate};
 use serde::{Deserialize, Serialize};
 
 use dutyledger_domain::kebab_case;
-use dutyledger_record::{LedgerId, StreamId, canonical_json, format_instant};
+use dutyledger_record::{ENTRY_BYTES_MAX, LedgerId, StreamId, canonical_json, format_instant};
 
 use crate::failure::{Failure, Kind};
 
 /// The most entries a bundle of one partnership may have: they are folded in memory.
 pub const ENTRIES_MAX: u64 = 50_000;
-/// The most bytes of entries such a bundle may have.
-pub(crate) const PARTNERSHIP_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// The most bytes of entries such a bundle may have, and any other of few entries.
+pub(crate) const ENTRIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// The most files a bundle may have: a proof for each entry, and the rest.
 pub(crate) const FILES_MAX: usize = 52_000;
 /// The most bytes of any file but the entries.
@@ -129,7 +129,12 @@ impl Manifest {
             if before.is_some_and(|before| before.path >= file.path) || !is_name(&file.path) {
                 return Err(wrong(format!("the path {:?}", file.path)));
             }
-            if file.path != ENTRIES && file.bytes > FILE_BYTES_MAX {
+            let most = if file.path == ENTRIES {
+                manifest.entries_bytes_max()
+            } else {
+                FILE_BYTES_MAX
+            };
+            if file.bytes > most {
                 return Err(Failure::new(Kind::TooLarge, &file.path));
             }
             before = Some(file);
@@ -138,6 +143,18 @@ impl Manifest {
             return Err(Failure::new(Kind::TooLarge, "it lists too many entries"));
         }
         Ok(manifest)
+    }
+
+    /// The most bytes of entries: of a ledger of any length what so many can have, each with the end
+    /// of its line.
+    fn entries_bytes_max(&self) -> u64 {
+        match self.scope() {
+            Scope::Ledger => {
+                let most = self.entries.saturating_mul(ENTRY_BYTES_MAX as u64 + 1);
+                most.max(ENTRIES_BYTES_MAX)
+            }
+            Scope::Partnership(_) => ENTRIES_BYTES_MAX,
+        }
     }
 
     pub(crate) fn text(&self) -> Result<String, Failure> {

@@ -20,10 +20,10 @@ use dutyledger_record::{
 
 use crate::container::Container;
 use crate::failure::{Failure, Kind};
-use crate::figures::{Of, Tally, adopted_pack, figures, no_pack};
+use crate::figures::{KINDS_MAX, Of, Tally, adopted_pack, adopts_pack, figures, no_pack};
 use crate::manifest::{
-    CHECKPOINT, CONSISTENCY, CONSISTENCY_END, ENTRIES, FIGURES, FILE_BYTES_MAX, HOW_TO, MANIFEST,
-    MANIFEST_BYTES_MAX, Manifest, PACKS, PARTNERSHIP_BYTES_MAX, REPORT, SCHEMAS, Scope,
+    CHECKPOINT, CONSISTENCY, CONSISTENCY_END, ENTRIES, ENTRIES_BYTES_MAX, FIGURES, FILE_BYTES_MAX,
+    HOW_TO, MANIFEST, MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, SCHEMAS, Scope,
     consistency_name, inclusion_name, inclusion_position, pack_name, schema_name,
 };
 use crate::report::report;
@@ -32,7 +32,10 @@ use crate::report::report;
 const RELEASED: &str = include_str!("../../../schemas/released.sha256");
 /// The most streams a ledger may have here: each takes some 40 bytes of memory.
 const STREAMS_MAX: usize = 4_000_000;
-/// The most keys a ledger may have had.
+/// The most bytes of the name of a stream's type, and of an event.
+const STREAM_TYPE_BYTES_MAX: usize = 64;
+const EVENT_TYPE_BYTES_MAX: usize = 128;
+/// The most keys a ledger may have had, and the most rule packs it may have adopted.
 const KEYS_MAX: usize = 1_000;
 
 /// What whoever checks has from elsewhere.
@@ -145,6 +148,7 @@ impl Fold {
         let at = self.position + 1;
         let record = Record::verify(leaf_data)
             .map_err(|e| Failure::new(Kind::Entry, format!("the entry after {}: {e}", at - 1)))?;
+        check_words(&record)?;
         let order = |what: &str| {
             Err(Failure::new(
                 Kind::Order,
@@ -186,22 +190,20 @@ impl Fold {
         self.leaf = leaf_hash(leaf_data);
         self.schemas
             .insert((event.to_owned(), record.event.schema_version));
-        if self.schemas.len() > 10_000 {
+        if self.schemas.len() > KINDS_MAX {
             return Err(Failure::new(
                 Kind::TooLarge,
                 "it has too many kinds of event",
             ));
         }
-        if let Some(pack) = adopted_pack(&record) {
+        let unread =
+            |what: &str| Failure::new(Kind::Entry, format!("position {}: {what}", record.position));
+        if adopts_pack(&record) {
+            let pack = adopted_pack(&record).ok_or_else(|| unread("its rule pack"))?;
             self.packs.push(pack);
         }
         if stream.stream_type.as_str() == LedgerStream::NAME && event == "CheckpointKeyAdopted" {
-            let adopted = Adopted::read(&record).ok_or_else(|| {
-                Failure::new(
-                    Kind::Entry,
-                    format!("position {}: its key", record.position),
-                )
-            })?;
+            let adopted = Adopted::read(&record).ok_or_else(|| unread("its key"))?;
             self.adopted.push(adopted);
         }
         if self.adopted.len().max(self.packs.len()) > KEYS_MAX {
@@ -219,8 +221,8 @@ impl Fold {
                 }
             }
             Scope::Partnership(_) => {
-                self.bytes += leaf_data.len() as u64;
-                if self.bytes > PARTNERSHIP_BYTES_MAX {
+                self.bytes += leaf_data.len() as u64 + 1;
+                if self.bytes > ENTRIES_BYTES_MAX {
                     return Err(Failure::new(Kind::TooLarge, ENTRIES));
                 }
                 let stream = stream.clone();
@@ -264,6 +266,37 @@ impl Fold {
             watched: self.watched,
         })
     }
+}
+
+/// What entries are called is kept for as long as they are read, so it is no longer than it may be.
+fn check_words(record: &Record) -> Result<(), Failure> {
+    let at = record.position;
+    let event = record.event.event_type.as_str();
+    let stream = record.entry.stream.stream_type.as_str();
+    let rests_on = record.entry.standing.rests_on.iter();
+    let words = rests_on
+        .map(|one| one.stream_type.as_str())
+        .chain([stream])
+        .all(are_words);
+    if !words || !event.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return Err(Failure::new(
+            Kind::Entry,
+            format!("position {at}: the name of a stream's type or of its event"),
+        ));
+    }
+    if stream.len() > STREAM_TYPE_BYTES_MAX || event.len() > EVENT_TYPE_BYTES_MAX {
+        return Err(Failure::new(
+            Kind::TooLarge,
+            format!("position {at}: the name of its stream's type or of its event"),
+        ));
+    }
+    Ok(())
+}
+
+/// Lower-case words joined by hyphens.
+fn are_words(name: &str) -> bool {
+    name.split('-')
+        .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
 /// Streams by a hash of their type and id: what is kept of each is small and of one size.

@@ -136,6 +136,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     written_oddly(&mut m, &ledger);
     to_hurt(&mut m, &ledger);
     laid_oddly(&mut m, &ledger);
+    too_large(&mut m, &ledger, &partnership);
     (m.vectors, m.files)
 }
 
@@ -748,6 +749,61 @@ fn to_hurt(m: &mut Making, ledger: &Parts) {
         twice,
         Kind::Container.code(),
     );
+}
+
+/// Names and sizes that would take more memory than there is need for.
+fn too_large(m: &mut Making, ledger: &Parts, partnership: &Parts) {
+    let area = "\"type\":\"area\"},\"version\":1,";
+    let stream = |kind: &str| area.replacen("area", kind, 1);
+    let proposed = "\"type\":\"PartnershipProposed\"";
+    let event = proposed.replacen("Proposed", &"Proposed".repeat(16), 1);
+    let pack = "\"pack\":\"enacted-2022\",\"pack_sha256\"";
+    let (large, entry) = (Kind::TooLarge, Kind::Entry);
+    for (name, about, from, to, kind) in [
+        (
+            "long-stream-type",
+            "the name of a stream's type is longer than any may be",
+            area,
+            stream(&"a".repeat(65)),
+            large,
+        ),
+        (
+            "long-event-type",
+            "the name of an event is longer than any may be",
+            proposed,
+            event,
+            large,
+        ),
+        (
+            "odd-stream-type",
+            "the name of a stream's type is no lower-case words",
+            area,
+            stream("Area"),
+            entry,
+        ),
+        (
+            "odd-rule-pack",
+            "the rule pack adopted is called what no file may be",
+            pack,
+            pack.replacen("enacted", "../enacted", 1),
+            entry,
+        ),
+    ] {
+        let parts = ledger.clone().with_text("entries.jsonl", from, &to);
+        m.tampered(name, about, parts.listed_anew(), kind);
+    }
+    for (name, parts) in [
+        ("long-entries", ledger),
+        ("long-entries-of-one", partnership),
+    ] {
+        let parts = parts.clone().with_manifest(|manifest| {
+            let files = manifest["files"].as_array_mut().unwrap();
+            let entries = files.iter_mut().find(|f| f["path"] == "entries.jsonl");
+            entries.unwrap()["bytes"] = (128 * 1024 * 1024 + 1).into();
+        });
+        let about = "the manifest lists more bytes of entries than so many can have";
+        m.tampered(name, about, parts, large);
+    }
 }
 
 /// Archives that some readers find other files in.

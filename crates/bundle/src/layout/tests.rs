@@ -50,7 +50,11 @@ fn with_large_end(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn what_is_written_is_laid_out_file_by_file() {
-    for bytes in [archive(false), archive(true), with_large_end(&archive(true))] {
+    for bytes in [
+        archive(false),
+        archive(true),
+        with_large_end(&archive(true)),
+    ] {
         let spans = laid(&bytes).unwrap();
         let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
         assert_eq!(names, ["first", "second"]);
