@@ -5,7 +5,8 @@ Usage: verify_bundle.py [--trusted-key KEY] [--earlier-key "KEY SIZE ROOT"]... [
                         [--consistency FILE]... BUNDLE
 
 Stands on schemas/bundle.md, schemas/proofs.md and schemas/record.md, on Python's standard library,
-and on the package cryptography for Ed25519 alone. It checks the file, the manifest and its digests,
+and on the package cryptography for Ed25519 alone. It lies in the repository, whose documents a bundle
+has to hold. It checks the file, the manifest and its digests,
 the canonical form and the order of the entries, hashes, proofs, signatures and keys, and that rule
 packs are those the ledger adopted. It knows nothing of the duty: the figures, the report and which
 schemas were released are left to dutyledger-verify. It ends with the exit codes of schemas/bundle.md.
@@ -20,6 +21,7 @@ import re
 import struct
 import sys
 import zipfile
+from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -71,7 +73,16 @@ FLAGS = 0b1000_0000_0110
 PART = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 NAME = re.compile(rf"{PART}(/{PART})*")
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,19}")
-FIXED = {"checkpoint", "entries.jsonl", "figures.json", "report.html", "HOW-TO-VERIFY.txt"}
+# What every bundle says in the same words, and where those are kept.
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = {
+    "HOW-TO-VERIFY.txt": ROOT / "crates/bundle/src/how-to-verify.txt",
+    "schemas/bundle.md": ROOT / "schemas/bundle.md",
+    "schemas/proofs.md": ROOT / "schemas/proofs.md",
+    "schemas/record.md": ROOT / "schemas/record.md",
+}
+FIXED = {"checkpoint", "entries.jsonl", "figures.json", "report.html", *DOCUMENTS}
+OF_ENTRIES = ("schemas/events/", "rule-packs/")
 INCLUSION = re.compile(r"proofs/inclusion/([1-9][0-9]{0,19})\.tlog-proof")
 CONSISTENCY = re.compile(r"proofs/consistency/(0|[1-9][0-9]{0,19})\.txt")
 
@@ -493,7 +504,7 @@ def check_names(container, manifest):
     others = container.names - proofs - {"manifest.json"}
     need(others == listed, "container", f"{sorted(others ^ listed)[:3]}")
     for name in listed - FIXED:
-        known = name.startswith(("schemas/", "rule-packs/")) or CONSISTENCY.fullmatch(name)
+        known = name.startswith(OF_ENTRIES) or CONSISTENCY.fullmatch(name)
         need(known, "container", name)
     need(not of_one or len(proofs) == manifest["entries"], "inclusion", "the number of proofs")
 
@@ -669,10 +680,17 @@ def kebab(event):
 
 
 def check_released(container, manifest, entries):
-    listed = {file["path"] for file in manifest["files"]}
-    for event, version in sorted(entries.events):
-        path = f"schemas/events/{kebab(event)}.v{version}.json"
+    listed = {file["path"]: file["sha256"] for file in manifest["files"]}
+    schemas = {f"schemas/events/{kebab(event)}.v{version}.json" for event, version in entries.events}
+    packs = {pack_name(pack, revision) for pack, revision, _ in entries.packs}
+    for path in sorted(schemas):
         need(path in listed, "released", f"{path} is missing")
+    for path in listed:
+        of_entries = path.startswith(OF_ENTRIES)
+        need(not of_entries or path in schemas | packs, "container", f"{path} is of no entry")
+        if path in DOCUMENTS:
+            digest = hashlib.sha256(DOCUMENTS[path].read_bytes()).hexdigest()
+            need(digest == listed[path], "released", f"{path} is not the one released")
     for pack, revision, sha256 in entries.packs:
         raw = container.read(pack_name(pack, revision), FILE_BYTES_MAX)
         need(hashlib.sha256(raw).hexdigest() == sha256, "released", f"{pack} {revision}")

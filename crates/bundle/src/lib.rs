@@ -6,6 +6,7 @@
 //! been made to hurt: everything read is bounded before it is read, and nothing makes this panic.
 
 mod container;
+mod documents;
 mod failure;
 mod figures;
 mod layout;

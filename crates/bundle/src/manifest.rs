@@ -25,11 +25,12 @@ pub(crate) const CHECKPOINT: &str = "checkpoint";
 pub(crate) const FIGURES: &str = "figures.json";
 pub(crate) const REPORT: &str = "report.html";
 pub(crate) const HOW_TO: &str = "HOW-TO-VERIFY.txt";
-pub(crate) const INCLUSION: &str = "proofs/inclusion/";
-pub(crate) const INCLUSION_END: &str = ".tlog-proof";
-pub(crate) const CONSISTENCY: &str = "proofs/consistency/";
-pub(crate) const CONSISTENCY_END: &str = ".txt";
+const INCLUSION: &str = "proofs/inclusion/";
+const INCLUSION_END: &str = ".tlog-proof";
+const CONSISTENCY: &str = "proofs/consistency/";
+const CONSISTENCY_END: &str = ".txt";
 pub(crate) const SCHEMAS: &str = "schemas/";
+pub(crate) const EVENTS: &str = "schemas/events/";
 pub(crate) const PACKS: &str = "rule-packs/";
 
 const FORMAT: &str = "dutyledger-bundle";
@@ -187,10 +188,19 @@ pub(crate) fn consistency_name(size: u64) -> String {
     format!("{CONSISTENCY}{size}{CONSISTENCY_END}")
 }
 
+/// The size a consistency proof's file is named by.
+pub(crate) fn consistency_size(name: &str) -> Option<u64> {
+    let digits = name
+        .strip_prefix(CONSISTENCY)?
+        .strip_suffix(CONSISTENCY_END)?;
+    let size: u64 = digits.parse().ok()?;
+    (consistency_name(size) == name).then_some(size)
+}
+
 pub(crate) fn pack_name(pack: &str, revision: u32) -> String {
     format!("{PACKS}{pack}.r{revision}.json")
 }
 
 pub(crate) fn schema_name(event: &str, version: u32) -> String {
-    format!("{SCHEMAS}events/{}.v{version}.json", kebab_case(event))
+    format!("{EVENTS}{}.v{version}.json", kebab_case(event))
 }

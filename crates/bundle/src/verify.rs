@@ -19,12 +19,13 @@ use dutyledger_record::{
 };
 
 use crate::container::Container;
+use crate::documents::DOCUMENTS;
 use crate::failure::{Failure, Kind};
 use crate::figures::{KINDS_MAX, Of, Tally, adopted_pack, adopts_pack, figures, no_pack};
 use crate::manifest::{
-    CHECKPOINT, CONSISTENCY, CONSISTENCY_END, ENTRIES, ENTRIES_BYTES_MAX, FIGURES, FILE_BYTES_MAX,
-    HOW_TO, MANIFEST, MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, SCHEMAS, Scope,
-    consistency_name, inclusion_name, inclusion_position, pack_name, schema_name,
+    CHECKPOINT, ENTRIES, ENTRIES_BYTES_MAX, EVENTS, FIGURES, FILE_BYTES_MAX, MANIFEST,
+    MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, Scope, consistency_name, consistency_size,
+    inclusion_name, inclusion_position, pack_name, schema_name,
 };
 use crate::report::report;
 
@@ -476,7 +477,11 @@ fn check_names<R: Read + Seek>(
     manifest: &Manifest,
 ) -> Result<(), Failure> {
     let listed: BTreeSet<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
-    for needed in [CHECKPOINT, ENTRIES, FIGURES, REPORT, HOW_TO] {
+    let always = || {
+        let documents = DOCUMENTS.iter().map(|(path, _)| *path);
+        documents.chain([CHECKPOINT, ENTRIES, FIGURES, REPORT])
+    };
+    for needed in always() {
         if !listed.contains(needed) {
             return Err(Failure::container(format!("the manifest lacks {needed}")));
         }
@@ -490,11 +495,11 @@ fn check_names<R: Read + Seek>(
         }
     }
     for name in &listed {
-        let known = matches!(*name, CHECKPOINT | ENTRIES | FIGURES | REPORT | HOW_TO)
-            || [SCHEMAS, PACKS]
-                .iter()
-                .any(|folder| name.starts_with(folder))
-            || (name.starts_with(CONSISTENCY) && name.ends_with(CONSISTENCY_END));
+        // Which schemas and rule packs there are is known from the entries.
+        let known = always().any(|path| path == *name)
+            || name.starts_with(EVENTS)
+            || name.starts_with(PACKS)
+            || consistency_size(name).is_some();
         if !known || !container.names().contains(*name) {
             return Err(Failure::container(format!("{name} is missing or unknown")));
         }
@@ -548,7 +553,7 @@ fn read_consistency<R: Read + Seek>(
     let names: Vec<String> = container
         .names()
         .iter()
-        .filter(|name| name.starts_with(CONSISTENCY))
+        .filter(|name| consistency_size(name).is_some())
         .cloned()
         .collect();
     let mut proofs = BTreeMap::new();
@@ -678,25 +683,42 @@ fn check_given(
     }
 }
 
-/// Every event has its schema and every pack its file, as released or as the ledger adopted it.
+/// Every event has its schema and every pack its file, as released or as the ledger adopted it, and
+/// there are no others: what nobody checked is not handed over as checked.
 fn check_released<R: Read + Seek>(
     container: &mut Container<R>,
     manifest: &Manifest,
     folded: &Folded,
 ) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::new(Kind::Released, what));
+    let listed: BTreeSet<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
+    let packs = folded.packs.iter();
+    let mut needed: BTreeSet<String> = packs
+        .map(|(pack, _)| pack_name(&pack.pack, pack.revision))
+        .collect();
     for (event, version) in &folded.schemas {
         let path = schema_name(event, *version);
-        if !manifest.files.iter().any(|file| file.path == path) {
+        if !listed.contains(path.as_str()) {
             return wrong(format!("{path} is missing"));
         }
+        needed.insert(path);
     }
     for file in &manifest.files {
+        let of_entries = file.path.starts_with(EVENTS) || file.path.starts_with(PACKS);
+        if of_entries && !needed.contains(&file.path) {
+            return Err(Failure::container(format!(
+                "{} is of nothing in the entries",
+                file.path
+            )));
+        }
         let released = RELEASED
             .lines()
             .filter_map(|line| line.split_once("  "))
             .find(|(_, path)| *path == file.path);
-        if released.is_some_and(|(digest, _)| digest != file.sha256) {
+        let document = DOCUMENTS.iter().find(|(path, _)| *path == file.path);
+        if released.is_some_and(|(digest, _)| digest != file.sha256)
+            || document.is_some_and(|(_, text)| sha256_hex(text.as_bytes()) != file.sha256)
+        {
             return wrong(format!("{} is not the one released", file.path));
         }
     }

@@ -14,23 +14,15 @@ use dutyledger_proofs::{
 };
 use dutyledger_record::{LedgerId, format_instant, hex};
 
+use crate::documents::DOCUMENTS;
 use crate::failure::{Failure, Kind};
 use crate::figures::{Of, figures};
 use crate::manifest::{
-    CHECKPOINT, ENTRIES, FIGURES, HOW_TO, Listed, MANIFEST, Manifest, REPORT, SCHEMAS, Scope,
+    CHECKPOINT, ENTRIES, FIGURES, Listed, MANIFEST, Manifest, REPORT, SCHEMAS, Scope,
     consistency_name, inclusion_name, pack_name, schema_name,
 };
 use crate::report::report;
 use crate::verify::Fold;
-
-/// How to check a bundle, in its own words.
-pub(crate) const HOW_TO_TEXT: &str = include_str!("how-to-verify.txt");
-/// What an independent reader is written from.
-const DOCUMENTS: &[(&str, &str)] = &[
-    ("bundle.md", include_str!("../../../schemas/bundle.md")),
-    ("proofs.md", include_str!("../../../schemas/proofs.md")),
-    ("record.md", include_str!("../../../schemas/record.md")),
-];
 
 /// Why a bundle could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -174,7 +166,6 @@ impl<W: Write + Seek> Writer<W> {
         let page = report(&values, &self.checkpoint);
         self.file(FIGURES, text.as_bytes())?;
         self.file(REPORT, page.as_bytes())?;
-        self.file(HOW_TO, HOW_TO_TEXT.as_bytes())?;
         self.file(CHECKPOINT, self.export.checkpoint.to_string().as_bytes())?;
         let needed: BTreeSet<String> = folded
             .schemas
@@ -187,8 +178,8 @@ impl<W: Write + Seek> Writer<W> {
                 self.file(&path, text.as_bytes())?;
             }
         }
-        for (name, text) in DOCUMENTS {
-            self.file(&format!("{SCHEMAS}{name}"), text.as_bytes())?;
+        for (path, text) in DOCUMENTS {
+            self.file(path, text.as_bytes())?;
         }
         let packs: BTreeSet<_> = folded
             .packs

@@ -137,6 +137,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     to_hurt(&mut m, &ledger);
     laid_oddly(&mut m, &ledger);
     too_large(&mut m, &ledger, &partnership);
+    other_files(&mut m, &ledger);
     (m.vectors, m.files)
 }
 
@@ -749,6 +750,53 @@ fn to_hurt(m: &mut Making, ledger: &Parts) {
         twice,
         Kind::Container.code(),
     );
+}
+
+/// Files that are not the ones every bundle has, or that nothing in the entries asks for.
+fn other_files(m: &mut Making, ledger: &Parts) {
+    let how_to = "HOW-TO-VERIFY.txt";
+    for (name, about, path, from, to) in [
+        (
+            "how-to",
+            "what says how to verify it was altered",
+            how_to,
+            "Do not take it",
+            "You may take it",
+        ),
+        (
+            "document",
+            "a specification was altered",
+            "schemas/proofs.md",
+            "must",
+            "may",
+        ),
+    ] {
+        let parts = ledger.clone().with_text(path, from, to).listed_anew();
+        m.tampered(name, about, parts, Kind::Released);
+    }
+    let parts = ledger.clone().without("schemas/proofs.md").listed_anew();
+    let about = "a specification is missing";
+    m.tampered("document-missing", about, parts, Kind::Container);
+    for (name, about, path) in [
+        (
+            "schema-of-nothing",
+            "there is a schema of an event that is not in the entries",
+            "schemas/events/strategy-forgotten.v1.json",
+        ),
+        (
+            "rule-pack-of-nothing",
+            "there is a rule pack the ledger never adopted",
+            "rule-packs/enacted-2022.r3.json",
+        ),
+        (
+            "other-document",
+            "there is a document no bundle has",
+            "schemas/READ-ME-FIRST.md",
+        ),
+    ] {
+        let parts = ledger.clone().with(path, b"{}").listed_anew();
+        m.tampered(name, about, parts, Kind::Container);
+    }
 }
 
 /// Names and sizes that would take more memory than there is need for.
