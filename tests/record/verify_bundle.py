@@ -273,6 +273,13 @@ class Checkpoint:
         need(self.size or self.root == Tree().root(), kind, "the root of no entries is another")
 
 
+def size_of(note):
+    try:
+        return Checkpoint(note).size
+    except Failure:
+        return None
+
+
 def proof_parts(raw, kind):
     need(len(raw) <= PROOF_BYTES_MAX, kind, "it is too long")
     need(b"\r" not in raw, kind, "it holds a carriage return")
@@ -626,10 +633,10 @@ def signer(note, checkpoint, manifest, entries, given):
         return signed[0][0]
     key, last, root = max(signed, key=lambda one: one[1])
     need(checkpoint.size <= last, "old_key", "it signed after its last checkpoint")
-    proof = [] if checkpoint.size in (0, last) else given.proof(checkpoint.size, last)
-    need(proof is not None, "old_key", "nothing shows that its last checkpoint goes on from this")
-    same = goes_on(checkpoint.size, checkpoint.root, last, root, proof)
-    need(same, "old_key", "its last checkpoint does not go on from this")
+    proofs = [[]] if checkpoint.size in (0, last) else given.between(checkpoint.size, last)
+    sizes = (checkpoint.size, checkpoint.root, last, root)
+    shown = any(goes_on(*sizes, proof) for proof in proofs)
+    need(shown, "old_key", "nothing shows that its last checkpoint goes on from this")
     return key
 
 
@@ -661,18 +668,19 @@ def check_given(checkpoint, key, entries, consistency, given):
         need(one.name == other.origin, "signature", "the checkpoint given is another ledger's")
     late = not current and other.size > max(one[1] for one in by_old)
     need(not late, "old_key", "a key that was replaced signed after its last checkpoint")
-    if entries.watched is not None:
-        same = entries.watched == other.root
-    else:
-        small, large = sorted((other, checkpoint), key=lambda one: one.size)
-        proof = given.proof(small.size, large.size)
-        if proof is None and large is checkpoint:
-            proof = consistency.get(small.size)
-        if proof is None and small.size in (0, large.size):
-            proof = []
-        need(proof is not None, "consistency", "nothing shows whether one goes on from the other")
-        same = goes_on(small.size, small.root, large.size, large.root, proof)
-    need(same, "forked" if current else "old_key", "the ledger does not go on from it")
+    known = checkpoint.root if other.size == checkpoint.size else entries.watched
+    if known is not None:
+        same = known == other.root
+        need(same, "forked" if current else "old_key", "the ledger does not go on from it")
+        return
+    small, large = sorted((other, checkpoint), key=lambda one: one.size)
+    proofs = given.between(small.size, large.size)
+    if large is checkpoint and small.size in consistency:
+        proofs.append(consistency[small.size])
+    if small.size == 0:
+        proofs.append([])
+    shown = any(goes_on(small.size, small.root, large.size, large.root, proof) for proof in proofs)
+    need(shown, "consistency", "nothing shows whether one goes on from the other")
 
 
 def kebab(event):
@@ -707,7 +715,7 @@ def verify(path, given):
     checkpoint = Checkpoint(note)
     need(checkpoint.origin == manifest["ledger_id"], "checkpoint", "it is of another ledger")
 
-    watch = given.checkpoint and Checkpoint(given.checkpoint, "signature").size
+    watch = given.checkpoint and size_of(given.checkpoint)
     entries = Entries(manifest, checkpoint, watch)
     for line in container.lines("entries.jsonl"):
         entries.add(line)
@@ -751,11 +759,13 @@ class Given:
             self.checkpoint = Note(arguments.checkpoint.read(), "signature")
         self.proofs = [consistency_proof(file.read()) for file in arguments.consistency]
 
-    def proof(self, old, size):
-        for from_size, hashes, note in self.proofs:
-            if (from_size, Checkpoint(note, "consistency").size) == (old, size):
-                return hashes
-        return None
+    def between(self, old, size):
+        """The hashes of every proof given from one size to another."""
+        return [
+            hashes
+            for from_size, hashes, note in self.proofs
+            if (from_size, size_of(note)) == (old, size)
+        ]
 
 
 def run():

@@ -580,14 +580,15 @@ fn signer(
     let named: VerifierKey = manifest.key.parse().map_err(|e| signature(&e))?;
     let current = given.key.clone().unwrap_or(named);
     let keys = TrustedKeys::new(current, given.earlier.clone()).map_err(|e| signature(&e))?;
-    let proof = |old, size| {
-        let found = given
-            .consistency
-            .iter()
-            .find(|proof| proof.old == old && size_of(&proof.checkpoint) == Some(size));
-        found.map(|proof| proof.hashes.clone())
-    };
-    match keys.accept(note, proof) {
+    // Any of the proofs given may be the one that shows it.
+    let by_proof = given.consistency.iter().find_map(|proof| {
+        let between = |old, size| {
+            let fits = proof.old == old && size_of(&proof.checkpoint) == Some(size);
+            fits.then(|| proof.hashes.clone())
+        };
+        keys.accept(note, between).ok()
+    });
+    match by_proof.map_or_else(|| keys.accept(note, |_, _| None), Ok) {
         Ok(accepted) => Ok(accepted.key),
         Err(
             e @ (TrustError::Outlived { .. } | TrustError::Forked | TrustError::Unproven { .. }),
@@ -645,32 +646,37 @@ fn check_given(
     } else {
         (checkpoint, &other)
     };
-    let agrees = if let Some(root) = folded
-        .watched
-        .get(&other.size)
+    let watched = folded.watched.get(&other.size);
+    let known = watched
         .filter(|root| **root != Hash::default())
-    {
-        *root == other.root
-    } else {
-        let outside = given.consistency.iter().find(|proof| {
+        .or_else(|| (small.size == large.size).then_some(&checkpoint.root));
+    let Some(root) = known else {
+        // Who hands over a proof that does not hold has shown nothing, least of all a fork.
+        let outside = given.consistency.iter().filter(|proof| {
             proof.old == small.size && size_of(&proof.checkpoint) == Some(large.size)
         });
         let inside = consistency.get(&small.size).filter(|_| large == checkpoint);
         let none = Vec::new();
-        let trivial = (small.size == large.size || small.size == 0).then_some(&none);
-        let proof = outside.map(|proof| &proof.hashes).or(inside).or(trivial);
-        let proof = proof.ok_or_else(|| {
-            Failure::new(
-                Kind::Consistency,
-                format!(
-                    "nothing shows whether {} entries go on from {}: give a proof",
-                    large.size, small.size
-                ),
-            )
-        })?;
-        verify_consistency(small.size, &small.root, large.size, &large.root, proof).is_ok()
+        let trivial = (small.size == 0).then_some(&none);
+        let mut proofs = outside
+            .map(|proof| &proof.hashes)
+            .chain(inside)
+            .chain(trivial);
+        let shown = proofs.any(|proof| {
+            verify_consistency(small.size, &small.root, large.size, &large.root, proof).is_ok()
+        });
+        if shown {
+            return Ok(());
+        }
+        return Err(Failure::new(
+            Kind::Consistency,
+            format!(
+                "nothing shows whether {} entries go on from {}: give a proof",
+                large.size, small.size
+            ),
+        ));
     };
-    match (agrees, current) {
+    match (*root == other.root, current) {
         (true, _) => Ok(()),
         (false, true) => Err(Failure::new(
             Kind::Forked,

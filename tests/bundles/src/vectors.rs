@@ -105,6 +105,14 @@ impl Making {
         self.add(name, about, parts.zipped(), kind.code())
     }
 
+    /// A proof in which two hashes changed places.
+    fn wrong_proof(&mut self, name: &str, of: &str) -> String {
+        let text = String::from_utf8(self.files[of].clone()).unwrap();
+        let mut lines: Vec<_> = text.lines().collect();
+        lines.swap(1, 2);
+        self.file(name, &(lines.join("\n") + "\n"))
+    }
+
     fn file(&mut self, name: &str, text: &impl ToString) -> String {
         let bytes = text.to_string().into_bytes();
         self.files.insert(name.to_owned(), bytes);
@@ -185,8 +193,30 @@ fn as_it_is(m: &mut Making, story: &Story, good: Vec<u8>, one: Vec<u8>) {
     let proof = m.file("from-7.consistency", &proof);
     let about = "a proof from elsewhere shows that it goes on from a checkpoint kept from before";
     let shown = m.again("proof-from-elsewhere", about, "partnership.zip", 0);
+    shown.checkpoint = Some(kept.clone());
+    shown.consistency = vec![proof.clone()];
+    let wrong = m.wrong_proof("from-7-wrong.consistency", "from-7.consistency");
+    let about = "a proof from elsewhere that does not hold shows nothing";
+    let not_shown = m.again(
+        "proof-wrong",
+        about,
+        "partnership.zip",
+        Kind::Consistency.code(),
+    );
+    not_shown.checkpoint = Some(kept.clone());
+    not_shown.consistency = vec![wrong.clone()];
+    let about = "a proof that does not hold stands before one that does";
+    let shown = m.again("proof-behind-another", about, "partnership.zip", 0);
     shown.checkpoint = Some(kept);
-    shown.consistency = vec![proof];
+    shown.consistency = vec![wrong, proof];
+    let proof = story.consistency(5, size, &story.checkpoint(size, &key(2)));
+    m.file("from-5.consistency", &proof);
+    let wrong = m.wrong_proof("from-5-wrong.consistency", "from-5.consistency");
+    m.files.remove("from-5.consistency");
+    let about = "a proof from elsewhere does not hold, and the one in the bundle does";
+    let shown = m.again("proof-in-the-bundle", about, "partnership.zip", 0);
+    shown.checkpoint = Some("kept.checkpoint".to_owned());
+    shown.consistency = vec![wrong];
 }
 
 fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
@@ -402,6 +432,11 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
     let now = m.again("early-checked-now", about, "early.zip", 0);
     now.earlier = vec![replaced(story, 12)];
     now.consistency = vec![proof.clone()];
+    let wrong = m.wrong_proof("from-10-wrong.consistency", "from-10.consistency");
+    let about = "the same, and a proof that does not hold stands before the one that does";
+    let now = m.again("early-behind-another", about, "early.zip", 0);
+    now.earlier = vec![replaced(story, 12)];
+    now.consistency = vec![wrong, proof.clone()];
     let about = "the same, and nothing shows that the old key's last checkpoint goes on from it";
     m.again("early-unproven", about, "early.zip", Kind::OldKey.code())
         .earlier = vec![replaced(story, 12)];
@@ -421,8 +456,12 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
 
     let kept = m.file("forked.checkpoint", &fork.checkpoint(size, &key(2)));
     let about = "the current key signed another history as well";
-    m.again("forked", about, "ledger.zip", Kind::Forked.code())
-        .checkpoint = Some(kept);
+    for (name, file) in [
+        ("forked", "ledger.zip"),
+        ("forked-partnership", "partnership.zip"),
+    ] {
+        m.again(name, about, file, Kind::Forked.code()).checkpoint = Some(kept.clone());
+    }
     let kept = m.file("forged-by-old.checkpoint", &fork.checkpoint(10, &key(1)));
     let about = "the old key signed another history, of the time before it was replaced";
     m.again("forged-by-old", about, "ledger.zip", Kind::OldKey.code())
