@@ -691,7 +691,7 @@ def check_released(container, manifest, entries):
     listed = {file["path"]: file["sha256"] for file in manifest["files"]}
     schemas = {f"schemas/events/{kebab(event)}.v{version}.json" for event, version in entries.events}
     packs = {pack_name(pack, revision) for pack, revision, _ in entries.packs}
-    for path in sorted(schemas):
+    for path in sorted(schemas | packs):
         need(path in listed, "released", f"{path} is missing")
     for path in listed:
         of_entries = path.startswith(OF_ENTRIES)
@@ -725,6 +725,7 @@ def verify(path, given):
         need(entries.tree.root() == checkpoint.root, "root", "their root is another")
     for position, leaf in entries.leaves:
         name = f"proofs/inclusion/{position}.tlog-proof"
+        need(name in container.names, "inclusion", f"{name} is missing")
         index, hashes, signed = inclusion_proof(container.read(name, PROOF_BYTES_MAX))
         need(signed.raw == note.raw and index == position - 1, "inclusion", name)
         holds = included(index, checkpoint.size, leaf, hashes, checkpoint.root)

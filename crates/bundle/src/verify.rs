@@ -418,13 +418,18 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
     }
     let folded = fold.finish()?;
     for (position, leaf) in &leaves {
-        let proof = container.read(&inclusion_name(*position), PROOF_BYTES_MAX as u64)?;
         let wrong = |what: &dyn ToString| {
             Failure::new(
                 Kind::Inclusion,
                 format!("position {position}: {}", what.to_string()),
             )
         };
+        let name = inclusion_name(*position);
+        // There are as many proofs as entries, but they may be called after others.
+        if !container.names().contains(&name) {
+            return Err(wrong(&"it has no proof"));
+        }
+        let proof = container.read(&name, PROOF_BYTES_MAX as u64)?;
         let proof = InclusionProof::parse(&proof).map_err(|e| wrong(&e))?;
         if proof.checkpoint != note || proof.index != *position - 1 || proof.extra.is_some() {
             return Err(wrong(&"it is a proof of something else"));
@@ -702,12 +707,10 @@ fn check_released<R: Read + Seek>(
     let mut needed: BTreeSet<String> = packs
         .map(|(pack, _)| pack_name(&pack.pack, pack.revision))
         .collect();
-    for (event, version) in &folded.schemas {
-        let path = schema_name(event, *version);
-        if !listed.contains(path.as_str()) {
-            return wrong(format!("{path} is missing"));
-        }
-        needed.insert(path);
+    let schemas = folded.schemas.iter();
+    needed.extend(schemas.map(|(event, version)| schema_name(event, *version)));
+    if let Some(path) = needed.iter().find(|path| !listed.contains(path.as_str())) {
+        return wrong(format!("{path} is missing"));
     }
     for file in &manifest.files {
         let of_entries = file.path.starts_with(EVENTS) || file.path.starts_with(PACKS);

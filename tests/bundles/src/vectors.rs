@@ -341,6 +341,12 @@ fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
     let parts = ledger.clone().with_text(pack, "must", "may").listed_anew();
     let about = "a rule pack is not the one the ledger adopted";
     m.tampered("rule-pack", about, parts, Kind::Released);
+    let parts = ledger.clone().without(pack).listed_anew();
+    let about = "a rule pack the ledger adopted is missing";
+    m.tampered("rule-pack-missing", about, parts, Kind::Released);
+    let schema = ledger.clone().without(schema).listed_anew();
+    let about = "the schema of an event is missing";
+    m.tampered("schema-missing", about, schema, Kind::Released);
     let parts = ledger
         .clone()
         .with_text("figures.json", "\"corrections\":0", "\"corrections\":1")
@@ -518,6 +524,24 @@ fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
         "an entry has no proof",
         parts,
         Kind::Inclusion,
+    );
+    // There are as many proofs as entries.
+    let own = partnership.0[name].clone();
+    let elsewhere = partnership.clone().without(name);
+    let parts = elsewhere.with("proofs/inclusion/9.tlog-proof", &own);
+    m.tampered(
+        "proof-elsewhere",
+        "an entry's proof is called after another position",
+        parts,
+        Kind::Inclusion,
+    );
+    let long = [&own[..], &vec![b'\n'; 150_000]].concat();
+    let parts = partnership.clone().with(name, &long);
+    m.tampered(
+        "proof-long",
+        "a proof is longer than any may be",
+        parts,
+        Kind::TooLarge,
     );
     let changed: Vec<_> = partnership
         .entries()
