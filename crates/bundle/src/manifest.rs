@@ -109,6 +109,9 @@ impl Manifest {
     /// Reads a manifest, which is canonical JSON, so that no two readers read it differently.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::container(format!("the manifest: {what}"));
+        if bytes.len() as u64 > MANIFEST_BYTES_MAX {
+            return Err(Failure::new(Kind::TooLarge, MANIFEST));
+        }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             return Err(wrong("it is of another format or version".to_owned()));

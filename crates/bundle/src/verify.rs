@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Seek};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::Value;
 
 use dutyledger_domain::StreamKind;
@@ -23,9 +23,9 @@ use crate::documents::DOCUMENTS;
 use crate::failure::{Failure, Kind};
 use crate::figures::{KINDS_MAX, Of, Tally, adopted_pack, adopts_pack, figures, no_pack};
 use crate::manifest::{
-    CHECKPOINT, ENTRIES, ENTRIES_BYTES_MAX, EVENTS, FIGURES, FILE_BYTES_MAX, MANIFEST,
-    MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, Scope, consistency_name, consistency_size,
-    inclusion_name, inclusion_position, pack_name, schema_name,
+    CHECKPOINT, ENTRIES, ENTRIES_BYTES_MAX, ENTRIES_MAX, EVENTS, FIGURES, FILE_BYTES_MAX,
+    FILES_MAX, MANIFEST, MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, Scope, consistency_name,
+    consistency_size, inclusion_name, inclusion_position, pack_name, schema_name,
 };
 use crate::report::report;
 
@@ -33,6 +33,8 @@ use crate::report::report;
 const RELEASED: &str = include_str!("../../../schemas/released.sha256");
 /// The most streams a ledger may have here: each takes some 40 bytes of memory.
 const STREAMS_MAX: usize = 4_000_000;
+/// The largest integer of the record.
+const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The most bytes of the name of a stream's type, and of an event.
 const STREAM_TYPE_BYTES_MAX: usize = 64;
 const EVENT_TYPE_BYTES_MAX: usize = 128;
@@ -87,6 +89,7 @@ pub(crate) struct Fold {
     watched: BTreeMap<u64, Hash>,
     position: u64,
     leaf: Hash,
+    entries: u64,
     bytes: u64,
     recorded_at: Option<DateTime<Utc>>,
     versions: HashMap<u128, u64>,
@@ -118,6 +121,7 @@ impl Fold {
             watched: BTreeMap::new(),
             position: 0,
             leaf: Hash::default(),
+            entries: 0,
             bytes: 0,
             recorded_at: None,
             versions: HashMap::new(),
@@ -135,20 +139,14 @@ impl Fold {
     }
 
     pub(crate) fn entries(&self) -> u64 {
-        self.tally_entries()
-    }
-
-    fn tally_entries(&self) -> u64 {
-        match self.scope {
-            Scope::Ledger => self.tree.size(),
-            Scope::Partnership(_) => self.records.values().map(|r| r.len() as u64).sum(),
-        }
+        self.entries
     }
 
     pub(crate) fn add(&mut self, leaf_data: &str) -> Result<(), Failure> {
         let at = self.position + 1;
         let record = Record::verify(leaf_data)
             .map_err(|e| Failure::new(Kind::Entry, format!("the entry after {}: {e}", at - 1)))?;
+        check_numbers(&record)?;
         check_words(&record)?;
         let order = |what: &str| {
             Err(Failure::new(
@@ -187,6 +185,7 @@ impl Fold {
             return Err(Failure::new(Kind::TooLarge, "it has too many streams"));
         }
         self.position = record.position;
+        self.entries += 1;
         self.recorded_at = Some(record.recorded_at);
         self.leaf = leaf_hash(leaf_data);
         self.schemas
@@ -223,7 +222,7 @@ impl Fold {
             }
             Scope::Partnership(_) => {
                 self.bytes += leaf_data.len() as u64 + 1;
-                if self.bytes > ENTRIES_BYTES_MAX {
+                if self.bytes > ENTRIES_BYTES_MAX || self.entries > ENTRIES_MAX {
                     return Err(Failure::new(Kind::TooLarge, ENTRIES));
                 }
                 let stream = stream.clone();
@@ -267,6 +266,18 @@ impl Fold {
             watched: self.watched,
         })
     }
+}
+
+/// The numbers of its place are ones that every reader reads alike, and to which one can be added.
+fn check_numbers(record: &Record) -> Result<(), Failure> {
+    let year = record.recorded_at.year();
+    if record.position <= INTEGER_MAX && (1..=9999).contains(&year) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Entry,
+        format!("position {}: its position or instant", record.position),
+    ))
 }
 
 /// What entries are called is kept for as long as they are read, so it is no longer than it may be.
@@ -392,7 +403,7 @@ fn goes_on(size: u64, root: &Hash, checkpoint: &Checkpoint, proof: &[Hash]) -> R
 pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failure> {
     let mut container = Container::open(reader)?;
     let manifest = Manifest::read(&container.read(MANIFEST, MANIFEST_BYTES_MAX)?)?;
-    check_names(&container, &manifest)?;
+    check_names(container.names(), &manifest)?;
     for listed in &manifest.files {
         container.check(listed)?;
     }
@@ -442,7 +453,7 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
     let key = signer(&note, &manifest, &folded, given)?;
     folded.check_keys(&key, &checkpoint, &consistency)?;
     check_given(&checkpoint, &key, &folded, &consistency, given)?;
-    check_released(&mut container, &manifest, &folded)?;
+    check_released(&manifest, &folded)?;
 
     let of = Of {
         scope: manifest.scope(),
@@ -477,10 +488,10 @@ fn size_of(note: &Note) -> Option<u64> {
 }
 
 /// The files are those a bundle has, and those the manifest lists, and no others.
-fn check_names<R: Read + Seek>(
-    container: &Container<R>,
-    manifest: &Manifest,
-) -> Result<(), Failure> {
+pub(crate) fn check_names(names: &BTreeSet<String>, manifest: &Manifest) -> Result<(), Failure> {
+    if names.len() > FILES_MAX {
+        return Err(Failure::new(Kind::TooLarge, "it has too many files"));
+    }
     let listed: BTreeSet<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
     let always = || {
         let documents = DOCUMENTS.iter().map(|(path, _)| *path);
@@ -492,7 +503,7 @@ fn check_names<R: Read + Seek>(
         }
     }
     let mut proofs = 0;
-    for name in container.names() {
+    for name in names {
         if inclusion_position(name).is_some() && manifest.scope() != Scope::Ledger {
             proofs += 1;
         } else if name != MANIFEST && !listed.contains(name.as_str()) {
@@ -505,7 +516,7 @@ fn check_names<R: Read + Seek>(
             || name.starts_with(EVENTS)
             || name.starts_with(PACKS)
             || consistency_size(name).is_some();
-        if !known || !container.names().contains(*name) {
+        if !known || !names.contains(*name) {
             return Err(Failure::container(format!("{name} is missing or unknown")));
         }
     }
@@ -696,20 +707,22 @@ fn check_given(
 
 /// Every event has its schema and every pack its file, as released or as the ledger adopted it, and
 /// there are no others: what nobody checked is not handed over as checked.
-fn check_released<R: Read + Seek>(
-    container: &mut Container<R>,
-    manifest: &Manifest,
-    folded: &Folded,
-) -> Result<(), Failure> {
+pub(crate) fn check_released(manifest: &Manifest, folded: &Folded) -> Result<(), Failure> {
     let wrong = |what: String| Err(Failure::new(Kind::Released, what));
-    let listed: BTreeSet<&str> = manifest.files.iter().map(|f| f.path.as_str()).collect();
+    let listed = manifest.files.iter();
+    let listed: BTreeMap<&str, &str> = listed
+        .map(|file| (file.path.as_str(), file.sha256.as_str()))
+        .collect();
     let packs = folded.packs.iter();
     let mut needed: BTreeSet<String> = packs
         .map(|(pack, _)| pack_name(&pack.pack, pack.revision))
         .collect();
     let schemas = folded.schemas.iter();
     needed.extend(schemas.map(|(event, version)| schema_name(event, *version)));
-    if let Some(path) = needed.iter().find(|path| !listed.contains(path.as_str())) {
+    if let Some(path) = needed
+        .iter()
+        .find(|path| !listed.contains_key(path.as_str()))
+    {
         return wrong(format!("{path} is missing"));
     }
     for file in &manifest.files {
@@ -733,8 +746,7 @@ fn check_released<R: Read + Seek>(
     }
     for (pack, sha256) in &folded.packs {
         let path = pack_name(&pack.pack, pack.revision);
-        let text = container.read(&path, FILE_BYTES_MAX)?;
-        if sha256_hex(&text) != *sha256 {
+        if listed.get(path.as_str()) != Some(&sha256.as_str()) {
             return wrong(format!("{path} is not the one the ledger adopted"));
         }
     }

@@ -22,7 +22,7 @@ use crate::manifest::{
     consistency_name, inclusion_name, pack_name, schema_name,
 };
 use crate::report::report;
-use crate::verify::Fold;
+use crate::verify::{Fold, check_names, check_released};
 
 /// Why a bundle could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -146,7 +146,7 @@ impl<W: Write + Seek> Writer<W> {
         let digest = hex(&std::mem::take(&mut self.digest).finalize());
         self.list(ENTRIES, self.bytes, digest);
         self.manifest.entries = self.fold.entries();
-        let folded = std::mem::replace(
+        let mut folded = std::mem::replace(
             &mut self.fold,
             Fold::new(
                 self.export.scope,
@@ -162,7 +162,8 @@ impl<W: Write + Seek> Writer<W> {
             on: self.export.on,
             known_at: self.checkpoint.size,
         };
-        let (values, text) = figures(&of, &folded.tally, &folded.rules, folded.records)?;
+        let records = std::mem::take(&mut folded.records);
+        let (values, text) = figures(&of, &folded.tally, &folded.rules, records)?;
         let page = report(&values, &self.checkpoint);
         self.file(FIGURES, text.as_bytes())?;
         self.file(REPORT, page.as_bytes())?;
@@ -198,8 +199,19 @@ impl<W: Write + Seek> Writer<W> {
                 hashes,
                 checkpoint: self.export.checkpoint.clone(),
             };
-            self.file(&consistency_name(old), proof.to_string().as_bytes())?;
+            let text = proof.to_string();
+            ConsistencyProof::parse(text.as_bytes())
+                .map_err(|e| Failure::new(Kind::Consistency, e))?;
+            self.file(&consistency_name(old), text.as_bytes())?;
         }
+        let mut names: BTreeSet<String> =
+            self.manifest.files.iter().map(|f| f.path.clone()).collect();
+        names.insert(MANIFEST.to_owned());
+        names.extend(self.proofs.keys().map(|position| inclusion_name(*position)));
+        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+        let manifest = self.manifest.text()?;
+        check_names(&names, &Manifest::read(manifest.as_bytes())?)?;
+        check_released(&self.manifest, &folded)?;
         for (position, hashes) in std::mem::take(&mut self.proofs) {
             let proof = InclusionProof {
                 extra: None,
@@ -212,8 +224,6 @@ impl<W: Write + Seek> Writer<W> {
                 .map_err(io)?;
             write!(self.zip, "{proof}").map_err(io)?;
         }
-        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
-        let manifest = self.manifest.text()?;
         self.zip.start_file(MANIFEST, options(false)).map_err(io)?;
         self.zip.write_all(manifest.as_bytes()).map_err(io)?;
         self.zip.finish().map_err(io)

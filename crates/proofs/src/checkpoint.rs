@@ -6,6 +6,10 @@ use crate::lines::{base64_of, decimal_from, hash_from};
 use crate::note::{Note, NoteError, SigningKey, VerifierKey};
 use crate::tree::{Hash, empty_root};
 
+/// The most entries a ledger can have: the largest position of the record, so that every reader reads
+/// it alike and one can be added to it.
+const SIZE_MAX: u64 = (1 << 53) - 1;
+
 /// Why a note is no checkpoint, or none that counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
@@ -50,6 +54,7 @@ impl Checkpoint {
         let origin = lines.next().filter(|line| !line.is_empty());
         let origin = origin.ok_or(malformed("it names no ledger"))?;
         let size = lines.next().and_then(decimal_from);
+        let size = size.filter(|size| *size <= SIZE_MAX);
         let size = size.ok_or(malformed("its second line is no size"))?;
         let root = lines.next().and_then(hash_from);
         let root = root.ok_or(malformed("its third line is no hash"))?;

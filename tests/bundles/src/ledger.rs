@@ -317,7 +317,9 @@ impl Story {
         }
     }
 
-    fn export(scope: Scope, checkpoint: &Note, key: &SigningKey) -> Export {
+    /// What a bundle is made with.
+    #[must_use]
+    pub fn export(scope: Scope, checkpoint: &Note, key: &SigningKey) -> Export {
         let folder = repository().join("schemas/events");
         let mut schemas: Vec<_> = fs::read_dir(folder)
             .unwrap()
@@ -383,28 +385,27 @@ impl Story {
     }
 }
 
+/// The entries of a ledger of any length, nearly all of one kind, by their positions.
+pub fn of_one_kind() -> impl Fn(usize) -> String {
+    let told = Story::told();
+    // Between the first entries and the rest only positions and versions differ.
+    move |position| match position {
+        1 => told.entries[0].clone(),
+        2 => told.entries[2].replacen("\"position\":3,", "\"position\":2,", 1),
+        _ => {
+            let at = format!("\"position\":{position},");
+            let version = format!("\"version\":{},", position - 1);
+            let text = told.entries[4].replacen("\"position\":5,", &at, 1);
+            let text = text.replacen("\"version\":2,", &version, 1);
+            text.replacen("2024-01-29T", "2024-12-29T", 1)
+        }
+    }
+}
+
 /// Writes a bundle of a ledger of so many entries, nearly all of one kind.
 #[must_use]
 pub fn large<W: Write + Seek>(out: W, entries: usize) -> W {
-    let told = Story::told();
-    let text = &told.entries[4];
-    let (own, area) = (&told.entries[0], &told.entries[2]);
-    // Between the first entries and the rest only positions and versions differ.
-    let text = |position: usize| {
-        let text = text.replacen("\"position\":5,", &format!("\"position\":{position},"), 1);
-        let text = text.replacen(
-            "\"version\":2,",
-            &format!("\"version\":{},", position - 1),
-            1,
-        );
-        text.replacen("2024-01-29T", "2024-12-29T", 1)
-    };
-    let area = area.replacen("\"position\":3,", "\"position\":2,", 1);
-    let entry = |position: usize| match position {
-        1 => own.clone(),
-        2 => area.clone(),
-        position => text(position),
-    };
+    let entry = of_one_kind();
     let mut tree = Frontier::empty();
     (1..=entries).for_each(|position| tree.push(leaf_hash(&entry(position))));
     let checkpoint = Checkpoint {

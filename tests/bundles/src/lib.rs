@@ -8,7 +8,7 @@ mod vectors;
 
 use std::path::PathBuf;
 
-pub use ledger::{Story, key, large};
+pub use ledger::{Story, key, large, of_one_kind};
 pub use parts::Parts;
 pub use vectors::{Vector, corpora, vectors};
 

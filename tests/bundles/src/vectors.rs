@@ -315,6 +315,16 @@ fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
     );
     let parts = ledger
         .clone()
+        .with_text("checkpoint", "\n15\n", "\n9007199254740992\n")
+        .listed_anew();
+    m.tampered(
+        "large-checkpoint",
+        "the checkpoint has more entries than there can be",
+        parts,
+        Kind::Checkpoint,
+    );
+    let parts = ledger
+        .clone()
         .with_text("checkpoint", "\n15\n", "\n015\n")
         .listed_anew();
     m.tampered(
@@ -625,6 +635,18 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
             "an entry has a number beyond 2^53",
             "\"revision\":2}",
             "\"revision\":9007199254740993}",
+        ),
+        (
+            "large-position",
+            "an entry's position is the largest number of 64 bits",
+            "\"position\":15,",
+            "\"position\":18446744073709551615,",
+        ),
+        (
+            "large-year",
+            "an entry was recorded in a year of five digits",
+            "\"recorded_at\":\"2024-04-08",
+            "\"recorded_at\":\"+12024-04-08",
         ),
         (
             "minus-zero",

@@ -56,6 +56,8 @@ fn what_is_not_written_as_checkpoints_are_is_none() {
     let root = base64_of(&[3; 32]);
     let empty = base64_of(&empty_root());
     assert!(Checkpoint::parse(&format!("o\n0\n{empty}\n")).is_ok());
+    assert!(Checkpoint::parse(&format!("o\n{SIZE_MAX}\n{root}\n")).is_ok());
+    assert!(Checkpoint::parse(&format!("o\n{}\n{root}\n", SIZE_MAX + 1)).is_err());
     for bad in [
         String::new(),
         "\n".to_owned(),
