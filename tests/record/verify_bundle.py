@@ -21,6 +21,7 @@ import re
 import struct
 import sys
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -490,6 +491,10 @@ def read_manifest(raw):
         MANIFEST(manifest, "")
     except (UnicodeDecodeError, RecursionError, check_record.Wrong) as error:
         raise Failure("container", f"the manifest: {error}") from error
+    # In London it is up to an hour later.
+    made_at = datetime.fromisoformat(manifest["exported_at"][:-1])
+    ahead = datetime.fromisoformat(manifest["on"]) - made_at
+    need(ahead <= timedelta(hours=1), "container", "the date its figures are as true on")
     of_one = manifest["kind"] == "partnership"
     need(of_one == (manifest["partnership"] is not None), "container", "its kind")
     paths = [listed["path"] for listed in manifest["files"]]
@@ -721,6 +726,8 @@ def verify(path, given):
     for line in container.lines("entries.jsonl"):
         entries.add(line)
     need(entries.count == manifest["entries"], "order", "the manifest counts other entries")
+    early = entries.recorded_at <= manifest["exported_at"]
+    need(early, "order", "the last entry was recorded after the bundle was made")
     if not entries.one:
         need(entries.count == checkpoint.size, "order", "the checkpoint has other entries")
         need(entries.tree.root() == checkpoint.root, "root", "their root is another")

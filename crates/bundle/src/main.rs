@@ -154,10 +154,11 @@ fn told(verified: &Verified) -> String {
     };
     let agrees = format!(
         "The bundle holds {what} {}, as at {} entries with the root {}. Entries, proofs, figures and \
-         report agree.",
+         report agree. The figures are as true on {}, a date chosen by whoever made the file.",
         verified.ledger_id,
         verified.checkpoint.size,
-        hex(&verified.checkpoint.root)
+        hex(&verified.checkpoint.root),
+        verified.figures["on"].as_str().unwrap_or_default()
     );
     if verified.confirmed {
         format!("Verified. {agrees}\nSigned by {}", verified.key)

@@ -1,6 +1,6 @@
 //! What a bundle says of itself, and the names and sizes of its files.
 
-use chrono::{DateTime, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use dutyledger_domain::kebab_case;
@@ -121,10 +121,7 @@ impl Manifest {
                 "its kind and its partnership do not agree".to_owned(),
             ));
         }
-        let exported_at = DateTime::parse_from_rfc3339(&manifest.exported_at);
-        if !exported_at.is_ok_and(|at| format_instant(at.to_utc()) == manifest.exported_at) {
-            return Err(wrong("the instant it was made".to_owned()));
-        }
+        manifest.made_at()?;
         if manifest.text()?.as_bytes() != bytes {
             return Err(wrong("it is not in the canonical form".to_owned()));
         }
@@ -147,6 +144,25 @@ impl Manifest {
             return Err(Failure::new(Kind::TooLarge, "it lists too many entries"));
         }
         Ok(manifest)
+    }
+
+    /// When it says it was made, where that and its other date can be so. Neither is signed, but no
+    /// bundle is of a day that had not come.
+    pub(crate) fn made_at(&self) -> Result<DateTime<Utc>, Failure> {
+        let wrong = |what: &str| Failure::container(format!("the manifest: {what}"));
+        let made_at = DateTime::parse_from_rfc3339(&self.exported_at).map(|at| at.to_utc());
+        let made_at = made_at.map_err(|_| wrong("the instant it was made"))?;
+        let written = format_instant(made_at) == self.exported_at;
+        let four_digits = |year| (1..=9999).contains(&year);
+        if !written || !four_digits(made_at.year()) {
+            return Err(wrong("the instant it was made"));
+        }
+        // In London it is up to an hour later.
+        let ahead = self.on.and_time(NaiveTime::MIN) - made_at.naive_utc();
+        if !four_digits(self.on.year()) || ahead > TimeDelta::hours(1) {
+            return Err(wrong("the date its figures are as true on"));
+        }
+        Ok(made_at)
     }
 
     /// The most bytes of entries: of a ledger of any length what so many can have, each with the end

@@ -142,6 +142,11 @@ impl Fold {
         self.entries
     }
 
+    /// When the last entry was recorded.
+    pub(crate) fn recorded_at(&self) -> Option<DateTime<Utc>> {
+        self.recorded_at
+    }
+
     pub(crate) fn add(&mut self, leaf_data: &str) -> Result<(), Failure> {
         let at = self.position + 1;
         let record = Record::verify(leaf_data)
@@ -425,6 +430,13 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
         return Err(Failure::new(
             Kind::Order,
             "the manifest counts other entries",
+        ));
+    }
+    let made_at = manifest.made_at()?;
+    if fold.recorded_at().is_some_and(|last| last > made_at) {
+        return Err(Failure::new(
+            Kind::Order,
+            "the last entry was recorded after the bundle was made",
         ));
     }
     let folded = fold.finish()?;

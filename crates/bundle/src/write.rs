@@ -90,6 +90,7 @@ impl<W: Write + Seek> Writer<W> {
             format_instant(export.exported_at),
             export.key.to_string(),
         );
+        manifest.made_at()?;
         let mut zip = ZipWriter::new(out);
         zip.start_file(ENTRIES, options(true)).map_err(io)?;
         Ok(Self {
@@ -146,6 +147,10 @@ impl<W: Write + Seek> Writer<W> {
         let digest = hex(&std::mem::take(&mut self.digest).finalize());
         self.list(ENTRIES, self.bytes, digest);
         self.manifest.entries = self.fold.entries();
+        // The clock of whoever recorded the last entry may be ahead of the one here.
+        let made_at = self.manifest.made_at()?;
+        let last = self.fold.recorded_at().unwrap_or(made_at);
+        self.manifest.exported_at = format_instant(made_at.max(last));
         let mut folded = std::mem::replace(
             &mut self.fold,
             Fold::new(

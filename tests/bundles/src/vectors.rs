@@ -702,6 +702,44 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
         parts,
         Kind::Container,
     );
+    let on = "\"on\":\"2026-11-21\"";
+    for (name, about, made, date, kind) in [
+        (
+            "dated-after-made",
+            "the figures are as true on a day after the bundle was made",
+            "2026-11-20T22:59:59.999999Z",
+            "2026-11-21",
+            Kind::Container,
+        ),
+        (
+            "dated-far-away",
+            "the figures are as true on a day in a year of five digits",
+            "2026-11-21T10:00:00.000000Z",
+            "+12026-11-21",
+            Kind::Container,
+        ),
+        (
+            "made-before-entries",
+            "the bundle says it was made before its last entry was recorded",
+            "2024-04-08T09:30:00.499999Z",
+            "2024-04-08",
+            Kind::Order,
+        ),
+    ] {
+        let other = text.replacen("2026-11-21T10:00:00.000000Z", made, 1);
+        let other = other.replacen(on, &format!("\"on\":\"{date}\""), 1);
+        let parts = ledger.clone().with("manifest.json", other.as_bytes());
+        m.tampered(name, about, parts, kind);
+    }
+    // In summer the day has come in London.
+    let in_london = text.replacen(
+        "2026-11-21T10:00:00.000000Z",
+        "2026-11-20T23:00:00.000000Z",
+        1,
+    );
+    let parts = ledger.clone().with("manifest.json", in_london.as_bytes());
+    let about = "the bundle was made an hour before the day of its figures, as it may be in summer";
+    m.add("made-at-midnight", about, parts.zipped(), 0);
     let spaced = text.replacen(':', ": ", 1);
     let parts = ledger.clone().with("manifest.json", spaced.as_bytes());
     m.tampered(

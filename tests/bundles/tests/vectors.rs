@@ -142,6 +142,14 @@ fn the_answer_for_programs_says_what_was_found() {
     assert_eq!(partnership["strategies"][0]["versions"][0]["number"], 1);
     assert!(!partnership["to_do"].as_array().unwrap().is_empty());
 
+    // For people, too, the date is one that nobody signed.
+    let mut command = program(MEMORY_KIB);
+    command.args(["--trusted-key", &trusted]);
+    let output = command.arg(folder().join("ledger.zip")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let dated = "The figures are as true on 2026-11-21, a date chosen by whoever made the file.";
+    assert!(text.contains(dated), "{text}");
+
     let mut command = program(MEMORY_KIB);
     command.args(["--json", "--trusted-key", &trusted]);
     let output = command.arg(folder().join("edited.zip")).output().unwrap();

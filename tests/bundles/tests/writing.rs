@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use dutyledger_bundle::{BundleError, ENTRIES_MAX, Export, Kind, Scope, Writer};
+use dutyledger_bundle::{BundleError, ENTRIES_MAX, Export, Given, Kind, Scope, Writer, verify};
 use dutyledger_proofs::Checkpoint;
 use dutyledger_test_bundles::{Story, key, of_one_kind};
 
@@ -43,6 +43,23 @@ fn no_bundle_is_written_without_the_schemas_of_its_events() {
             .for_each(|(_, text)| text.push(' '));
     });
     assert_eq!(refused(altered), Some(Kind::Released));
+}
+
+#[test]
+fn no_bundle_is_written_of_a_day_that_has_not_come_or_from_before_its_entries() {
+    let later = exported(|export| export.on = "2026-11-22".parse().unwrap());
+    assert_eq!(refused(later), Some(Kind::Container));
+    // A clock that is behind the one of the last entry is put right, or nothing could be exported.
+    let bundle = exported(|export| {
+        export.on = "2024-01-01".parse().unwrap();
+        export.exported_at = "2024-01-01T09:30:00Z".parse().unwrap();
+    });
+    let given = Given {
+        key: Some(key(2).verifier().clone()),
+        ..Given::default()
+    };
+    let verified = verify(Cursor::new(bundle.unwrap()), &given).unwrap();
+    assert_eq!(verified.figures["on"], "2024-01-01");
 }
 
 #[test]
