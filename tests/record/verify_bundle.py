@@ -20,7 +20,7 @@ import json
 import re
 import struct
 import sys
-import zipfile
+import zlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -66,8 +66,9 @@ SIGNATURES_MAX = 64
 END = struct.Struct("<4sIHHIIH")
 LOCATOR = struct.Struct("<4sIQI")
 LARGE_END = struct.Struct("<4sQIQQQQQ")
-LISTED = struct.Struct("<4s4xHH4xIIIHHHH2xII")
-LOCAL = struct.Struct("<4s2xHH4xIIIHH")
+LISTED = struct.Struct("<4s2xHHH4xIIIHHHH2xII")
+LOCAL = struct.Struct("<4sHHH4xIIIHH")
+VERSION_MAX = 45
 # How hard a file was compressed, and that its name is UTF-8.
 FLAGS = 0b1000_0000_0110
 
@@ -375,10 +376,10 @@ def layout(file):
     for _ in range(files):
         need(at + LISTED.size <= len(raw), "container", "its directory is cut off")
         fields = LISTED.unpack_from(raw, at)
-        signature, flags, method, crc, compressed, whole, name, extra, comment, disk = fields[:10]
-        attributes, header = fields[10:]
+        signature, version, flags, method, crc, compressed, whole, name, extra = fields[:9]
+        comment, disk, attributes, header = fields[9:]
         at += LISTED.size
-        written = (signature, comment, disk) == (b"PK\1\2", 0, 0)
+        written = (signature, comment, disk) == (b"PK\1\2", 0, 0) and version <= VERSION_MAX
         rest = raw[at : at + name + extra]
         written = written and len(rest) == name + extra
         need(written, "container", "its directory is not written as one")
@@ -393,7 +394,7 @@ def layout(file):
         need(header == following, "container", "a file does not begin where the one before it ends")
         data = check_header(file, header, (flags, method, crc), (whole, compressed), name)
         following = data + compressed
-        found.append((name.decode(), header, compressed, whole, crc))
+        found.append((name.decode(), method, crc, whole, data, compressed))
     need(at == len(raw), "container", "its directory holds more than its files")
     need(following == start, "container", "its directory does not begin where its last file ends")
     return found
@@ -402,41 +403,55 @@ def layout(file):
 def check_header(file, at, said, sizes, name):
     """Holds the header before a file against the directory, and says where its bytes begin."""
     fields = LOCAL.unpack(read_at(file, at, LOCAL.size))
-    signature, flags, method, crc, compressed, whole, name_bytes, extra = fields
+    signature, version, flags, method, crc, compressed, whole, name_bytes, extra = fields
     rest = read_at(file, at + LOCAL.size, name_bytes + extra)
     sizes_here = tuple(enlarged((whole, compressed), rest[name_bytes:]))
-    same = signature == b"PK\3\4" and rest[:name_bytes] == name
+    same = signature == b"PK\3\4" and version <= VERSION_MAX and rest[:name_bytes] == name
     same = same and (flags, method, crc) == said and sizes_here == sizes
     need(same, "container", f"the header of {name}")
     return at + LOCAL.size + len(rest)
+
+
+def unpacked(unpacking, packed, last, name):
+    """What some bytes of a file are unpacked to, no more of it at once than a little."""
+    if unpacking is None:
+        yield packed
+        return
+    try:
+        while packed and not unpacking.eof:
+            yield unpacking.decompress(packed, 64 * 1024)
+            packed = unpacking.unconsumed_tail
+        if last:
+            yield unpacking.flush()
+    except zlib.error as error:
+        raise Failure("container", f"{name}: {error}") from error
 
 
 class Container:
     def __init__(self, path):
         with open(path, "rb") as file:
             found = layout(file)
-        try:
-            self.zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-            raise Failure("container", error) from error
-        self.names = {name for name, *_ in found}
+        self.path, self.files = path, {one[0]: one[1:] for one in found}
+        self.names = set(self.files)
         need(len(self.names) == len(found), "container", "a file is there twice")
-        # What unpacks the files takes them from where they lie, and takes no others.
-        taken = [
-            (one.filename, one.header_offset, one.compress_size, one.file_size, one.CRC)
-            for one in self.zip.infolist()
-        ]
-        need(taken == found, "container", "it can be read in two ways")
 
     def parts(self, name):
         """The bytes of a file as they come."""
-        need(name in self.names, "container", f"{name} is missing")
-        try:
-            with self.zip.open(name) as file:
-                while part := file.read(16 * 1024):
+        need(name in self.files, "container", f"{name} is missing")
+        method, crc, whole, data, left = self.files[name]
+        unpacking = zlib.decompressobj(-15) if method else None
+        found, digest = 0, 0
+        with open(self.path, "rb") as file:
+            file.seek(data)
+            while left:
+                packed = file.read(min(left, 16 * 1024))
+                left -= len(packed)
+                for part in unpacked(unpacking, packed, not left, name):
+                    found += len(part)
+                    digest = zlib.crc32(part, digest)
                     yield part
-        except (zipfile.BadZipFile, EOFError, OSError, ValueError, zipfile.zlib.error) as error:
-            raise Failure("container", f"{name}: {error}") from error
+        ends = unpacking is None or unpacking.eof
+        need(ends and (found, digest) == (whole, crc), "container", f"{name}: it cannot be unpacked")
 
     def read(self, name, most):
         raw = bytearray()

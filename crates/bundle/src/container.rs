@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{Read, Seek};
 
 use sha2::{Digest, Sha256};
-use zip::read::{ArchiveOffset, Config, ZipArchive};
+use zip::read::{ArchiveOffset, Config, ZipArchive, ZipFile};
 
 use dutyledger_record::hex;
 
@@ -45,17 +45,24 @@ impl<R: Read + Seek> Container<R> {
     /// Reads a whole file that is no longer than it may be.
     pub(crate) fn read(&mut self, name: &str, most: u64) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        let mut file = self.stream(name)?.take(most + 1);
-        file.read_to_end(&mut bytes)
+        let file = self.file(name)?;
+        let size = file.size();
+        file.take(most + 1)
+            .read_to_end(&mut bytes)
             .map_err(|e| Failure::container(format!("{name}: {e}")))?;
         if bytes.len() as u64 > most {
             return Err(Failure::new(Kind::TooLarge, name));
         }
+        check_size(name, bytes.len() as u64, size)?;
         Ok(bytes)
     }
 
     /// The bytes of a file as they come.
     pub(crate) fn stream(&mut self, name: &str) -> Result<impl Read, Failure> {
+        self.file(name)
+    }
+
+    fn file(&mut self, name: &str) -> Result<ZipFile<'_, R>, Failure> {
         if !self.names.contains(name) {
             return Err(Failure::container(format!("{name} is missing")));
         }
@@ -71,7 +78,9 @@ impl<R: Read + Seek> Container<R> {
             path,
             sha256,
         } = listed;
-        let mut file = self.stream(path)?.take(bytes.saturating_add(1));
+        let file = self.file(path)?;
+        let size = file.size();
+        let mut file = file.take(bytes.saturating_add(1));
         let (mut hasher, mut buffer, mut found) = (Sha256::new(), [0; 16 * 1024], 0u64);
         loop {
             let read = file
@@ -83,10 +92,22 @@ impl<R: Read + Seek> Container<R> {
             found += read as u64;
             hasher.update(&buffer[..read]);
         }
+        if found <= *bytes {
+            check_size(path, found, size)?;
+        }
         if found != *bytes || hex(&hasher.finalize()) != *sha256 {
             return Err(Failure::new(Kind::Digest, path));
         }
         Ok(())
+    }
+}
+
+/// Some readers unpack no more than the header says, others all there is.
+fn check_size(name: &str, found: u64, size: u64) -> Result<(), Failure> {
+    if found == size {
+        Ok(())
+    } else {
+        Err(Failure::container(format!("{name}: it has another size")))
     }
 }
 

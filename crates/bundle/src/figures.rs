@@ -14,7 +14,7 @@ use dutyledger_record::{
 };
 
 use crate::failure::{Failure, Kind};
-use crate::manifest::{Scope, is_name, pack_name};
+use crate::manifest::{Scope, is_name, is_sha256, pack_name};
 
 /// The most kinds of event that are counted apart.
 pub(crate) const KINDS_MAX: usize = 10_000;
@@ -238,12 +238,8 @@ pub(crate) fn adopted_pack(record: &Record) -> Option<(RulePackRef, String)> {
         revision: payload["revision"].as_u64()?.try_into().ok()?,
     };
     let sha256 = payload["pack_sha256"].as_str()?;
-    let hex = sha256.len() == 64
-        && sha256
-            .bytes()
-            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let named = is_name(&pack_name(&rules.pack, rules.revision));
-    (hex && named).then(|| (rules, sha256.to_owned()))
+    (is_sha256(sha256) && named).then(|| (rules, sha256.to_owned()))
 }
 
 /// The pack in force where the entries name none.

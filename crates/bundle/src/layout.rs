@@ -1,6 +1,7 @@
 //! Where everything in a ZIP file lies. Each of its bytes belongs to one file, to the directory or to
 //! the end record, so no two readers can find other files in it, wherever they begin to look.
 
+use std::fmt::Display;
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::failure::{Failure, Kind};
@@ -22,6 +23,9 @@ const LOCAL_BYTES: u64 = 30;
 /// The extra field that holds what is too large for the others: the only one there may be. Another
 /// can give a file a second name.
 const LARGE: u16 = 1;
+/// The version of the format a reader has to know at the most: 4.5, that of ZIP64. Of what asks for
+/// more, each reader takes what it knows.
+const VERSION_MAX: u16 = 45;
 /// The flags there may be: how hard it was compressed, and that the name is UTF-8.
 const FLAGS: u16 = 0b1000_0000_0110;
 const STORED: u16 = 0;
@@ -72,7 +76,7 @@ impl<'b> Fields<'b> {
     }
 }
 
-fn io(error: std::io::Error) -> Failure {
+fn unread(error: impl Display) -> Failure {
     Failure::container(format!("it cannot be read: {error}"))
 }
 
@@ -85,9 +89,9 @@ fn holds(is_so: bool, what: &str) -> Result<(), Failure> {
 }
 
 fn read_at<R: Read + Seek>(reader: &mut R, at: u64, count: u64) -> Result<Vec<u8>, Failure> {
-    reader.seek(SeekFrom::Start(at)).map_err(io)?;
+    reader.seek(SeekFrom::Start(at)).map_err(unread)?;
     let mut bytes = Vec::new();
-    reader.take(count).read_to_end(&mut bytes).map_err(io)?;
+    reader.take(count).read_to_end(&mut bytes).map_err(unread)?;
     holds(bytes.len() as u64 == count, "it is cut off")?;
     Ok(bytes)
 }
@@ -129,7 +133,7 @@ struct Directory {
 
 impl Directory {
     fn find<R: Read + Seek>(reader: &mut R) -> Result<Self, Failure> {
-        let length = reader.seek(SeekFrom::End(0)).map_err(io)?;
+        let length = reader.seek(SeekFrom::End(0)).map_err(unread)?;
         let end = length.checked_sub(END_BYTES);
         let mut end = end.ok_or_else(|| Failure::container("it is too short"))?;
         let bytes = read_at(reader, end, END_BYTES)?;
@@ -201,7 +205,8 @@ impl Span {
     /// The next file of the directory.
     fn listed(fields: &mut Fields) -> Result<Self, Failure> {
         let listed = fields.u32()? == LISTED;
-        fields.bytes(4)?;
+        fields.bytes(2)?;
+        let readable = fields.u16()? <= VERSION_MAX;
         let (flags, method) = (fields.u16()?, fields.u16()?);
         fields.bytes(4)?;
         let crc = fields.u32()?;
@@ -211,7 +216,7 @@ impl Span {
         fields.bytes(2)?;
         let (attributes, start) = (fields.u32()?, fields.number::<4>()?);
         holds(
-            listed && comment == 0 && disk == 0,
+            listed && readable && comment == 0 && disk == 0,
             "its directory is not written as one",
         )?;
         let name = String::from_utf8_lossy(fields.bytes(name.into())?).into_owned();
@@ -262,8 +267,7 @@ impl Span {
     fn check_header<R: Read + Seek>(&self, reader: &mut R) -> Result<u64, Failure> {
         let bytes = read_at(reader, self.start, LOCAL_BYTES)?;
         let mut fields = Fields(&bytes);
-        let local = fields.u32()? == LOCAL;
-        fields.bytes(2)?;
+        let local = fields.u32()? == LOCAL && fields.u16()? <= VERSION_MAX;
         let (flags, method) = (fields.u16()?, fields.u16()?);
         fields.bytes(4)?;
         let crc = fields.u32()?;

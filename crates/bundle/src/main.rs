@@ -1,7 +1,7 @@
 //! Checks a bundle of a ledger, offline.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -70,7 +70,7 @@ fn earlier_key(text: &str) -> Result<EarlierKey, String> {
 struct Unread(u8, String);
 
 fn read(path: &Path, most: usize) -> Result<Vec<u8>, Unread> {
-    let open = || -> std::io::Result<Vec<u8>> {
+    let open = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut file = File::open(path)?.take(most as u64 + 1);
         file.read_to_end(&mut bytes)?;
@@ -123,13 +123,15 @@ fn main() -> ExitCode {
             (code, answer(&verified, code), told(&verified))
         }
     };
-    if settings.json {
-        println!("{answer}");
+    // Whoever listens may have gone: the exit code is the answer all the same.
+    let told = if settings.json {
+        writeln!(io::stdout(), "{answer}")
     } else if code == 0 || code == Kind::Unconfirmed.code() {
-        println!("{text}");
+        writeln!(io::stdout(), "{text}")
     } else {
-        eprintln!("{text}");
-    }
+        writeln!(io::stderr(), "{text}")
+    };
+    drop(told);
     ExitCode::from(code)
 }
 

@@ -130,6 +130,9 @@ impl Manifest {
             if before.is_some_and(|before| before.path >= file.path) || !is_name(&file.path) {
                 return Err(wrong(format!("the path {:?}", file.path)));
             }
+            if !is_sha256(&file.sha256) {
+                return Err(wrong(format!("the digest of {}", file.path)));
+            }
             let most = if file.path == ENTRIES {
                 manifest.entries_bytes_max()
             } else {
@@ -190,6 +193,12 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name
             .split('/')
             .all(|part| part.bytes().all(plain) && !part.is_empty() && !part.starts_with('.'))
+}
+
+/// Whether a text is a SHA-256 as they are written here: 64 hexadecimal digits in lower case.
+pub(crate) fn is_sha256(text: &str) -> bool {
+    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == 64 && text.bytes().all(digit)
 }
 
 /// The position an inclusion proof's file is named by.

@@ -114,6 +114,16 @@ pub(crate) fn with_comment(bytes: &[u8], comment: &[u8]) -> Vec<u8> {
     archive.whole()
 }
 
+/// The first file is said to have more bytes than it has, or fewer, in both places.
+pub(crate) fn with_size(bytes: &[u8], more: isize) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let size = number::<4>(&archive.directory, 24);
+    let size = size.checked_add_signed(more).unwrap();
+    put(&mut archive.directory, 24, size);
+    put(&mut archive.files, 22, size);
+    archive.whole()
+}
+
 /// One name in place of another of its length, wherever it stands.
 pub(crate) fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let (from, to) = (from.as_bytes(), to.as_bytes());

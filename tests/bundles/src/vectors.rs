@@ -8,7 +8,7 @@ use dutyledger_bundle::Kind;
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::hex;
 
-use crate::archive::{renamed, two_directories, with_comment, with_gap, zipped};
+use crate::archive::{renamed, two_directories, with_comment, with_gap, with_size, zipped};
 use crate::ledger::{Story, key};
 use crate::parts::Parts;
 
@@ -740,6 +740,20 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
     let parts = ledger.clone().with("manifest.json", in_london.as_bytes());
     let about = "the bundle was made an hour before the day of its figures, as it may be in summer";
     m.add("made-at-midnight", about, parts.zipped(), 0);
+    let at = text.find("\"sha256\":\"").unwrap() + 10;
+    let capital = [
+        &text[..at],
+        &text[at..at + 64].to_uppercase(),
+        &text[at + 64..],
+    ]
+    .concat();
+    let parts = ledger.clone().with("manifest.json", capital.as_bytes());
+    m.tampered(
+        "manifest-digest",
+        "the manifest has a digest in capital letters",
+        parts,
+        Kind::Container,
+    );
     let spaced = text.replacen(':', ": ", 1);
     let parts = ledger.clone().with("manifest.json", spaced.as_bytes());
     m.tampered(
@@ -1001,6 +1015,16 @@ fn laid_oddly(m: &mut Making, ledger: &Parts) {
             "commented",
             "the directory has a comment on a file",
             with_comment(&whole, b"a comment"),
+        ),
+        (
+            "smaller",
+            "a file is said to be smaller than it is unpacked",
+            with_size(&whole, -1),
+        ),
+        (
+            "larger",
+            "a file is said to be larger than it is unpacked",
+            with_size(&whole, 1),
         ),
     ] {
         m.add(name, about, bundle, Kind::Container.code());

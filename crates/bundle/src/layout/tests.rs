@@ -4,6 +4,9 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
+/// The bytes of the end record.
+const LAST: usize = 22;
+
 fn archive(large: bool) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for name in ["first", "second"] {
@@ -30,7 +33,7 @@ fn with(mut bytes: Vec<u8>, at: usize, other: &[u8]) -> Vec<u8> {
 
 /// An archive whose end is that of a large one.
 fn with_large_end(bytes: &[u8]) -> Vec<u8> {
-    let (start, end) = (directory(bytes) as u64, bytes.len() - END_BYTES as usize);
+    let (start, end) = (directory(bytes) as u64, bytes.len() - LAST);
     let mut all = bytes[..end].to_vec();
     all.extend(LARGE_END.to_le_bytes());
     all.extend(44u64.to_le_bytes());
@@ -89,7 +92,7 @@ fn a_directory_that_is_not_where_its_end_says_is_refused() {
     for bytes in [archive(false), archive(true)] {
         let (at, length) = (directory(&bytes), bytes.len());
         for other in [[&bytes[..at], b"x", &bytes[at..]].concat(), {
-            let end = length - END_BYTES as usize;
+            let end = length - LAST;
             [&bytes[..end], b"x", &bytes[end..]].concat()
         }] {
             assert!(laid(&other).is_err());
@@ -106,9 +109,10 @@ fn a_directory_that_is_not_where_its_end_says_is_refused() {
 fn what_only_some_readers_see_is_refused() {
     let bytes = archive(false);
     let at = directory(&bytes);
-    // In the directory: a flag, another method, the length of an extra field, that of a comment, the
+    // In the directory: the version, a flag, another method, the length of an extra field, that of a comment, the
     // disk, a folder's attribute, a link's mode, the offset.
     for (field, other) in [
+        (6, 46),
         (8, 1),
         (8, 8),
         (10, 12),
@@ -121,9 +125,9 @@ fn what_only_some_readers_see_is_refused() {
     ] {
         assert!(laid(&with(bytes.clone(), at + field, &[other])).is_err());
     }
-    // In the header before the file: its flags, method, checksum, sizes, lengths and name.
-    for field in [6, 8, 14, 18, 22, 26, 28, 30] {
-        let other = bytes[field] ^ 2;
+    // In the header before the file: its version, flags, method, checksum, sizes, lengths and name.
+    for field in [4, 6, 8, 14, 18, 22, 26, 28, 30] {
+        let other = bytes[field] ^ 0x22;
         assert!(laid(&with(bytes.clone(), field, &[other])).is_err());
     }
     // A second name in an extra field.
