@@ -436,23 +436,30 @@ fn server_sent_events_go_on_where_the_last_one_was() {
         );
         line.write_all(request.as_bytes()).unwrap();
         let mut lines = BufReader::new(line).lines().map(Result::unwrap);
-        // The answer has begun once this is there: it begins at the head then.
+        // The answer has begun once this is there: it begins at the head then, and says so.
         let began = lines.by_ref().any(|line| line.starts_with("retry:"));
         assert!(began);
-        lines
+        let from = lines.next().unwrap();
+        let from: u64 = from.strip_prefix("id: ").unwrap().parse().unwrap();
+        (from, lines)
     };
     let ids = |lines: &mut dyn Iterator<Item = String>, count: usize| -> Vec<u64> {
         let ids = lines.filter_map(|line| line.strip_prefix("id: ")?.parse().ok());
         ids.take(count).collect()
     };
-    let mut from_now = listen(None);
-    let mut from_two = listen(Some(2));
+    let (from, mut from_now) = listen(None);
+    assert_eq!(from, 3);
+    let (from, mut from_two) = listen(Some(2));
+    assert_eq!(from, 2);
     let area = json!({ "occurred_on": "2023-01-31", "particulars": {
         "country": "england", "kind": "district", "name": "Eastmere" } });
     let _ = server.operator().post("/v1/areas", &area).ok();
     assert_eq!(ids(&mut from_now, 1), [4]);
     assert_eq!(ids(&mut from_two, 2), [3, 4]);
-    let row = listen(Some(3)).find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
+    // While nothing comes, it is said how far that holds.
+    assert_eq!(ids(&mut from_now, 1), [4]);
+    let (_, mut lines) = listen(Some(3));
+    let row = lines.find_map(|line| line.strip_prefix("data: ").map(str::to_owned));
     let row: Value = serde_json::from_str(&row.unwrap()).unwrap();
     assert_eq!(vec![row], feed(&server.client(&auditor), "&after=3"));
     let wrong = server.client(&auditor).try_send(
@@ -462,6 +469,14 @@ fn server_sent_events_go_on_where_the_last_one_was() {
         None,
     );
     assert_eq!(wrong.unwrap().status, 400);
+    // A ledger that was restored does not have what was listened to before.
+    let ahead = [("last-event-id", "5")];
+    let refused = server
+        .client(&auditor)
+        .try_send("GET", "/v1/entries/stream", &ahead, None);
+    assert_eq!(refused.unwrap().problem().1, "beyond-the-ledger");
+    let refused = server.client(&auditor).get("/v1/entries?after=5");
+    assert_eq!(refused.problem().1, "beyond-the-ledger");
 }
 
 #[test]

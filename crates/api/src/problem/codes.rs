@@ -175,6 +175,11 @@ codes! {
         "The answer is not there yet",
         "The position in `wait_for` was not reached in time. What you recorded is safe.",
         "Send the request again after the time in `Retry-After`.";
+    /// A reader goes on after a position the ledger does not have.
+    BeyondTheLedger = "beyond-the-ledger", 409,
+        "The ledger does not go that far",
+        "You go on after a position that this ledger does not have: it was restored from a backup, or is another ledger.",
+        "Look at what you did for the positions it does not have, then go on from one it has.";
     /// A read took too long.
     TookTooLong = "took-too-long", 503,
         "The request took too long",

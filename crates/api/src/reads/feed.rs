@@ -221,6 +221,17 @@ fn place(member: &'static str, after: Option<u64>) -> Result<Option<u64>, Proble
     }
 }
 
+/// Refuses to go on after a position the ledger does not have: entries it gets from now on would be
+/// withheld, up to there, from whoever believes to have them.
+async fn in_ledger(app: &App, after: u64) -> Result<(), Problem> {
+    let ledger = app.bus.ledger();
+    // Another server may have recorded it a moment ago.
+    if after <= ledger.head() || after <= ledger.last_position().await.map_err(internal)? {
+        return Ok(());
+    }
+    Err(Problem::plain(Code::BeyondTheLedger))
+}
+
 async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
     let limit = query.limit.unwrap_or(ROWS);
     if !(1..=ROWS_MAX).contains(&limit) {
@@ -239,6 +250,7 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
         ));
     }
     let mut after = place("after", query.after)?.unwrap_or(0);
+    in_ledger(&app, after).await?;
     fresh(&app, query.wait_for).await?;
     let filter = Filter {
         partnership: query.partnership,
@@ -284,6 +296,7 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
 async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
     let last = place("Last-Event-ID", ask.last_event_id()?)?;
     let asked = last.or(place("after", query.after)?);
+    in_ledger(&app, asked.unwrap_or(0)).await?;
     let Some(place) = app.listening.take(ask.principal) else {
         return Err(Problem::plain(Code::Busy));
     };
@@ -329,7 +342,7 @@ impl Listener {
     async fn some(&mut self) -> Option<Result<Bytes, std::io::Error>> {
         if !std::mem::replace(&mut self.began, true) {
             // The head of the answer goes out with it.
-            return Some(Ok(Bytes::from_static(b"retry: 1000\n\n")));
+            return Some(Ok(format!("retry: 1000\n{}", self.reached()).into()));
         }
         let silent = Instant::now() + KEEP_ALIVE;
         while Instant::now() < self.ends {
@@ -347,11 +360,19 @@ impl Listener {
                 return Some(Ok(text.into()));
             }
             let more = self.after < self.app.projections.position();
-            if !more && !wait(&self.app, self.after, silent.min(self.ends)).await {
-                return Some(Ok(Bytes::from_static(b":\n\n")));
+            let silent = silent.min(self.ends);
+            // Looking through a long ledger for what is rare may take long as well.
+            if Instant::now() >= silent || !more && !wait(&self.app, self.after, silent).await {
+                return Some(Ok(self.reached().into()));
             }
         }
         None
+    }
+
+    /// How far was looked, without an event: whoever listens again goes on from there, and what was
+    /// recorded between two answers is missed by nobody.
+    fn reached(&self) -> String {
+        format!("id: {}\n\n", self.after)
     }
 }
 
