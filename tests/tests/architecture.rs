@@ -148,6 +148,7 @@ const MUST_NOT_REACH: &[(&str, &[&str])] = &[
 const OUTSIDE: &[&str] = &[
     "dutyledger-tests",
     "dutyledger-test-bundles",
+    "dutyledger-test-fuzz",
     "dutyledger-test-nation",
     "dutyledger-test-nats",
     "dutyledger-test-postgres",

@@ -9,6 +9,7 @@ mod accept;
 mod app;
 mod ask;
 mod command;
+mod cursor;
 mod doc;
 mod docs;
 mod edge;

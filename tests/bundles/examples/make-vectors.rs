@@ -18,7 +18,7 @@ fn main() {
     let text = serde_json::to_string_pretty(&index).unwrap() + "\n";
     fs::write(folder.join("index.json"), text).unwrap();
     for (name, bytes) in corpora() {
-        let path = repository().join("tests/corpus").join(name);
+        let path = repository().join("tests/fuzz/corpus").join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, bytes).unwrap();
     }

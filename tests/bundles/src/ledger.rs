@@ -2,29 +2,57 @@
 
 use std::fs;
 use std::io::{Cursor, Seek, Write};
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use dutyledger_bundle::{Export, Scope, Writer};
+use dutyledger_bundle::{BundleError, Export, Scope, Writer};
 use dutyledger_domain::Country;
 use dutyledger_domain::rules;
 use dutyledger_domain::streams::area::area_id;
 use dutyledger_proofs::tree::{Node, consistency_plan, inclusion_plan};
 use dutyledger_proofs::{
-    Checkpoint, ConsistencyProof, EarlierKey, Hash, LastCheckpoint, Note, SigningKey,
+    Checkpoint, ConsistencyProof, EarlierKey, Hash, InclusionProof, LastCheckpoint, Note,
+    SigningKey,
 };
 use dutyledger_record::{
     Basis, Draft, EntryId, Envelope, Event, Frontier, LedgerId, ListDigest, OccurredOn, Principal,
     RulePackRef, Standing, Stream, StreamId, StreamType, hex, leaf_hash,
 };
 
+use crate::parts::Parts;
 use crate::repository;
 
 const LEDGER: &str = "01931c2e-5a00-7000-8000-000000000001";
 /// How many entries the first key signed for last.
 const LAST_OF_FIRST: usize = 12;
+
+/// The schemas of events, which are the same for every bundle.
+static SCHEMAS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    let folder = repository().join("schemas/events");
+    let mut schemas: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "json"))
+        .map(|path| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            (format!("events/{name}"), fs::read_to_string(&path).unwrap())
+        })
+        .collect();
+    schemas.sort();
+    let adopted = "events/checkpoint-key-adopted.v1.json";
+    if !schemas.iter().any(|(name, _)| name == adopted) {
+        schemas.push((adopted.to_owned(), "{\"type\": \"object\"}\n".to_owned()));
+    }
+    // An event that only a later program knows.
+    schemas.push((
+        "events/strategy-renewed.v1.json".to_owned(),
+        "{}\n".to_owned(),
+    ));
+    schemas
+});
 
 /// A key of the ledger, by its number. Its seed is no secret: nothing but the vectors is signed by it.
 #[must_use]
@@ -189,6 +217,19 @@ impl Story {
         story
     }
 
+    /// The story as it would have gone on under the first key, so that any entry of it may say
+    /// something else without a last checkpoint naming what it said.
+    #[must_use]
+    pub fn under_the_first_key() -> Self {
+        let mut story = Self::told();
+        let reviewed = story.entries.pop().unwrap();
+        story.entries.pop();
+        story
+            .entries
+            .push(reviewed.replacen("\"position\":15,", "\"position\":14,", 1));
+        story
+    }
+
     /// The entry that makes a key the ledger's.
     fn adopt(&mut self, own: &Stream, number: u8, replaces: Option<EarlierKey>) {
         let replaces = replaces.map(|earlier| {
@@ -285,6 +326,29 @@ impl Story {
         other
     }
 
+    /// The same story with an area registered at a position, and everything after it renumbered, as
+    /// somebody would who makes room.
+    #[must_use]
+    pub fn with_one_at(&self, position: usize) -> Self {
+        let mut other = self.clone();
+        let area = stream("area", area_id(Country::Wales, "Pentre Cudd"));
+        other.entries.truncate(position - 1);
+        other.add(
+            &area,
+            "AreaRegistered",
+            json!({ "country": "wales", "kind": "district", "name": "Pentre Cudd" }),
+        );
+        for (before, entry) in (position..).zip(&self.entries[position - 1..]) {
+            let (from, to) = (
+                format!("\"position\":{before},"),
+                format!("\"position\":{},", before + 1),
+            );
+            assert!(entry.contains(&from), "{entry}");
+            other.entries.push(entry.replacen(&from, &to, 1));
+        }
+        other
+    }
+
     fn leaves(&self) -> Vec<Hash> {
         self.entries.iter().map(|entry| leaf_hash(entry)).collect()
     }
@@ -317,31 +381,51 @@ impl Story {
         }
     }
 
+    /// A bundle of this story, whatever its entries say: one of another of its kind in which
+    /// everything that is proved of the entries is made anew, and signed.
+    #[must_use]
+    pub fn proven_in(&self, bundle: &Parts, key: &SigningKey) -> Parts {
+        let size = self.entries.len();
+        let checkpoint = self.checkpoint(size, key);
+        let mut parts = bundle
+            .clone()
+            .with("checkpoint", checkpoint.to_string().as_bytes());
+        let (mut entries, mut one) = (Vec::new(), false);
+        for (index, entry) in self.entries.iter().enumerate() {
+            let name = format!("proofs/inclusion/{}.tlog-proof", index + 1);
+            if bundle.0.contains_key(&name) {
+                let plan = inclusion_plan(index as u64, size as u64).unwrap();
+                let proof = InclusionProof {
+                    extra: None,
+                    index: index as u64,
+                    hashes: plan.complete(hash_of(&self.leaves())).unwrap(),
+                    checkpoint: checkpoint.clone(),
+                };
+                parts = parts.with(&name, proof.to_string().as_bytes());
+                entries.push(entry.clone());
+                one = true;
+            }
+        }
+        if !one {
+            entries.clone_from(&self.entries);
+        }
+        for old in [5, 12] {
+            let proof = self.consistency(old, size, &checkpoint).to_string();
+            parts = parts.with(&format!("proofs/consistency/{old}.txt"), proof.as_bytes());
+        }
+        parts.with_entries(&entries).listed_anew()
+    }
+
     /// What a bundle is made with.
     #[must_use]
     pub fn export(scope: Scope, checkpoint: &Note, key: &SigningKey) -> Export {
-        let folder = repository().join("schemas/events");
-        let mut schemas: Vec<_> = fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .map(|path| {
-                let name = path.file_name().unwrap().to_str().unwrap();
-                (format!("events/{name}"), fs::read_to_string(&path).unwrap())
-            })
-            .collect();
-        schemas.sort();
-        let adopted = "events/checkpoint-key-adopted.v1.json";
-        if !schemas.iter().any(|(name, _)| name == adopted) {
-            schemas.push((adopted.to_owned(), "{\"type\": \"object\"}\n".to_owned()));
-        }
         Export {
             scope,
             on: NaiveDate::from_ymd_opt(2026, 11, 21).unwrap(),
             exported_at: "2026-11-21T10:00:00Z".parse().unwrap(),
             checkpoint: checkpoint.clone(),
             key: key.verifier().clone(),
-            schemas,
+            schemas: SCHEMAS.clone(),
         }
     }
 
@@ -364,24 +448,36 @@ impl Story {
     /// A bundle of the partnership: all entries but those of the other one.
     #[must_use]
     pub fn bundle_of_partnership(&self, key: &SigningKey, proofs_from: &[usize]) -> Vec<u8> {
+        self.try_bundle_of_partnership(key, proofs_from).unwrap()
+    }
+
+    /// The same, where the entries may be such that none is written.
+    ///
+    /// # Errors
+    /// When it would not be verified.
+    pub fn try_bundle_of_partnership(
+        &self,
+        key: &SigningKey,
+        proofs_from: &[usize],
+    ) -> Result<Vec<u8>, BundleError> {
         let size = self.entries.len();
         let checkpoint = self.checkpoint(size, key);
         let scope = Scope::Partnership(Self::partnership());
         let export = Self::export(scope, &checkpoint, key);
-        let mut writer = Writer::new(Cursor::new(Vec::new()), export).unwrap();
+        let mut writer = Writer::new(Cursor::new(Vec::new()), export)?;
         for (index, entry) in self.entries.iter().enumerate() {
             if entry.contains("\"Elsewhere\"") {
                 continue;
             }
             let plan = inclusion_plan(index as u64, size as u64).unwrap();
             let hashes = plan.complete(hash_of(&self.leaves())).unwrap();
-            writer.proven_entry(entry, hashes).unwrap();
+            writer.proven_entry(entry, hashes)?;
         }
         let proofs: Vec<_> = proofs_from
             .iter()
             .map(|old| self.consistency(*old, size, &checkpoint))
             .collect();
-        writer.finish(&proofs).unwrap().into_inner()
+        Ok(writer.finish(&proofs)?.into_inner())
     }
 }
 

@@ -22,6 +22,7 @@ use super::state::{AsOf, current, known_at};
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
+use crate::cursor;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
 
@@ -359,8 +360,5 @@ impl Filter {
 }
 
 fn read_key(text: &str) -> Result<(u64, usize), Problem> {
-    let parts = text
-        .split_once('.')
-        .and_then(|(known_at, place)| Some((known_at.parse().ok()?, place.parse().ok()?)));
-    parts.ok_or_else(bad_cursor)
+    cursor::place_at(text).ok_or_else(bad_cursor)
 }

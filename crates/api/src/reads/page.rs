@@ -5,8 +5,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,14 +13,13 @@ use dutyledger_projections::PAGE_ROWS_MAX;
 use crate::app::App;
 use crate::ask::Ask;
 use crate::command::POSITION;
+use crate::cursor;
 use crate::problem::{Code, Problem};
 
 /// Rows of a page where the caller does not say.
 const ROWS: u32 = 50;
 /// The longest a read waits for a position.
 const WAIT_MAX: Duration = Duration::from_secs(5);
-/// The version of the cursors' form.
-const CURSOR_VERSION: &str = "1";
 
 /// A list.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -119,7 +116,7 @@ impl<T> Filling<T> {
         let after = query
             .cursor
             .as_deref()
-            .map(|cursor| read_cursor(list, cursor))
+            .map(|text| cursor::read(list, text).ok_or_else(bad_cursor))
             .transpose()?;
         let position = fresh(app, query.wait_for).await?;
         Ok((
@@ -153,7 +150,7 @@ impl<T> Filling<T> {
             .last()
             .map(|(key, _)| key.clone())
             .filter(|_| more);
-        let next = last.map(|key| next_link(ask, &cursor(self.list, &key)));
+        let next = last.map(|key| next_link(ask, &cursor::write(self.list, &key)));
         let rows = self.rows.into_iter().map(|(_, row)| row).collect();
         (
             rows,
@@ -203,23 +200,6 @@ pub(crate) fn key<T: std::str::FromStr>(after: Option<&str>) -> Result<Option<T>
     after
         .map(|text| text.parse().map_err(|_| bad_cursor()))
         .transpose()
-}
-
-fn cursor(list: &str, key: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{CURSOR_VERSION}.{list}.{key}"))
-}
-
-fn read_cursor(list: &str, cursor: &str) -> Result<String, Problem> {
-    let decoded = URL_SAFE_NO_PAD
-        .decode(cursor)
-        .ok()
-        .and_then(|b| String::from_utf8(b).ok());
-    decoded
-        .as_deref()
-        .and_then(|text| text.strip_prefix(CURSOR_VERSION)?.strip_prefix('.'))
-        .and_then(|text| text.strip_prefix(list)?.strip_prefix('.'))
-        .map(str::to_owned)
-        .ok_or_else(bad_cursor)
 }
 
 fn next_link(ask: &Ask, cursor: &str) -> String {

@@ -22,6 +22,7 @@ use super::state::AsOf;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
+use crate::cursor;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
 
@@ -202,10 +203,7 @@ fn key_text((due, strategy): Key) -> String {
 }
 
 fn read_key(text: &str) -> Result<Key, Problem> {
-    let parts = text
-        .split_once('.')
-        .and_then(|(due, id)| Some((due.parse().ok()?, id.parse().ok()?)));
-    parts.ok_or_else(bad_cursor)
+    cursor::dated(text).ok_or_else(bad_cursor)
 }
 
 fn shown(row: &ReviewRow) -> ReviewShown {

@@ -23,6 +23,7 @@ use super::state::AsOf;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
+use crate::cursor;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
 
@@ -217,13 +218,5 @@ fn key_text(known_at: Option<u64>, (since, id): Key) -> String {
 }
 
 fn read_key(text: &str) -> Result<(Option<u64>, Key), Problem> {
-    let read = || {
-        let (before, id) = text.rsplit_once('.')?;
-        let (known_at, since) = match before.split_once('.') {
-            Some((known_at, since)) => (Some(known_at.parse().ok()?), since),
-            None => (None, before),
-        };
-        Some((known_at, (since.parse().ok()?, id.parse().ok()?)))
-    };
-    read().ok_or_else(bad_cursor)
+    cursor::dated_as_known(text).ok_or_else(bad_cursor)
 }
