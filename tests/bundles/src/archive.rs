@@ -2,6 +2,7 @@
 
 use std::io::{Cursor, Write};
 
+use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// The bytes of the record at the end.
@@ -11,9 +12,22 @@ const LISTED: usize = 46;
 
 /// A ZIP file of these files, in their order.
 pub(crate) fn zipped<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Vec<u8> {
+    with_options(files, SimpleFileOptions::default())
+}
+
+/// The same, nothing in it compressed.
+pub(crate) fn stored<'f>(files: impl IntoIterator<Item = (&'f str, &'f [u8])>) -> Vec<u8> {
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    with_options(files, options)
+}
+
+fn with_options<'f>(
+    files: impl IntoIterator<Item = (&'f str, &'f [u8])>,
+    options: SimpleFileOptions,
+) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
-        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.start_file(name, options).unwrap();
         zip.write_all(bytes).unwrap();
     }
     zip.finish().unwrap().into_inner()

@@ -4,12 +4,14 @@
 mod archive;
 mod ledger;
 mod parts;
+mod programs;
 mod vectors;
 
 use std::path::PathBuf;
 
 pub use ledger::{Story, key, large, of_one_kind};
 pub use parts::Parts;
+pub use programs::{independent, verifier};
 pub use vectors::{Vector, corpora, vectors};
 
 /// The folder of the repository.

@@ -8,7 +8,7 @@ use zip::ZipArchive;
 
 use dutyledger_record::{canonical_json, sha256_hex};
 
-use crate::archive::zipped;
+use crate::archive::{stored, zipped};
 
 const MANIFEST: &str = "manifest.json";
 
@@ -91,13 +91,20 @@ impl Parts {
         self.with_manifest(|manifest| manifest["files"] = listed.into())
     }
 
+    fn files(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let files = self.0.iter();
+        files.map(|(name, bytes)| (name.as_str(), &bytes[..]))
+    }
+
     /// The bundle.
     #[must_use]
     pub fn zipped(&self) -> Vec<u8> {
-        zipped(
-            self.0
-                .iter()
-                .map(|(name, bytes)| (name.as_str(), &bytes[..])),
-        )
+        zipped(self.files())
+    }
+
+    /// The bundle, nothing in it compressed.
+    #[must_use]
+    pub fn stored(&self) -> Vec<u8> {
+        stored(self.files())
     }
 }

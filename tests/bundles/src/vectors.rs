@@ -8,7 +8,7 @@ use dutyledger_bundle::Kind;
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::hex;
 
-use crate::archive::{renamed, two_directories, with_comment, with_gap, with_size, zipped};
+use crate::archive::{renamed, stored, two_directories, with_comment, with_gap, with_size, zipped};
 use crate::ledger::{Story, key};
 use crate::parts::Parts;
 
@@ -139,10 +139,13 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     let (ledger, partnership) = (Parts::of(&good), Parts::of(&one));
     as_it_is(&mut m, &story, good, one);
     edited(&mut m, &story, &ledger);
+    inserted(&mut m, &story, &ledger);
+    from_later(&mut m, &story, &partnership);
     keys(&mut m, &story, &ledger);
     proofs(&mut m, &ledger, &partnership);
     written_oddly(&mut m, &ledger);
-    to_hurt(&mut m, &ledger);
+    to_hurt(&mut m, &ledger, &partnership);
+    overlapping(&mut m, &ledger);
     laid_oddly(&mut m, &ledger);
     too_large(&mut m, &ledger, &partnership);
     other_files(&mut m, &ledger);
@@ -369,6 +372,119 @@ fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
         .listed_anew();
     m.tampered("report", "the report was altered", parts, Kind::Report)
         .independent = false;
+}
+
+/// An entry in the midst of the others, which are renumbered: the more of what is proved is made to
+/// fit, the later it is found.
+fn inserted(m: &mut Making, story: &Story, ledger: &Parts) {
+    let longer = story.with_one_at(8);
+    let size = longer.entries.len();
+    let parts = ledger.clone().with_entries(&longer.entries);
+    m.tampered(
+        "inserted-amid",
+        "an entry was inserted amid the others, which were renumbered",
+        parts.clone().listed_anew(),
+        Kind::Order,
+    );
+    let parts = parts.with_text("checkpoint", "\n15\n", "\n16\n");
+    m.tampered(
+        "inserted-amid-counted",
+        "the same, and the checkpoint counts it",
+        parts.listed_anew(),
+        Kind::Root,
+    );
+    // Whoever has no key can only leave the signature as it was.
+    let mut unsigned = longer.proven_in(ledger, &key(2));
+    let signed = longer.checkpoint(size, &key(2)).to_string();
+    let (_, line) = signed.rsplit_once("\n\n").unwrap();
+    let was = story.checkpoint(15, &key(2)).to_string();
+    let (_, line_was) = was.rsplit_once("\n\n").unwrap();
+    for name in [
+        "checkpoint",
+        "proofs/consistency/5.txt",
+        "proofs/consistency/12.txt",
+    ] {
+        unsigned = unsigned.with_text(name, line, line_was);
+    }
+    m.tampered(
+        "inserted-amid-proven",
+        "the same, and root and proofs are those of the entries, but not signed",
+        unsigned.listed_anew(),
+        Kind::Signature,
+    );
+    m.tampered(
+        "inserted-amid-signed",
+        "the same, and signed with the current key: not what the old key's last checkpoint goes on to",
+        longer.proven_in(ledger, &key(2)),
+        Kind::Consistency,
+    );
+}
+
+/// Events that a later program records: they are counted, and nothing is derived from them.
+fn from_later(m: &mut Making, story: &Story, partnership: &Parts) {
+    let later = story.with(13, "\"StrategyPublished\"", "\"StrategyRenewed\"");
+    let schema = "schemas/events/strategy-renewed.v1.json";
+    let parts = partnership.clone().with(schema, b"{}\n");
+    m.tampered(
+        "unknown",
+        "an event that only a later program knows, in a partnership's bundle",
+        later.proven_in(&parts, &key(2)),
+        Kind::Unknown,
+    )
+    .independent = false;
+    let size = later.entries.len();
+    m.add(
+        "unknown-counted",
+        "the same in a whole ledger's, of which nothing is derived but how many there are",
+        later.bundle(size, &key(2), &[12, 5]),
+        0,
+    );
+}
+
+/// Files that lie within others, so that little would swell to much.
+fn overlapping(m: &mut Making, ledger: &Parts) {
+    let (outer, inner) = ("schemas/outer.md", "schemas/within.md");
+    let member = stored([(inner, &b"within"[..])]);
+    let directory = member.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    // The outer file holds the inner one whole, with its header; the directory points into it.
+    let holds = [b"before ", &member[..directory], b" behind"].concat();
+    let parts = ledger.clone().with(outer, &holds).with(inner, b"within");
+    let bundle = parts.listed_anew().stored();
+    let at = bundle
+        .windows(holds.len())
+        .position(|w| w == holds)
+        .unwrap();
+    m.add(
+        "nested",
+        "a file lies within another",
+        pointed(bundle, inner, at + b"before ".len()),
+        Kind::Container.code(),
+    );
+    let (one, two) = ("schemas/twin-1.md", "schemas/twin-2.md");
+    let parts = ledger.clone().with(one, b"twin").with(two, b"twin");
+    let bundle = parts.listed_anew().stored();
+    let header = bundle
+        .windows(one.len())
+        .position(|w| w == one.as_bytes())
+        .unwrap();
+    m.add(
+        "overlapping",
+        "two files of the directory are one",
+        pointed(bundle, two, header - 30),
+        Kind::Container.code(),
+    );
+}
+
+/// The same ZIP file, its directory saying that a file is somewhere else.
+fn pointed(mut bundle: Vec<u8>, name: &str, at: usize) -> Vec<u8> {
+    let named = bundle
+        .windows(name.len())
+        .rposition(|w| w == name.as_bytes());
+    let entry = named.unwrap() - 46;
+    assert!(bundle[entry..].starts_with(b"PK\x01\x02"));
+    let at = u32::try_from(at).unwrap().to_le_bytes();
+    bundle[entry + 42..entry + 46].copy_from_slice(&at);
+    bundle
 }
 
 /// A signature altered, or of another key.
@@ -764,7 +880,7 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
     );
 }
 
-fn to_hurt(m: &mut Making, ledger: &Parts) {
+fn to_hurt(m: &mut Making, ledger: &Parts, partnership: &Parts) {
     let deep = "[".repeat(200_000);
     let parts = ledger.clone().with("manifest.json", deep.as_bytes());
     m.tampered(
@@ -820,6 +936,23 @@ fn to_hurt(m: &mut Making, ledger: &Parts) {
         "swelling-manifest",
         "the manifest is larger than it may be",
         parts,
+        Kind::TooLarge,
+    );
+    // No manifest lists the proofs, so nothing but their own bound stops the reading.
+    let proof = "proofs/inclusion/6.tlog-proof";
+    let parts = partnership.clone().with(proof, &vec![b'\n'; 1_000_000]);
+    m.tampered(
+        "swelling-proof",
+        "a proof is larger than it may be",
+        parts,
+        Kind::TooLarge,
+    );
+    let proof = "proofs/consistency/12.txt";
+    let parts = ledger.clone().with(proof, &vec![b'\n'; 1_000_000]);
+    m.tampered(
+        "swelling-consistency",
+        "a proof that the manifest lists is larger than it may be",
+        parts.listed_anew(),
         Kind::TooLarge,
     );
 
@@ -1031,7 +1164,7 @@ fn laid_oddly(m: &mut Making, ledger: &Parts) {
     }
 }
 
-/// Texts that readers of checkpoints and of proofs are tried with, by the folder of their kind.
+/// What readers of bundles, checkpoints and proofs are tried with, by the folder of their kind.
 #[must_use]
 pub fn corpora() -> BTreeMap<String, Vec<u8>> {
     let story = Story::told();
@@ -1061,5 +1194,15 @@ pub fn corpora() -> BTreeMap<String, Vec<u8>> {
     let extra = String::from_utf8(files["proof/inclusion-6"].clone()).unwrap();
     let extra = extra.replacen("index", "extra YmVzaWRl\nindex", 1);
     files.insert("proof/inclusion-extra".to_owned(), extra.into_bytes());
+    // The specifications are half of a bundle's bytes, and nothing rests on them.
+    let ledger = Parts::of(&story.bundle(size, &key(2), &[12, 5]));
+    let partnership = Parts::of(&story.bundle_of_partnership(&key(2), &[12, 5]));
+    for (name, mut parts) in [("ledger", ledger), ("partnership", partnership)] {
+        for document in ["bundle", "proofs", "record"] {
+            parts = parts.without(&format!("schemas/{document}.md"));
+        }
+        let bundle = parts.listed_anew().zipped();
+        files.insert(format!("bundle/{name}"), bundle);
+    }
     files
 }

@@ -1,0 +1,213 @@
+//! Bundles made to hurt whoever checks them, too large to be kept as vectors: what swells up to the
+//! bounds of `schemas/bundle.md`, texts of a gigabyte, directories without end. Both readers end with
+//! the code the specification gives, in memory that does not grow with any of it.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zip::write::{SimpleFileOptions, ZipWriter};
+
+use dutyledger_bundle::Kind;
+use dutyledger_record::{canonical_json, hex};
+use dutyledger_test_bundles::{Parts, folder, independent, key, long, verifier};
+
+/// The most memory, in KiB, that the program may ask for with any of these.
+const MEMORY_KIB: u32 = 96 * 1024;
+/// Python's own takes more, and a directory is kept in objects.
+const PYTHON_MEMORY_KIB: u32 = 512 * 1024;
+/// The most bytes of a file but the entries, as `schemas/bundle.md` has it.
+const FILE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// A file of a bundle that is made as it is written.
+enum Content<'b> {
+    Bytes(&'b [u8]),
+    /// Bytes, then one byte so often, then bytes.
+    Swelling(&'b [u8], u8, u64, &'b [u8]),
+}
+
+impl Content<'_> {
+    /// Gives the bytes piece by piece; answers how many there are, and their digest.
+    fn each(&self, mut take: impl FnMut(&[u8])) -> (u64, String) {
+        let (mut hasher, mut count) = (Sha256::new(), 0);
+        let mut give = |piece: &[u8]| {
+            hasher.update(piece);
+            count += piece.len() as u64;
+            take(piece);
+        };
+        match *self {
+            Self::Bytes(bytes) => give(bytes),
+            Self::Swelling(before, byte, times, behind) => {
+                give(before);
+                let piece = vec![byte; 1 << 20];
+                let mut left = times;
+                while left > 0 {
+                    let now = left.min(1 << 20);
+                    give(&piece[..usize::try_from(now).unwrap()]);
+                    left -= now;
+                }
+                give(behind);
+            }
+        }
+        (count, hex(&hasher.finalize()))
+    }
+}
+
+/// The vector `ledger.zip` with further files, or others in their place, and a manifest that lists
+/// what is there.
+fn bundle(path: &Path, others: &[(String, Content<'_>)]) {
+    let good = Parts::of(&std::fs::read(folder().join("ledger.zip")).unwrap());
+    let mut files: Vec<(&str, &Content<'_>)> = Vec::new();
+    let kept: Vec<_> = good
+        .0
+        .iter()
+        .filter(|(name, _)| !others.iter().any(|(other, _)| other == *name))
+        .map(|(name, bytes)| (name.as_str(), Content::Bytes(bytes)))
+        .collect();
+    files.extend(kept.iter().map(|(name, content)| (*name, content)));
+    files.extend(
+        others
+            .iter()
+            .map(|(name, content)| (name.as_str(), content)),
+    );
+    files.sort_by_key(|(name, _)| *name);
+    let mut zip = ZipWriter::new(BufWriter::new(File::create(path).unwrap()));
+    let options = SimpleFileOptions::default();
+    let mut listed = Vec::new();
+    for (name, content) in files {
+        if name == "manifest.json" && !others.iter().any(|(other, _)| other == name) {
+            continue;
+        }
+        zip.start_file(name, options).unwrap();
+        let (bytes, sha256) = content.each(|piece| zip.write_all(piece).unwrap());
+        if name != "manifest.json" {
+            listed.push(json!({ "bytes": bytes, "path": name, "sha256": sha256 }));
+        }
+    }
+    if !others.iter().any(|(other, _)| other == "manifest.json") {
+        let mut manifest: Value = serde_json::from_slice(&good.0["manifest.json"]).unwrap();
+        manifest["files"] = listed.into();
+        zip.start_file("manifest.json", options).unwrap();
+        let text = canonical_json(&manifest).unwrap();
+        zip.write_all(text.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap().flush().unwrap();
+}
+
+/// Checks that both readers end with a code.
+fn ends(path: &Path, code: u8) {
+    let trusted = key(2).verifier().to_string();
+    for mut command in [verifier(MEMORY_KIB), independent(PYTHON_MEMORY_KIB)] {
+        let output = command
+            .args(["--trusted-key", &trusted])
+            .arg(path)
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            output.status.code(),
+            Some(code.into()),
+            "{command:?}: {error}"
+        );
+        assert!(error.len() < 2_000, "people drown in {} bytes", error.len());
+    }
+}
+
+#[test]
+fn files_that_swell_up_to_their_bound_are_read_in_flat_memory_and_no_further() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("swelling.zip");
+    let count = if long() { 64 } else { 3 };
+    let swelling: Vec<_> = (0..count)
+        .map(|n| {
+            let content = Content::Swelling(b"", b' ', FILE_BYTES_MAX, b"");
+            (format!("schemas/swelling-{n:02}.md"), content)
+        })
+        .collect();
+    bundle(&path, &swelling);
+    let large = path.metadata().unwrap().len();
+    assert!(large * 100 < count * FILE_BYTES_MAX, "it swells a lot");
+    ends(&path, 0);
+    let beyond = Content::Swelling(b"", b' ', FILE_BYTES_MAX + 1, b"");
+    bundle(&path, &[("schemas/swelling.md".to_owned(), beyond)]);
+    ends(&path, Kind::TooLarge.code());
+}
+
+#[test]
+fn a_text_of_a_gigabyte_takes_no_memory_wherever_it_stands() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("gigabyte.zip");
+    let gigabyte = if long() { 1 << 30 } else { 160 << 20 };
+    let good = Parts::of(&std::fs::read(folder().join("ledger.zip")).unwrap());
+    let entries = String::from_utf8(good.0["entries.jsonl"].clone()).unwrap();
+    let (before, behind) = entries.split_once("Cyngor").unwrap();
+    let manifest = String::from_utf8(good.0["manifest.json"].clone()).unwrap();
+    let (opens, closes) = manifest.split_once("dutyledger-bundle").unwrap();
+    for (name, before, behind, kind) in [
+        ("entries.jsonl", before, behind, Kind::Entry),
+        ("entries.jsonl", entries.as_str(), "", Kind::Entry),
+        ("manifest.json", opens, closes, Kind::TooLarge),
+        ("figures.json", "{\"on\":\"", "\"}", Kind::TooLarge),
+        ("checkpoint", "", "\n", Kind::TooLarge),
+    ] {
+        let (before, behind) = (before.as_bytes(), behind.as_bytes());
+        let content = Content::Swelling(before, b'x', gigabyte, behind);
+        bundle(&path, &[(name.to_owned(), content)]);
+        ends(&path, kind.code());
+    }
+    // Just within the bound of a file, and far beyond that of a note.
+    let content = Content::Swelling(b"", b'x', FILE_BYTES_MAX - 1, b"\n");
+    bundle(&path, &[("checkpoint".to_owned(), content)]);
+    ends(&path, Kind::Checkpoint.code());
+}
+
+/// A ZIP file of empty files, each with a comment in the directory.
+fn directory(path: &Path, files: u32, comment: u16) {
+    let mut zip = BufWriter::new(File::create(path).unwrap());
+    let name = |n: u32| format!("schemas/{n:0>6}");
+    // Version 2.0, stored, of 1 January 1980, without bytes.
+    let header = |n: u32| {
+        let mut header = vec![20, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
+        header.extend([0; 12]);
+        header.extend(u16::try_from(name(n).len()).unwrap().to_le_bytes());
+        header.extend([0; 2]);
+        header
+    };
+    let (mut directory_at, mut size) = (0u32, 0u32);
+    for n in 0..files {
+        zip.write_all(b"PK\x03\x04").unwrap();
+        zip.write_all(&header(n)).unwrap();
+        zip.write_all(name(n).as_bytes()).unwrap();
+        directory_at += 30 + 14;
+    }
+    for n in 0..files {
+        zip.write_all(b"PK\x01\x02\x14\x00").unwrap();
+        zip.write_all(&header(n)).unwrap();
+        zip.write_all(&comment.to_le_bytes()).unwrap();
+        zip.write_all(&[0; 8]).unwrap();
+        zip.write_all(&(n * 44).to_le_bytes()).unwrap();
+        zip.write_all(name(n).as_bytes()).unwrap();
+        zip.write_all(&vec![b'x'; comment.into()]).unwrap();
+        size += 46 + 14 + u32::from(comment);
+    }
+    let count = u16::try_from(files).unwrap().to_le_bytes();
+    zip.write_all(b"PK\x05\x06\0\0\0\0").unwrap();
+    zip.write_all(&[count, count].concat()).unwrap();
+    zip.write_all(&size.to_le_bytes()).unwrap();
+    zip.write_all(&directory_at.to_le_bytes()).unwrap();
+    zip.write_all(&[0; 2]).unwrap();
+    zip.flush().unwrap();
+}
+
+#[test]
+fn a_directory_without_end_is_not_read_to_its_end() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("directory.zip");
+    directory(&path, 52_001, 0);
+    ends(&path, Kind::TooLarge.code());
+    // A hundred megabytes of comments, or a gigabyte, where 16 MiB are the most.
+    directory(&path, if long() { 17_000 } else { 2_000 }, 60_000);
+    ends(&path, Kind::Container.code());
+}
