@@ -4,6 +4,7 @@ use std::fmt;
 
 use dutyledger_ledger::{Append, AppendError, Ledger, Vault, VaultError};
 use futures_util::future::join_all;
+use tokio::task::unconstrained;
 
 use crate::nation::Nation;
 
@@ -64,8 +65,10 @@ pub async fn fill(
         if !keys.is_empty() {
             vault.store(keys).await.map_err(FillError::Vault)?;
         }
-        // They are queued in this order, and recorded in it.
-        for receipt in join_all(appends.into_iter().map(|append| ledger.append(append))).await {
+        // They are queued in this order, and recorded in it: none may be made to wait for its turn on
+        // the runtime, or those behind it would be queued first.
+        let queued = join_all(appends.into_iter().map(|append| ledger.append(append)));
+        for receipt in unconstrained(queued).await {
             receipt.map_err(FillError::Append)?;
         }
         done += entries as u64;
