@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use dutyledger_application::{Bus, CommandError, Request, Target, load, london_date};
-use dutyledger_domain::StreamKind;
 use dutyledger_domain::deadlines::{Dated, deadlines};
 use dutyledger_domain::streams::deadline::{AnnounceDeadline, Announced, Announcement};
 use dutyledger_domain::streams::trigger::{AnnounceTrigger, TriggerSet};
 use dutyledger_domain::streams::{Deadline, TriggerStream};
 use dutyledger_domain::triggers::{Trigger, triggers};
+use dutyledger_domain::{RefusalCode, StreamKind};
 use dutyledger_record::{EntryId, OccurredOn, Principal, Stream, StreamId};
 
 use crate::{Clock, ClockError};
@@ -99,6 +99,9 @@ impl Clock {
             let Some(counted_from) = trigger.evidence.first().filter(|_| !was_open(&id)) else {
                 continue;
             };
+            if said.contains_key(&id) && self.said_after(id, today).await? {
+                continue;
+            }
             let set = TriggerSet {
                 area: trigger.area,
                 authority: trigger.authority,
@@ -115,6 +118,9 @@ impl Clock {
         }
         let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
         for id in said.keys().filter(|id| was_open(id) && !is_open(id)) {
+            if self.said_after(*id, today).await? {
+                continue;
+            }
             let history = load::history::<TriggerStream>(self.bus.ledger(), *id, None).await?;
             let Some(trigger) = history.state(NaiveDate::MAX).trigger.clone() else {
                 continue;
@@ -127,6 +133,18 @@ impl Clock {
             announce::<TriggerStream>(&self.bus, to, today, None, command.into()).await?;
         }
         Ok(())
+    }
+
+    /// Whether something was announced of a trigger with a later date than today: then the machine's
+    /// clock was set back, and until it is there again nothing is taken back or said once more.
+    async fn said_after(&self, id: StreamId, today: NaiveDate) -> Result<bool, ClockError> {
+        let stream = Stream::new(TriggerStream::TYPE, id);
+        for stored in self.bus.ledger().read_stream(&stream, None).await? {
+            if stored.record()?.entry.standing.occurred_on.date > today {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The day in Europe/London on which an entry was recorded.
@@ -158,6 +176,13 @@ async fn announce<K: StreamKind>(
     };
     match bus.execute::<K>(request).await {
         Ok(_) | Err(CommandError::Stale { .. }) => Ok(()),
+        // The machine's clock was set back to before anything was said of it. That is no reason to be
+        // silent about everything else.
+        Err(CommandError::Refused { refusal, .. })
+            if refusal.code == RefusalCode::DateBeforeOpening =>
+        {
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
 }
