@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use dutyledger_domain::dates::Dates;
 use dutyledger_domain::depends::further;
 use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::{LedgerStream, Partnership};
@@ -84,8 +85,10 @@ pub async fn histories(
     streams: impl IntoIterator<Item = Stream>,
     up_to: u64,
 ) -> Result<Histories, LoadError> {
+    let (rules, dates) = own(ledger, Some(up_to)).await?;
     let mut all = Histories {
-        rules: rules(ledger, Some(up_to)).await?,
+        rules,
+        dates,
         ..Histories::default()
     };
     for stream in streams {
@@ -151,11 +154,14 @@ pub async fn position_at(ledger: &LedgerReader, instant: DateTime<Utc>) -> Resul
 /// # Errors
 /// When the ledger's own stream cannot be read.
 pub async fn rules(ledger: &LedgerReader, up_to: Option<u64>) -> Result<RulePackRef, LoadError> {
+    Ok(own(ledger, up_to).await?.0)
+}
+
+/// What the ledger's own stream says that answers depend on: the rule pack it had adopted, and the
+/// dates of deadlines it had set.
+async fn own(ledger: &LedgerReader, up_to: Option<u64>) -> Result<(RulePackRef, Dates), LoadError> {
     let id = StreamId::new(ledger.id().uuid());
     let history = history::<LedgerStream>(ledger, id, up_to).await?;
-    Ok(history
-        .state(NaiveDate::MAX)
-        .rules
-        .clone()
-        .unwrap_or_else(enacted_ref))
+    let rules = history.state(NaiveDate::MAX).rules.clone();
+    Ok((rules.unwrap_or_else(enacted_ref), Dates::of(&history)))
 }

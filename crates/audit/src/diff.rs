@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Obligation, Status, obligations};
 use dutyledger_domain::rules::RuleId;
-use dutyledger_domain::streams::deadline::DeadlineKind;
+use dutyledger_domain::streams::deadline::{DeadlineKind, WhatIsDue};
 use dutyledger_domain::streams::strategy::StrategyEvent;
 use dutyledger_domain::triggers::Trigger;
 use dutyledger_domain::{Histories, in_words};
@@ -213,14 +213,17 @@ pub fn diff(partnership: StreamId, from: Moment<'_>, to: Moment<'_>, names: &Nam
 
 /// How many days after its date each thing that was due was done, by the entry that shows it. Of a
 /// date beyond what the sources of a history reach nothing is said. A consultation that closes later
-/// than responses were asked for is late for nobody.
+/// than responses were asked for is late for nobody, and so is what comes after a date no source
+/// could be checked for.
 fn days_late(partnership: StreamId, histories: &Histories) -> BTreeMap<EntryId, i64> {
     let dated = deadlines(partnership, histories);
-    let known = dated.into_iter().filter(Dated::is_known);
+    let known = dated
+        .into_iter()
+        .filter(|dated| dated.is_known() && dated.set.makes_late());
     known
         .filter_map(|dated| {
             let (on, by) = done(&dated, histories)?;
-            let days = (on - dated.set.due_on).num_days();
+            let days = (on - dated.set.due_on()).num_days();
             (days > 0).then_some((by, days))
         })
         .collect()
@@ -228,21 +231,30 @@ fn days_late(partnership: StreamId, histories: &Histories) -> BTreeMap<EntryId, 
 
 /// When what was due was done, and the entry that shows it.
 fn done(dated: &Dated, histories: &Histories) -> Option<(NaiveDate, EntryId)> {
-    let about = &dated.set.about;
-    match (dated.set.kind, dated.ended) {
+    let met = match dated.ended {
+        Some(Ended::Met { on, by }) => Some((on, by)),
+        Some(Ended::Lifted { .. }) => return None,
+        None => None,
+    };
+    let own = match &dated.set {
+        WhatIsDue::Own(own) => own,
+        WhatIsDue::Area(_) => return met,
+    };
+    match own.kind {
+        DeadlineKind::ConsultationCloses => None,
         // The next adoption ends the year as well, and is no review that is late.
-        (DeadlineKind::AnnualReview, Some(Ended::Met { on, by })) => {
-            let mut entries = histories.strategies.get(about)?.entries();
+        DeadlineKind::AnnualReview => {
+            let (on, by) = met?;
+            let mut entries = histories.strategies.get(&own.about)?.entries();
             let shows = entries.find(|entry| entry.entry_id == by)?;
             matches!(shows.payload, StrategyEvent::ReviewCompleted(_)).then_some((on, by))
         }
         // What the authority owes is done when it reports it, not when that is accepted.
-        (DeadlineKind::DirectionCompliance, None | Some(Ended::Met { .. })) => {
-            let state = histories.directions.get(about)?.state(NaiveDate::MAX);
+        DeadlineKind::DirectionCompliance => {
+            let state = histories.directions.get(&own.about)?.state(NaiveDate::MAX);
             let reported = state.compliance_reported?;
             Some((reported.on, reported.entry_id))
         }
-        _ => None,
     }
 }
 

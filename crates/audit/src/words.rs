@@ -40,6 +40,36 @@ const WORDS: &[Row] = &[
         "codes of areas",
         "recorded",
     ),
+    (
+        "AreaDeadlineApproached",
+        "date for an area that is 30 days ahead",
+        "dates for areas that are 30 days ahead",
+        "announced",
+    ),
+    (
+        "AreaDeadlineLifted",
+        "date for an area that no longer holds",
+        "dates for areas that no longer hold",
+        "announced",
+    ),
+    (
+        "AreaDeadlineMet",
+        "date for an area that was met",
+        "dates for areas that were met",
+        "announced",
+    ),
+    (
+        "AreaDeadlinePassed",
+        "date for an area that passed",
+        "dates for areas that passed",
+        "announced",
+    ),
+    (
+        "AreaDeadlineReached",
+        "date for an area that has come",
+        "dates for areas that have come",
+        "announced",
+    ),
     ("AreaRegistered", "area", "areas", "registered"),
     ("AreaSucceeded", "area", "areas", "replaced by another"),
     (
@@ -151,6 +181,12 @@ const WORDS: &[Row] = &[
         "date that is 30 days ahead",
         "dates that are 30 days ahead",
         "announced",
+    ),
+    (
+        "DeadlineDateSet",
+        "date of a deadline",
+        "dates of deadlines",
+        "set",
     ),
     (
         "DeadlineLifted",

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
+use dutyledger_domain::dates::Dates;
 use dutyledger_domain::obligations::obligations;
 use dutyledger_domain::rules::{self, ENACTED};
 use dutyledger_domain::streams::LedgerStream;
-use dutyledger_domain::{Histories, StreamKind, by_kind, in_words, reviews, triggers};
+use dutyledger_domain::{Histories, History, StreamKind, by_kind, in_words, reviews, triggers};
 use dutyledger_record::{
     Basis, LedgerId, Record, RulePackRef, Stream, StreamId, canonical_json, format_instant,
 };
@@ -138,6 +139,9 @@ fn of_partnership(
     for (stream, records) in records {
         if is_read(&stream) {
             histories.read(&stream, records).map_err(|e| unknown(&e))?;
+        } else if stream.stream_type.as_str() == LedgerStream::NAME {
+            let own = History::<LedgerStream>::read(records).map_err(|e| unknown(&e))?;
+            histories.dates = Dates::of(&own);
         }
     }
     let (pack, _) = rules::pack(&rules.pack, rules.revision)

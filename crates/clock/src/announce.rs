@@ -64,14 +64,18 @@ impl Clock {
         {
             return Ok(());
         }
-        let Some(recorded_on) = self.recorded_on(dated.set.counted_from).await? else {
-            return Ok(());
-        };
+        let mut recorded_on = NaiveDate::MIN;
+        for cause in &dated.causes {
+            let Some(on) = self.recorded_on(*cause).await? else {
+                return Ok(());
+            };
+            recorded_on = recorded_on.max(on);
+        }
         let all = dated.to_announce(recorded_on, announced, today);
         for (version, (announcement, on)) in (said.len()..).zip(all) {
             let cause = match announcement {
                 Announcement::Met { by, .. } | Announcement::Lifted { by } => by,
-                _ => dated.set.counted_from,
+                _ => dated.set.counted_from(),
             };
             let command = AnnounceDeadline {
                 deadline: dated.set.clone(),

@@ -17,8 +17,9 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use tokio::time::{MissedTickBehavior, interval};
 
-use dutyledger_application::{Bus, CommandError, LoadError};
-use dutyledger_domain::streams::Partnership;
+use dutyledger_application::{Bus, CommandError, LoadError, london_date};
+use dutyledger_domain::StreamKind;
+use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_ledger::ReadError;
 use dutyledger_projections::{PAGE_ROWS_MAX, Projections, QueryError};
 use dutyledger_record::{EntryError, StreamId};
@@ -26,8 +27,9 @@ use dutyledger_record::{EntryError, StreamId};
 /// How often it looks whether a day has begun, or entries have touched something. What passes passes
 /// by the day, so entries may gather: a partnership is looked at once for many.
 const EVERY: Duration = Duration::from_secs(5);
-/// The event by which other rules come into force.
-const RULES_CHANGED: &str = "RulePackAdopted";
+/// The events of the ledger's own stream that bear on every partnership: other rules, and dates that
+/// are one for all, set or withdrawn.
+const FOR_ALL: [&str; 3] = ["RulePackAdopted", "DeadlineDateSet", "EntryCorrected"];
 /// How many entries are read at a time to see what they touch.
 const ENTRIES: u32 = 1_000;
 
@@ -117,6 +119,9 @@ impl Clock {
     /// See [`ClockError`]. What was announced by then stays announced.
     pub async fn look_at_all(&self) -> Result<Looked, ClockError> {
         let looked = self.now();
+        if self.went_back(looked.on).await? {
+            return Ok(looked);
+        }
         let mut after = None;
         loop {
             let page = self
@@ -133,13 +138,16 @@ impl Clock {
         }
     }
 
-    /// Looks at the partnerships that entries have touched since; at all of them where the rules have
-    /// changed.
+    /// Looks at the partnerships that entries have touched since; at all of them where the rules, or
+    /// the dates that are one for all, have changed.
     ///
     /// # Errors
     /// See [`ClockError`].
     pub async fn look_since(&self, before: Looked) -> Result<Looked, ClockError> {
         let looked = self.now();
+        if self.went_back(looked.on).await? {
+            return Ok(before);
+        }
         let Some(touched) = self.touched(before.position, looked.position).await? else {
             return self.look_at_all().await;
         };
@@ -147,6 +155,16 @@ impl Clock {
             self.look_at(partnership, looked.on).await?;
         }
         Ok(looked)
+    }
+
+    /// Whether the day lies before one on which something was recorded. Until it comes again there is
+    /// nothing to say: what had come would seem to be ahead, and what was open to be cleared.
+    async fn went_back(&self, today: NaiveDate) -> Result<bool, ClockError> {
+        let ledger = self.bus.ledger();
+        let head = ledger.last_position().await?;
+        let page = ledger.read(head.saturating_sub(1), 1).await?;
+        let last = page.first().map(|stored| stored.record()).transpose()?;
+        Ok(last.is_some_and(|record| london_date(record.recorded_at) > today))
     }
 
     fn now(&self) -> Looked {
@@ -170,10 +188,11 @@ impl Clock {
             let mut streams = BTreeSet::new();
             for stored in page.iter().filter(|stored| stored.position <= up_to) {
                 let record = stored.record()?;
-                if record.event.event_type == RULES_CHANGED {
+                let stream = record.entry.stream;
+                let event = record.event.event_type.as_str();
+                if stream.stream_type == LedgerStream::TYPE && FOR_ALL.contains(&event) {
                     return Ok(None);
                 }
-                let stream = record.entry.stream;
                 if !announce::is_announcement(&stream) {
                     streams.insert(stream);
                 }

@@ -13,16 +13,24 @@ use tempfile::TempDir;
 
 use dutyledger_application::{Bus, Edge, Home, Request, SystemEntropy, Target, import};
 use dutyledger_clock::Clock;
-use dutyledger_domain::rules::RuleId;
+use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::direction::{AcceptCompliance, VaryDirection};
-use dutyledger_domain::streams::ledger::LedgerMode;
-use dutyledger_domain::streams::strategy::CompleteReview;
-use dutyledger_domain::streams::{Deadline, Direction, Strategy, TriggerStream};
-use dutyledger_domain::{Acting, ReasonGiven, ReviewDecision, ReviewScope, StreamKind};
+use dutyledger_domain::streams::ledger::{LedgerCommand, LedgerMode, SetDeadlineDate};
+use dutyledger_domain::streams::strategy::{
+    AdoptVersion, CompleteReview, DraftStrategy, OpenConsultation, PublishVersion, StartRevision,
+    StrategyCommand,
+};
+use dutyledger_domain::streams::{
+    CorrectEntry, Deadline, Direction, LedgerStream, Strategy, TriggerStream,
+};
+use dutyledger_domain::{
+    Acting, Bases, PublicationForm, ReasonGiven, ReviewDecision, ReviewScope, SourceGiven,
+    StreamKind,
+};
 use dutyledger_ledger::Clock as Instants;
 use dutyledger_projections::{Projections, Projector};
 use dutyledger_record::{
-    OccurredOn, PlainText, Principal, PrincipalKind, PublicText, Record, StreamId,
+    EntryId, OccurredOn, PlainText, Principal, PrincipalKind, PublicText, Record, StreamId,
 };
 
 const MARROWBY: &str = include_str!("../../../ops/histories/fictional-marrowby.json");
@@ -62,6 +70,7 @@ struct Town {
     strategy: StreamId,
     direction: StreamId,
     council: StreamId,
+    partnership: StreamId,
 }
 
 struct Open {
@@ -73,29 +82,42 @@ struct Open {
 impl Town {
     /// Imported on a day, its sources reaching as far as is said.
     async fn told_on(on: &str, covers_until: &str) -> Self {
+        let text = MARROWBY.replace("2027-12-31", covers_until);
+        assert!(text.contains(covers_until));
+        Self::told(on, &text).await
+    }
+
+    /// The same, told no further than that the partnership was formed, on 20 March 2023.
+    async fn formed_on(on: &str) -> Self {
+        let mut history: serde_json::Value = serde_json::from_str(MARROWBY).unwrap();
+        let steps = history["steps"].as_array_mut().unwrap();
+        let formation = steps.iter().position(|step| step["name"] == "formation");
+        steps.truncate(formation.unwrap() + 1);
+        Self::told(on, &history.to_string()).await
+    }
+
+    async fn told(on: &str, text: &str) -> Self {
         let mut town = Self {
             folder: TempDir::new().unwrap(),
             clock: Arc::new(ByHand(AtomicI64::new(0))),
             strategy: NONE,
             direction: NONE,
             council: NONE,
+            partnership: NONE,
         };
         town.clock.set(day(on));
         let open = town.open().await;
-        let text = MARROWBY.replace("2027-12-31", covers_until);
-        assert!(text.contains(covers_until));
-        let report = import::run(&open.bus, OPERATOR, &text, &mut |_, _| {})
+        let report = import::run(&open.bus, OPERATOR, text, &mut |_, _| {})
             .await
             .unwrap();
         let id = |name: &str| {
             let mut streams = report.streams.iter();
             streams
                 .find(|s| s.name.as_deref() == Some(name))
-                .unwrap()
-                .id
+                .map_or(NONE, |stream| stream.id)
         };
         (town.strategy, town.council) = (id("strategy"), id("council"));
-        town.direction = id("direction");
+        (town.direction, town.partnership) = (id("direction"), id("partnership"));
         open.close().await;
         town
     }
@@ -130,6 +152,73 @@ impl Town {
         let to = Target::Stream(self.direction);
         let varied = Request::plain(secretary_of_state, to, command.into());
         open.bus.execute::<Direction>(varied).await.unwrap();
+    }
+
+    /// The operator tells what happened elsewhere on a day.
+    async fn tell(
+        &self,
+        open: &Open,
+        on: &str,
+        strategy: Target,
+        command: impl Into<StrategyCommand>,
+    ) -> StreamId {
+        let source = SourceGiven {
+            title: PublicText::new("Minutes").unwrap(),
+            reference: PublicText::new("item 4").unwrap(),
+            date: day(on),
+            sha256: None,
+            establishes: None,
+        };
+        let told = Request {
+            acting: Acting::PastFact,
+            occurred_on: Some(OccurredOn {
+                assumed: false,
+                date: day(on),
+            }),
+            source: Some(source),
+            ..Request::plain(OPERATOR, strategy, command.into())
+        };
+        let answer = open.bus.execute::<Strategy>(told).await.unwrap();
+        answer.stream.id
+    }
+
+    /// A strategy is drafted, adopted and published on a day.
+    async fn publish(&self, open: &Open, on: &str) {
+        let drafted = DraftStrategy {
+            partnership: self.partnership,
+            title: PublicText::new("The first strategy").unwrap(),
+            bases: Bases {
+                section_8: true,
+                section_9: false,
+                crime_and_disorder_act_section_6: false,
+            },
+        };
+        let strategy = Target::Stream(self.tell(open, on, Target::New, drafted).await);
+        let adopted = AdoptVersion { version: 1 };
+        self.tell(open, on, strategy, adopted).await;
+        let published = PublishVersion {
+            version: 1,
+            form: PublicationForm::StandAlone,
+            locator: PublicText::new("https://marrowby.example/strategy").unwrap(),
+        };
+        self.tell(open, on, strategy, published).await;
+    }
+
+    /// The operator sets the date of the first strategy, or withdraws what it set.
+    async fn date(&self, open: &Open, command: impl Into<LedgerCommand>) -> EntryId {
+        let own = StreamId::new(open.bus.ledger().id().uuid());
+        let request = Request {
+            source: Some(SourceGiven {
+                title: PublicText::new("The Regulations").unwrap(),
+                reference: PublicText::new("regulation 3").unwrap(),
+                date: day("2022-12-12"),
+                sha256: None,
+                establishes: None,
+            }),
+            ..Request::plain(OPERATOR, Target::Stream(own), command.into())
+        };
+        let answer = open.bus.execute::<LedgerStream>(request).await.unwrap();
+        answer.entries[0].entry_id
     }
 
     /// The council completes a review of the whole strategy.
@@ -331,6 +420,177 @@ async fn a_day_slept_through_is_announced_with_its_own_date() {
             said("DeadlinePassed", "2027-12-05", "2027-12-06", false),
         ]
     );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_4_a_first_strategy_is_announced_ahead_on_its_day_when_it_has_passed_and_when_it_is_met()
+ {
+    let town = Town::formed_on("2023-12-31").await;
+    let mut open = town.open().await;
+    let due = "2024-01-31";
+    let mut count = 0;
+    for (today, expected) in [
+        ("2023-12-31", Vec::new()),
+        (
+            "2024-01-01",
+            vec![said("AreaDeadlineApproached", due, "2024-01-01", false)],
+        ),
+        (due, vec![said("AreaDeadlineReached", due, due, false)]),
+        (
+            "2024-02-01",
+            vec![said("AreaDeadlinePassed", due, "2024-02-01", false)],
+        ),
+        ("2024-06-01", Vec::new()),
+    ] {
+        town.clock.set(day(today));
+        open.look().await;
+        assert_eq!(open.deadlines_after(count).await, expected, "on {today}");
+        open.look().await;
+        count += expected.len();
+    }
+    town.publish(&open, "2024-05-01").await;
+    open.look().await;
+    let met = open.deadlines_after(count).await;
+    let expected = said("AreaDeadlineMet", due, "2024-06-01", false);
+    assert!(met.contains(&expected), "{met:?}");
+    let of_areas = |all: &[(String, String, String, bool)]| {
+        let areas = all.iter().filter(|(event, ..)| event.starts_with("Area"));
+        areas.count()
+    };
+    assert_eq!(of_areas(&met), 1);
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_4_a_first_strategy_told_of_too_late_makes_one_entry_marked_late_and_one_in_time_none()
+{
+    let town = Town::formed_on("2026-11-21").await;
+    let mut open = town.open().await;
+    open.look().await;
+    open.close().await;
+    let mut open = town.open().await;
+    open.look().await;
+    assert_eq!(
+        open.deadlines_after(0).await,
+        [said("AreaDeadlinePassed", "2024-01-31", "2024-02-01", true)]
+    );
+    open.close().await;
+    // Marrowby published on 29 January 2024.
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let found = open.deadlines_after(0).await;
+    assert!(!found.iter().any(|(event, ..)| event.starts_with("Area")));
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_4_another_date_that_is_set_lifts_the_pack_s_and_speaks_for_itself_until_it_is_withdrawn()
+ {
+    let town = Town::formed_on("2024-02-10").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let clock = Clock::new(open.bus.clone(), open.projections.clone());
+    let looked = clock.look_at_all().await.unwrap();
+    let (first, second) = ("2024-01-31", "2024-03-31");
+    let command = SetDeadlineDate {
+        rule: RuleId::of("R-10.4"),
+        due_on: day(second),
+        provenance: Provenance::Regulations,
+    };
+    let set = town.date(&open, command).await;
+    // It bears on everybody, though no partnership's stream has moved.
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    let looked = clock.look_since(looked).await.unwrap();
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    assert_eq!(
+        open.deadlines_after(1).await,
+        [said("AreaDeadlineLifted", first, "2024-02-10", false)]
+    );
+    town.clock.set(day("2024-04-01"));
+    open.look().await;
+    assert_eq!(
+        open.deadlines_after(2).await,
+        [
+            said("AreaDeadlineApproached", second, "2024-03-01", false),
+            said("AreaDeadlineReached", second, second, false),
+            said("AreaDeadlinePassed", second, "2024-04-01", false),
+        ]
+    );
+    let corrected = CorrectEntry {
+        entry_id: set,
+        reason: None,
+    };
+    town.date(&open, corrected).await;
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    clock.look_since(looked).await.unwrap();
+    let mut found = open.deadlines_after(5).await;
+    found.sort();
+    assert_eq!(
+        found,
+        [
+            said("AreaDeadlineLifted", second, "2024-04-01", false),
+            said("AreaDeadlinePassed", first, "2024-04-01", true),
+        ]
+    );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consultation_closes_and_a_direction_is_to_be_complied_with_on_their_days() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    let mut open = town.open().await;
+    let strategy = Target::Stream(town.strategy);
+    let on = "2026-11-21";
+    town.tell(&open, on, strategy, StartRevision {}).await;
+    let responses_by = day("2027-01-15");
+    let opened = OpenConsultation {
+        version: 3,
+        responses_by,
+    };
+    town.tell(&open, on, strategy, opened).await;
+    town.vary(&open, "2027-02-20").await;
+    open.look().await;
+    let mut count = open.announced().await.len();
+    for (today, expected) in [
+        ("2027-01-14", Vec::new()),
+        (
+            "2027-01-15",
+            vec![said("DeadlineReached", "2027-01-15", "2027-01-15", false)],
+        ),
+        ("2027-02-19", Vec::new()),
+        (
+            "2027-02-20",
+            vec![said("DeadlineReached", "2027-02-20", "2027-02-20", false)],
+        ),
+        (
+            "2027-02-21",
+            vec![said("DeadlinePassed", "2027-02-20", "2027-02-21", false)],
+        ),
+        ("2027-03-01", Vec::new()),
+    ] {
+        town.clock.set(day(today));
+        open.look().await;
+        assert_eq!(open.deadlines_after(count).await, expected, "on {today}");
+        count = open.announced().await.len();
+    }
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_goes_back_neither_clears_what_is_open_nor_opens_it_again() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let before = open.announced().await;
+    assert!(before.iter().any(|(event, ..)| event == "TriggerOpened"));
+    // Before the school's refusal, the direction, and all that passed since.
+    for today in ["2024-01-02", "2026-11-20", "2026-11-21"] {
+        town.clock.set(day(today));
+        open.look().await;
+        assert_eq!(open.announced().await, before, "on {today}");
+    }
     open.close().await;
 }
 

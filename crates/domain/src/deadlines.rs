@@ -4,22 +4,26 @@
 //! announced of a date that no longer holds must be taken back. What is derived is a function of the
 //! record and of today alone, so whoever looks, and however often, announces the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Days, Months, NaiveDate};
 
 use dutyledger_record::{EntryId, Envelope, NaturalKey, StreamId};
 
+use crate::first_strategy;
 use crate::history::{History, StreamKind};
-use crate::rules::{Provenance, RuleId};
-use crate::streams::deadline::{Announced, Announcement, DeadlineKind, DeadlineSet};
+use crate::rules::{self, Provenance, Row, RuleId};
+use crate::streams::deadline::{
+    Announced, Announcement, AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue,
+};
 use crate::streams::direction::DirectionEvent;
+use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::StrategyEvent;
-use crate::streams::{Direction, Strategy};
+use crate::streams::{Direction, Partnership, Strategy};
 use crate::values::{Coverage, ReviewScope, Shown};
 use crate::world::Histories;
 
-/// How long ahead a review is announced.
+/// How long ahead a review or a first strategy is announced.
 const AHEAD: Days = Days::new(30);
 
 /// How a date ended.
@@ -45,7 +49,10 @@ pub enum Ended {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dated {
     /// What is due, by when.
-    pub set: DeadlineSet,
+    pub set: WhatIsDue,
+    /// The entries without which there would be no such date: it is late where it had passed before
+    /// the last of them was recorded.
+    pub causes: Vec<EntryId>,
     /// How it ended, if it has.
     pub ended: Option<Ended>,
     /// The last date on which the record can show that it passed, where a history's sources end.
@@ -57,7 +64,7 @@ impl Dated {
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.known_until
-            .is_none_or(|until| self.set.due_on <= until)
+            .is_none_or(|until| self.set.due_on() <= until)
     }
 
     /// The stream it is announced in: one for each obligation and date.
@@ -69,7 +76,19 @@ impl Dated {
             kind,
             version,
             ..
-        } = &self.set;
+        } = match &self.set {
+            WhatIsDue::Own(own) => own,
+            WhatIsDue::Area(set) => {
+                let parts = [
+                    "deadline",
+                    set.rule.as_str(),
+                    &set.partnership.to_string(),
+                    &set.area.to_string(),
+                    &set.due_on.to_string(),
+                ];
+                return NaturalKey(&parts).stream_id();
+            }
+        };
         let version = match kind {
             DeadlineKind::ConsultationCloses => version.map(|v| v.to_string()).unwrap_or_default(),
             DeadlineKind::AnnualReview | DeadlineKind::DirectionCompliance => String::new(),
@@ -85,7 +104,7 @@ impl Dated {
     }
 
     /// What is to be announced today, in order, each with the date it happened. `recorded_on` is the
-    /// date on which the entry it is counted from was recorded: of a date that had passed by then
+    /// date on which the last of its causes was recorded: of a date that had passed by then
     /// only the last is announced, marked late. Of one that was announced as met or lifted and holds
     /// again, it is said today how it stands.
     #[must_use]
@@ -98,9 +117,7 @@ impl Dated {
         if announced.ended && self.ended.is_some() {
             return Vec::new();
         }
-        let ended_on = self.ended.map(|ended| match ended {
-            Ended::Met { on, .. } | Ended::Lifted { on, .. } => on,
-        });
+        let ended_on = self.ended.map(Ended::on);
         let mut come: Vec<_> = self.stages();
         come.retain(|(_, on)| {
             *on <= today
@@ -132,20 +149,24 @@ impl Dated {
     }
 
     fn stages(&self) -> Vec<(Stage, NaiveDate)> {
-        let due = self.set.due_on;
+        let due = self.set.due_on();
         let ahead = due
             .checked_sub_days(AHEAD)
             .map(|on| (Stage::Approached, on));
         let passed = due.succ_opt().map(|on| (Stage::Passed, on));
-        match self.set.kind {
+        let kind = match &self.set {
+            WhatIsDue::Own(own) => Some(own.kind),
+            WhatIsDue::Area(_) => None,
+        };
+        match kind {
             // Nobody owes a response: that the day has come is all there is to say.
-            DeadlineKind::ConsultationCloses => vec![(Stage::Reached, due)],
-            DeadlineKind::AnnualReview => ahead
+            Some(DeadlineKind::ConsultationCloses) => vec![(Stage::Reached, due)],
+            Some(DeadlineKind::AnnualReview) | None => ahead
                 .into_iter()
                 .chain([(Stage::Reached, due)])
                 .chain(passed)
                 .collect(),
-            DeadlineKind::DirectionCompliance => {
+            Some(DeadlineKind::DirectionCompliance) => {
                 [(Stage::Reached, due)].into_iter().chain(passed).collect()
             }
         }
@@ -170,6 +191,12 @@ impl Stage {
 }
 
 impl Ended {
+    const fn on(self) -> NaiveDate {
+        match self {
+            Self::Met { on, .. } | Self::Lifted { on, .. } => on,
+        }
+    }
+
     const fn announcement(self) -> Announcement {
         match self {
             Self::Met { on, by } => Announcement::Met { by, on },
@@ -198,9 +225,134 @@ pub fn deadlines(partnership: StreamId, histories: &Histories) -> Vec<Dated> {
             all.extend(of_direction(*id, history));
         }
     }
+    if let Some(history) = histories.partnerships.get(&partnership)
+        && let Some((pack, _)) = rules::newest(&histories.rules.pack)
+    {
+        for row in first_strategy::rows(pack) {
+            all.extend(of_areas(partnership, history, row, histories));
+        }
+    }
     let known_until = coverage.map(|Coverage { covers_until, .. }| covers_until);
     for dated in &mut all {
         dated.known_until = known_until;
+    }
+    all
+}
+
+/// A date that is one for all: how it ended, and what set it.
+struct ForAll {
+    provenance: Provenance,
+    set_by: Option<EntryId>,
+    ended: Option<Ended>,
+}
+
+/// Every date a row ever had, the pack's own and those the ledger set, each with what took its place.
+fn for_all(row: &Row, histories: &Histories) -> BTreeMap<NaiveDate, ForAll> {
+    let mut all: BTreeMap<NaiveDate, ForAll> = BTreeMap::new();
+    let mut keep = |due: NaiveDate, one: ForAll| {
+        // Set twice, it holds if it does either way.
+        if all.get(&due).is_none_or(|other| other.ended.is_some()) {
+            all.insert(due, one);
+        }
+    };
+    let standing = || {
+        let ever = histories.dates.ever(row);
+        ever.filter(|set| set.withdrawn.is_none())
+    };
+    let lifted = |(on, by): (NaiveDate, EntryId)| Ended::Lifted { on, by };
+    let own = row.deadline.as_ref();
+    if let Some((due, provenance)) = own.and_then(|own| Some((own.on?, own.provenance))) {
+        let replaced = standing().next().map(|set| lifted((set.on, set.by)));
+        keep(
+            due,
+            ForAll {
+                provenance,
+                set_by: None,
+                ended: replaced,
+            },
+        );
+    }
+    for set in histories.dates.ever(row) {
+        let mut later = standing().skip_while(|other| other.by != set.by).skip(1);
+        let replaced = set
+            .withdrawn
+            .or_else(|| later.next().map(|by| (by.on, by.by)));
+        keep(
+            set.due_on,
+            ForAll {
+                provenance: set.provenance,
+                set_by: Some(set.by),
+                ended: replaced.map(lifted),
+            },
+        );
+    }
+    all
+}
+
+/// The dates of a row that is one for all, for each area the partnership was ever for: they run until
+/// a strategy is published for the area.
+fn of_areas(
+    partnership: StreamId,
+    history: &History<Partnership>,
+    row: &Row,
+    histories: &Histories,
+) -> Vec<Dated> {
+    let now = history.state(NaiveDate::MAX);
+    let dissolved = now.dissolved.map(|at| Ended::Lifted {
+        on: at.on,
+        by: at.entry_id,
+    });
+    let counted = history.counted(NaiveDate::MAX);
+    let areas: BTreeSet<StreamId> = history
+        .entries()
+        .filter_map(|entry| match &entry.payload {
+            PartnershipEvent::PartnershipAreaNamed(named) => Some(named.area),
+            _ => None,
+        })
+        .collect();
+    // The areas are set as a whole: what dropped one is the last entry that set them.
+    let last_set = counted.iter().rev().find_map(|entry| {
+        let on = entry.standing.occurred_on.date;
+        let sets = matches!(&entry.payload, PartnershipEvent::PartnershipAreaSet(_));
+        sets.then_some(Ended::Lifted {
+            on,
+            by: entry.entry_id,
+        })
+    });
+    let published = first_strategy::published(partnership, histories, NaiveDate::MAX);
+    let mut all = Vec::new();
+    for (due_on, one) in for_all(row, histories) {
+        let Some(formed) = first_strategy::formed_by(&now, due_on) else {
+            continue;
+        };
+        let then = history.state(due_on);
+        for area in &areas {
+            let (held, holds) = (then.areas.contains(area), now.areas.contains(area));
+            if !held && holds {
+                // It came to the partnership after its date.
+                continue;
+            }
+            let dropped = last_set.filter(|_| !holds);
+            let met = published.get(area).map(|at| Ended::Met {
+                on: at.on,
+                by: at.entry_id,
+            });
+            let ended = [one.ended, met, dropped, dissolved].into_iter().flatten();
+            let causes = [Some(formed.entry_id), one.set_by].into_iter().flatten();
+            all.push(Dated {
+                set: WhatIsDue::Area(AreaDeadline {
+                    area: *area,
+                    counted_from: one.set_by.unwrap_or(formed.entry_id),
+                    due_on,
+                    partnership,
+                    provenance: one.provenance,
+                    rule: row.id.clone(),
+                }),
+                causes: causes.collect(),
+                ended: ended.min_by_key(|ended| ended.on()),
+                known_until: None,
+            });
+        }
     }
     all
 }
@@ -260,7 +412,8 @@ fn of_strategy(
         by: at.entry_id,
     });
     let dated = |kind, due_on, cause: &Cause, provenance, rule, ended: Option<Ended>| Dated {
-        set: DeadlineSet {
+        causes: vec![cause.entry_id],
+        set: WhatIsDue::Own(DeadlineSet {
             about: id,
             authority: None,
             counted_from: cause.entry_id,
@@ -270,7 +423,7 @@ fn of_strategy(
             provenance,
             rule: RuleId::of(rule),
             version: cause.version,
-        },
+        }),
         ended: cause.withdrawn.or(ended),
         known_until: None,
     };
@@ -369,7 +522,8 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
                 by: directed.at.entry_id,
             });
         Some(Dated {
-            set: DeadlineSet {
+            causes: vec![cause.entry_id],
+            set: WhatIsDue::Own(DeadlineSet {
                 about: id,
                 authority: state.authority,
                 counted_from: cause.entry_id,
@@ -379,7 +533,7 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
                 provenance: Provenance::Direction,
                 rule: RuleId::of("R-129.1"),
                 version: None,
-            },
+            }),
             ended: cause.withdrawn.or(varied).or(complied).or(withdrawn),
             known_until: None,
         })

@@ -205,6 +205,8 @@ pub trait Particulars<K: StreamKind>: Clone + Debug + DeserializeOwned + JsonSch
     const RESTS_ON_AREAS: bool = false;
     /// Whether its entries are administrative.
     const ADMINISTRATIVE: bool = false;
+    /// Whether it needs a source even where it is the principal's own act.
+    const SOURCED: bool = false;
 
     /// The authority whose act it is, where the command names one.
     fn subject(&self, _state: &K::State) -> Option<StreamId> {
@@ -240,6 +242,8 @@ pub trait CommandSet<K: StreamKind>: Clone + Debug + Send + Sync {
     fn rests_on_areas(&self) -> bool;
     /// Whether its entries are administrative.
     fn administrative(&self) -> bool;
+    /// Whether it needs a source even where it is the principal's own act.
+    fn sourced(&self) -> bool;
     /// The authority whose act it is.
     fn subject(&self, state: &K::State) -> Option<StreamId>;
     /// The partnership it names.
@@ -310,6 +314,12 @@ macro_rules! commands {
             fn administrative(&self) -> bool {
                 match self {
                     $(Self::$command(_) => <$command as $crate::Particulars<$kind>>::ADMINISTRATIVE,)+
+                    Self::CorrectEntry(_) => false,
+                }
+            }
+            fn sourced(&self) -> bool {
+                match self {
+                    $(Self::$command(_) => <$command as $crate::Particulars<$kind>>::SOURCED,)+
                     Self::CorrectEntry(_) => false,
                 }
             }
@@ -389,7 +399,7 @@ fn decide_on<K: StreamKind>(
 ) -> Result<Vec<Envelope<K::Event>>, Refusal> {
     let Given { about, command } = given;
     let on = occurred_on.date;
-    check_footing(&about, command.actors())?;
+    check_footing(&about, command.actors(), command.sourced())?;
     check_date(on, surroundings.today)?;
     if let Some(source) = &about.source
         && (source.date > surroundings.today || source.date.year() < EARLIEST_SOURCE_YEAR)
@@ -532,7 +542,7 @@ fn check_date(on: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_footing(about: &About, actors: Actors) -> Result<(), Refusal> {
+fn check_footing(about: &About, actors: Actors, sourced: bool) -> Result<(), Refusal> {
     let missing_source = |what: &str| {
         Refusal::new(
             RefusalCode::SourceRequired,
@@ -541,6 +551,7 @@ fn check_footing(about: &About, actors: Actors) -> Result<(), Refusal> {
         .at("/source")
     };
     match about.acting {
+        Acting::Own if sourced && about.source.is_none() => Err(missing_source("This")),
         Acting::Own => Ok(()),
         Acting::Reported if !actors.reportable => Err(Refusal::not_permitted(
             "This cannot be reported by a coordinator: only the authority itself may do it.",

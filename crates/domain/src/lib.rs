@@ -3,9 +3,11 @@
 //! Pure: plain `decide` and `evolve`, folds over entries, and rule packs as data. There is no
 //! clock, no randomness, no runtime and no database here; they are parameters, or elsewhere.
 
+pub mod dates;
 pub mod deadlines;
 mod decide;
 pub mod depends;
+pub mod first_strategy;
 mod history;
 mod kebab;
 pub mod obligations;

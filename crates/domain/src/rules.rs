@@ -214,6 +214,14 @@ pub enum Provenance {
     None,
 }
 
+/// What a date runs until, where that is not the same as what shows the row met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// A strategy is published for each area.
+    PublishedForEachArea,
+}
+
 /// By when something is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -225,9 +233,21 @@ pub struct DeadlineRule {
     pub on: Option<NaiveDate>,
     /// Where that comes from.
     pub provenance: Provenance,
+    /// What the one date runs until.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
     /// More about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+}
+
+impl DeadlineRule {
+    /// Whether a ledger may set another date: nobody sets what the Act, the guidance or the
+    /// authorities themselves have set.
+    #[must_use]
+    pub const fn may_be_set(&self) -> bool {
+        matches!(self.provenance, Provenance::Unverified)
+    }
 }
 
 /// A row of a rule pack.
@@ -345,7 +365,9 @@ impl RulePack {
 const RELEASED: &[&str] = &[
     include_str!("../packs/enacted-2022.r1.json"),
     include_str!("../packs/enacted-2022.r2.json"),
+    include_str!("../packs/enacted-2022.r3.json"),
     include_str!("../packs/draft-2021.r1.json"),
+    include_str!("../packs/draft-2021.r2.json"),
 ];
 
 static PACKS: LazyLock<Vec<(RulePack, String)>> = LazyLock::new(|| {

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 
 use dutyledger_record::{Record, RestsOn, RulePackRef, Stream, StreamId};
 
+use crate::dates::Dates;
 use crate::history::{History, HistoryError, StreamKind};
 use crate::rules::enacted_ref;
 use crate::streams::{Area, Authority, Direction, NeedsAssessment, Partnership, Strategy};
@@ -46,12 +47,18 @@ macro_rules! world {
             $($(#[$doc])* pub $field: BTreeMap<StreamId, History<$kind>>,)+
             /// The rule pack the ledger had adopted when these were known.
             pub rules: RulePackRef,
+            /// The dates of deadlines the ledger had set by then.
+            pub dates: Dates,
         }
 
         impl Default for Histories {
             /// Nothing known, under the newest revision of the enacted pack.
             fn default() -> Self {
-                Self { $($field: BTreeMap::new(),)+ rules: enacted_ref() }
+                Self {
+                    $($field: BTreeMap::new(),)+
+                    rules: enacted_ref(),
+                    dates: Dates::default(),
+                }
             }
         }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use dutyledger_domain::dates::Dates;
 use dutyledger_domain::{Histories, History};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Record, Stream, StreamId};
@@ -25,6 +26,8 @@ pub(crate) struct Cache {
     clock: u64,
     entries: u64,
     most: u64,
+    /// The dates of deadlines that the ledger set, once they were read.
+    pub(crate) dates: Option<Dates>,
     /// What is known of partnerships' rows.
     partnerships: HashMap<StreamId, Known>,
 }
@@ -50,6 +53,7 @@ impl Cache {
             clock: 0,
             entries: 0,
             most,
+            dates: None,
             partnerships: HashMap::new(),
         }
     }
@@ -146,6 +150,7 @@ impl Cache {
             strategies,
             directions,
             rules: _,
+            dates: _,
         } = histories;
         each(self, areas);
         each(self, authorities);

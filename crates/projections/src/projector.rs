@@ -298,7 +298,8 @@ async fn apply(tx: &mut Tx, loader: &mut Loader<'_>, page: PageOf) -> Result<(),
     } = page;
     timeline.write(tx).await?;
     if let Some(ledger) = ledger {
-        partnerships.extend(rules::write(tx, loader.ledger, ledger, loader.up_to).await?);
+        let concerned = rules::write(tx, loader.ledger, loader.cache, ledger, loader.up_to);
+        partnerships.extend(concerned.await?);
     }
     if !touched.is_empty() {
         partnerships.extend(derived::dependents(tx, touched.keys()).await?);
@@ -317,9 +318,9 @@ async fn apply(tx: &mut Tx, loader: &mut Loader<'_>, page: PageOf) -> Result<(),
     }
     partnerships.extend(rows.write(tx, loader.cache).await?);
     if !partnerships.is_empty() {
-        let rules = rules::read(tx).await?;
+        let own = rules::read(tx, loader).await?;
         for partnership in partnerships {
-            derived::write(tx, loader, rules.as_ref(), partnership).await?;
+            derived::write(tx, loader, &own, partnership).await?;
         }
     }
     Ok(())

@@ -154,7 +154,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
         let mut cache = Cache::default();
         self.total += (found.streams.len() + found.partnerships.len()) as u64;
         if let Some(ledger) = found.ledger {
-            rules::write(self.tx, self.ledger, ledger, position).await?;
+            rules::write(self.tx, self.ledger, &mut cache, ledger, position).await?;
         }
         self.write_streams(position, &mut cache, &mut found).await?;
         self.total = self.done + found.partnerships.len() as u64;
@@ -227,7 +227,12 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
         cache: &mut Cache,
         partnerships: BTreeSet<StreamId>,
     ) -> Result<(), ProjectionError> {
-        let rules = rules::read(self.tx).await?;
+        let mut loader = Loader {
+            ledger: self.ledger,
+            cache,
+            up_to,
+        };
+        let own = rules::read(self.tx, &mut loader).await?;
         let all: Vec<_> = partnerships.into_iter().collect();
         for chunk in all.chunks(CHUNK) {
             let mut loader = Loader {
@@ -236,7 +241,7 @@ impl<P: FnMut(u64, u64) + Send> Rebuild<'_, P> {
                 up_to,
             };
             for partnership in chunk {
-                derived::write(self.tx, &mut loader, rules.as_ref(), *partnership).await?;
+                derived::write(self.tx, &mut loader, &own, *partnership).await?;
             }
             self.step(chunk.len());
         }

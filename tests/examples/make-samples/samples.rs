@@ -226,7 +226,10 @@ impl Maker<'_> {
         let past = kind != "ledger" && actors.past_fact && self.variant != Variant::Full;
         let reported =
             !past && kind != "ledger" && actors.reportable && actors.own[0] == Actor::Subject;
+        // What the operator decides, with a source; all else it does to the ledger is administration.
+        let dates = self.event == "DeadlineDateSet";
         let basis = match kind {
+            _ if dates => Basis::Decision,
             "ledger" | "deadline" | "trigger" | "erasure" | "access" => Basis::Administrative,
             _ if past => Basis::PastFact,
             _ => Basis::Decision,
@@ -265,7 +268,7 @@ impl Maker<'_> {
                 pack: "enacted-2022".to_owned(),
                 revision: 1,
             },
-            source: (past || reported).then(|| Source {
+            source: (past || reported || dates).then(|| Source {
                 date: NaiveDate::from_ymd_opt(2024, 1, 10).unwrap(),
                 reference: text("https://eastmere.example/minutes/2024-01-09"),
                 sha256: reported.then(|| digest("minutes")),
@@ -557,6 +560,14 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
             json!("https://eastmere.example/serious-violence-strategy"),
         ),
         ("DirectionIssued", "comply_by", json!("2024-06-30")),
+        ("DeadlineDateSet", "due_on", json!("2024-03-31")),
+        ("DeadlineDateSet", "provenance", json!("regulations")),
+        ("DeadlineDateSet", "rule", json!("R-10.4")),
+        ("AreaDeadlineApproached", "rule", json!("R-10.4")),
+        ("AreaDeadlineReached", "rule", json!("R-10.4")),
+        ("AreaDeadlinePassed", "rule", json!("R-10.4")),
+        ("AreaDeadlineMet", "rule", json!("R-10.4")),
+        ("AreaDeadlineLifted", "rule", json!("R-10.4")),
         ("", "due_on", json!("2024-01-30")),
         ("", "met_on", json!("2024-01-31")),
         ("", "rule", json!("R-42.1")),

@@ -1,4 +1,4 @@
-//! Commands on the ledger itself: keys and the rule pack.
+//! Commands on the ledger itself: keys, the rule pack, and dates that are one for all.
 
 use aide::axum::ApiRouter;
 use axum::Json;
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use dutyledger_application::KeyRequest;
 use dutyledger_domain::streams::LedgerStream;
-use dutyledger_domain::streams::ledger::AdoptRulePack;
+use dutyledger_domain::streams::ledger::{AdoptRulePack, SetDeadlineDate};
 use dutyledger_record::{KeyId, PrincipalKind, PublicText, StreamId};
 
 use super::table::Table;
@@ -80,7 +80,13 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
             "the rule pack's own revision",
             json!({ "pack": "enacted-2022", "revision": 1 }),
         )
-        .done();
+        .on_ledger::<SetDeadlineDate>(
+            "/v1/deadline-dates",
+            "Set the date of a deadline that no source could be checked for",
+            "R-10.4; the Regulations of 2022 under s.8(10), which have not been read",
+            json!({ "rule": "R-10.4", "due_on": "2024-01-31", "provenance": "unverified" }),
+        )
+        .ledger_corrections("/v1/deadline-dates/corrections");
     let router = endpoint::post(router, "/v1/keys", endpoint::run(issue), |op, ctx| {
         let description = "For the operator. The key is shown once, in the answer; only its hash is \
                            kept. It takes no idempotency key, for the answer cannot be given again.\

@@ -148,6 +148,23 @@ impl<K: StreamKind> Table<K> {
         .done()
     }
 
+    /// The same, of what was recorded on the ledger itself, and the end of the table.
+    pub(super) fn ledger_corrections(self, path: &str) -> ApiRouter<App>
+    where
+        CorrectEntry: Particulars<K> + Into<K::Command>,
+    {
+        self.on_ledger::<CorrectEntry>(
+            path,
+            "Withdraw the date of a deadline that was set",
+            "the rule of the record that nothing is removed",
+            json!({
+                "entry_id": "0198d0c2-6f00-7000-8000-000000000009",
+                "reason": "The Regulations were misread.",
+            }),
+        )
+        .done()
+    }
+
     pub(super) fn done(self) -> ApiRouter<App> {
         self.router
     }
@@ -207,11 +224,14 @@ where
         .insert(WHO.to_owned(), permissions::of(P::ACTORS));
     doc::command_headers(op);
     let body = ctx.schema.subschema_for::<Body<P>>();
-    doc::body(
-        op,
-        body,
-        json!({ "occurred_on": "2026-09-21", "particulars": &line.example }),
-    );
+    let mut example = json!({ "occurred_on": "2026-09-21", "particulars": &line.example });
+    if P::SOURCED {
+        example["source"] = json!({
+            "title": "Report to the cabinet", "reference": "https://eastmere.example/report",
+            "date": "2026-09-01",
+        });
+    }
+    doc::body(op, body, example);
     let media = doc::media(ctx.schema.subschema_for::<Recorded>(), None);
     let etag = ("ETag", "The version of the stream, in double quotes.");
     let position = (

@@ -13,9 +13,9 @@ use ics::{Event, ICalendar, escape_text};
 
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
-use dutyledger_domain::streams::deadline::DeadlineKind;
+use dutyledger_domain::streams::deadline::{AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue};
 use dutyledger_domain::streams::{LedgerStream, Partnership};
-use dutyledger_domain::{Histories, in_words};
+use dutyledger_domain::{Histories, History, in_words};
 use dutyledger_ledger::request_digest;
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{KeyId, Principal, StreamId, hex};
@@ -82,10 +82,11 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 tag: "Record",
                 summary: "Read a calendar".to_owned(),
                 description: "The dates of the partnerships whose record the calendar's principal \
-                              reads: reviews, consultations that close, directions to comply with. \
+                              reads: first strategies, reviews, consultations that close, \
+                              directions to comply with. \
                               Needs no key: the address is the secret. A date that is met or no \
-                              longer holds is marked as cancelled.\n\nRests on R-42.1, s.8(4), \
-                              s.18(2)."
+                              longer holds is marked as cancelled.\n\nRests on R-10.4, R-42.1, \
+                              s.8(4), s.18(2)."
                     .to_owned(),
             },
             path,
@@ -116,12 +117,11 @@ async fn read(app: App, ask: Ask) -> Outcome {
             let streams = streams.map_err(internal)?;
             let histories = load::histories(app.bus.ledger(), streams, known_at).await;
             let histories = histories.map_err(internal)?;
-            let partnership = row.state.name.as_ref().map_or("", |name| name.as_str());
             let of_it = deadlines(row.id, &histories).into_iter();
-            let shown = of_it.filter(|dated| dated.set.due_on >= from && dated.is_known());
+            let shown = of_it.filter(|dated| dated.set.due_on() >= from && dated.is_known());
             dates.extend(shown.map(|dated| {
-                let event = event(&dated, &histories, partnership, now);
-                (dated.set.due_on, event)
+                let event = event(&dated, &histories, row.id, now);
+                (dated.set.due_on(), event)
             }));
         }
         after = page.next;
@@ -143,21 +143,14 @@ async fn read(app: App, ask: Ask) -> Outcome {
     Ok(([(header::CONTENT_TYPE, plain)], text).into_response())
 }
 
-/// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
-/// grows with the stream it is derived from.
-fn event<'a>(
-    dated: &Dated,
-    histories: &Histories,
-    partnership: &str,
-    now: DateTime<Utc>,
-) -> Event<'a> {
-    let set = &dated.set;
+/// What a date says, and the versions of what it is derived from, added up: streams only grow.
+fn said(set: &DeadlineSet, histories: &Histories) -> (String, u64) {
     let strategy = histories.strategies.get(&set.about);
     let direction = histories.directions.get(&set.about);
-    let sequence = strategy
-        .map(dutyledger_domain::History::version)
-        .or_else(|| direction.map(dutyledger_domain::History::version))
-        .unwrap_or_default();
+    let versions = [
+        strategy.map(History::version),
+        direction.map(History::version),
+    ];
     let title = strategy
         .and_then(|history| history.state(NaiveDate::MAX).title.clone())
         .map_or_else(String::new, |title| format!(": {}", title.as_str()));
@@ -166,17 +159,50 @@ fn event<'a>(
         DeadlineKind::AnnualReview => format!("Annual review is due{title}"),
         DeadlineKind::DirectionCompliance => "Compliance with a direction is due".to_owned(),
     };
+    (summary, versions.into_iter().flatten().sum())
+}
+
+/// The same, of a date for an area: it ends with any of the partnership's strategies.
+fn said_for_an_area(set: &AreaDeadline, histories: &Histories) -> (String, u64) {
+    let area = histories.areas.get(&set.area);
+    let strategies = histories.strategies.values().map(History::version);
+    let versions = strategies.chain(area.map(History::version));
+    let name = area
+        .and_then(|history| history.state(NaiveDate::MAX).name.clone())
+        .map_or_else(String::new, |name| format!(": {}", name.as_str()));
+    let changes = histories.dates.changes() as u64;
+    let summary = format!("The first strategy is due{name}");
+    (summary, versions.sum::<u64>() + changes)
+}
+
+/// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
+/// grows with the streams it is derived from: the partnership's own is one of them.
+fn event<'a>(
+    dated: &Dated,
+    histories: &Histories,
+    partnership: StreamId,
+    now: DateTime<Utc>,
+) -> Event<'a> {
+    let due_on = dated.set.due_on();
+    let (summary, versions) = match &dated.set {
+        WhatIsDue::Own(set) => said(set, histories),
+        WhatIsDue::Area(set) => said_for_an_area(set, histories),
+    };
+    let partnership = histories.partnerships.get(&partnership);
+    let sequence = versions + partnership.map(History::version).unwrap_or_default();
+    let name = partnership.and_then(|history| history.state(NaiveDate::MAX).name.clone());
     let about = format!(
-        "{partnership}. Rests on {}. Due on {}.",
-        set.rule,
-        in_words(set.due_on)
+        "{}. Rests on {}. Due on {}.",
+        name.as_ref().map_or("", |name| name.as_str()),
+        dated.set.rule(),
+        in_words(due_on)
     );
     let stamp = now.format("%Y%m%dT%H%M%SZ").to_string();
     let mut event = Event::new(format!("{}@dutyledger", dated.stream()), stamp);
     let day = |on: NaiveDate| on.format("%Y%m%d").to_string();
-    let mut start = DtStart::new(day(set.due_on));
+    let mut start = DtStart::new(day(due_on));
     start.add(ValueType::DATE);
-    let mut end = DtEnd::new(day(set.due_on.succ_opt().unwrap_or(set.due_on)));
+    let mut end = DtEnd::new(day(due_on.succ_opt().unwrap_or(due_on)));
     end.add(ValueType::DATE);
     event.push(start);
     event.push(end);

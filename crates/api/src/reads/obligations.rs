@@ -32,13 +32,23 @@ const PARTNERSHIPS_MAX: usize = 500;
 
 /// A rule pack one may ask about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-enum Pack {
+pub(super) enum Pack {
     /// The law as enacted.
     #[serde(rename = "enacted-2022")]
     Enacted,
     /// The draft of May 2021, which was never in force: what it would have asked.
     #[serde(rename = "draft-2021")]
     Draft,
+}
+
+impl Pack {
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Enacted => rules::ENACTED,
+            Self::Draft => rules::DRAFT,
+        }
+    }
 }
 
 /// What the obligations of a partnership may be asked.
@@ -320,8 +330,7 @@ async fn known(
     // it was made by.
     let name = match pack {
         None => histories.rules.pack.as_str(),
-        Some(Pack::Enacted) => rules::ENACTED,
-        Some(Pack::Draft) => rules::DRAFT,
+        Some(pack) => pack.name(),
     };
     let (pack, _) = rules::newest(name)
         .ok_or_else(|| internal("the ledger's rule pack is not among those compiled in"))?;

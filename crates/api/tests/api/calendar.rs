@@ -183,3 +183,122 @@ async fn an_address_that_was_not_issued_or_is_revoked_reads_nothing() {
         .await
         .is(403);
 }
+
+/// The event of a summary: its status, its day and its sequence.
+fn event(calendar: &Answer, summary: &str) -> Option<(String, String, u64)> {
+    let lines = lines(calendar);
+    let events = lines.split(|line| line == "BEGIN:VEVENT").skip(1);
+    let mut found = events.filter(|lines| value(lines, "SUMMARY")[0].starts_with(summary));
+    let event = found.next()?;
+    assert!(found.next().is_none(), "more than one: {summary}");
+    let text = |property: &str| value(event, property)[0].to_owned();
+    let sequence = text("SEQUENCE").parse().unwrap();
+    Some((text("STATUS"), text("DTSTART;VALUE=DATE"), sequence))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reviews_first_strategies_and_compliance_are_there_and_cancelled_when_met() {
+    let town = Town::consulting_until("2099-03-31").await;
+    let (server, operator) = (&town.server, &town.operator);
+    let of_council = Place::council(server, operator, "2023-02-01").await;
+    let council_key = &of_council.1;
+    let (partnership, area) =
+        Place::another(server, operator, &of_council, "Old Town", "2023-02-01").await;
+    let adopted_on = today();
+    Place::adopted_on(server, council_key, &partnership, &adopted_on).await;
+    let minister = server.key(PrincipalKind::SecretaryOfState, None).await;
+    let satisfied = json!({
+        "area": area, "authority": of_council.0, "duty": "8(4)", "partnership": partnership,
+    });
+    let case = server
+        .command(&minister, "/v1/satisfactions", satisfied)
+        .await;
+    let case = case.is(201).id();
+    let directed = json!({ "requires": "Consult them.", "comply_by": "2098-06-30" });
+    let path = format!("/v1/directions/{case}/issues");
+    server.command(&minister, &path, directed).await.is(200);
+    let (_, address) = town.issue("auditor", None).await;
+    town.caught_up().await;
+
+    let before = town.read(&address).await.is(200);
+    let compliance = event(&before, "Compliance with a direction").unwrap();
+    assert_eq!(
+        (compliance.0.as_str(), compliance.1.as_str()),
+        ("CONFIRMED", "20980630")
+    );
+    let review = event(&before, "Annual review").unwrap();
+    let next_year = adopted_on.replace('-', "")[..4].parse::<u32>().unwrap() + 1;
+    assert_eq!(review.0, "CONFIRMED");
+    assert!(review.1.starts_with(&next_year.to_string()), "{review:?}");
+    // The date of the first strategies is long past, and stays for a year only.
+    assert_eq!(event(&before, "The first strategy"), None);
+
+    let renamed = json!({ "name": "Another name" });
+    let path = format!("/v1/partnerships/{partnership}/amendments");
+    server.command(council_key, &path, renamed).await.is(200);
+    town.caught_up().await;
+    let after = town.read(&address).await.is(200);
+    assert!(after.text.replace("\r\n ", "").contains("Another name"));
+    let renamed = event(&after, "Annual review").unwrap();
+    assert!(renamed.2 > review.2, "what it says has changed");
+
+    let accepted = format!("/v1/directions/{case}/acceptances");
+    server
+        .command(&minister, &accepted, json!({}))
+        .await
+        .is(200);
+    town.caught_up().await;
+    let after = town.read(&address).await.is(200);
+    let met = event(&after, "Compliance with a direction").unwrap();
+    assert_eq!((met.0.as_str(), met.1.as_str()), ("CANCELLED", "20980630"));
+    assert!(met.2 > compliance.2);
+
+    let dissolved = json!({
+        "acting": "past_fact", "particulars": {},
+        "source": { "title": "Minutes", "reference": "item 4", "date": today() },
+    });
+    let path = format!("/v1/partnerships/{partnership}/dissolution");
+    server.post(council_key, &path, dissolved).await.is(200);
+    town.caught_up().await;
+    let after = town.read(&address).await.is(200);
+    let over = event(&after, "Annual review").unwrap();
+    assert_eq!(over.0, "CANCELLED");
+    assert!(over.2 > renamed.2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_4_a_date_set_for_first_strategies_is_there_until_they_are_published() {
+    let town = Town::consulting_until("2099-03-31").await;
+    let (server, operator) = (&town.server, &town.operator);
+    let of_council = Place::council(server, operator, "2023-02-01").await;
+    let council_key = &of_council.1;
+    let (partnership, _) =
+        Place::another(server, operator, &of_council, "Old Town", "2023-02-01").await;
+    let set = json!({
+        "particulars": { "rule": "R-10.4", "due_on": "2099-01-31", "provenance": "unverified" },
+        "source": { "title": "A report", "reference": "item 4", "date": today() },
+    });
+    server
+        .post(operator, "/v1/deadline-dates", set)
+        .await
+        .is(200);
+    let (_, address) = town.issue("coordinator", Some(&partnership)).await;
+    town.caught_up().await;
+    let before = town.read(&address).await.is(200);
+    let due = event(&before, "The first strategy is due: Old Town").unwrap();
+    assert_eq!((due.0.as_str(), due.1.as_str()), ("CONFIRMED", "20990131"));
+
+    let strategy = Place::adopted_on(server, council_key, &partnership, &today()).await;
+    let published = json!({
+        "acting": "past_fact",
+        "particulars": { "version": 1, "form": "stand_alone", "locator": "https://example.org" },
+        "source": { "title": "A page", "reference": "https://example.org", "date": today() },
+    });
+    let path = format!("/v1/strategies/{strategy}/publications");
+    server.post(council_key, &path, published).await.is(200);
+    town.caught_up().await;
+    let after = town.read(&address).await.is(200);
+    let met = event(&after, "The first strategy is due").unwrap();
+    assert_eq!((met.0.as_str(), met.1.as_str()), ("CANCELLED", "20990131"));
+    assert!(met.2 > due.2);
+}

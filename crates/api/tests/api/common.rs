@@ -277,6 +277,73 @@ impl Place {
         }
     }
 
+    /// A council registered as of a day, and its key.
+    pub(crate) async fn council(server: &Server, operator: &str, on: &str) -> (String, String) {
+        let council = json!({ "occurred_on": on, "particulars": {
+            "body": "Old council", "capacity": "local_authority" } });
+        let registered = server.post(operator, "/v1/authorities", council).await;
+        let council = registered.is(201).id();
+        let key = server.key(PrincipalKind::Authority, Some(&council)).await;
+        (council, key)
+    }
+
+    /// The council's partnership for an area, all of it told as of a day; the council is the area's
+    /// only specified authority.
+    pub(crate) async fn another(
+        server: &Server,
+        operator: &str,
+        (council, council_key): &(String, String),
+        name: &str,
+        on: &str,
+    ) -> (String, String) {
+        let on_day = |particulars: Value| json!({ "occurred_on": on, "particulars": particulars });
+        let area = json!({ "country": "england", "kind": "district", "name": name });
+        let area = server.post(operator, "/v1/areas", on_day(area)).await;
+        let area = area.is(201).id();
+        let row = json!({ "authorities": [{ "authority": council, "from": "2020-01-31" }] });
+        let path = format!("/v1/areas/{area}/authorities");
+        server.post(operator, &path, on_day(row)).await.is(200);
+        let proposal = json!({ "name": format!("{name} partnership"), "route": "new_structure", "areas": [area] });
+        let proposed = server
+            .post(council_key, "/v1/partnerships", on_day(proposal))
+            .await;
+        let partnership = proposed.is(201).id();
+        let position = json!({
+            "authority": council, "on_matter": { "matter": "formation" }, "position": "agree",
+        });
+        let path = format!("/v1/partnerships/{partnership}/positions");
+        server
+            .post(council_key, &path, on_day(position))
+            .await
+            .is(200);
+        let mut formation = on_day(json!({}));
+        formation["reasons"] = json!([{ "rule": "R-17.1", "reason": "To be decided." }]);
+        let path = format!("/v1/partnerships/{partnership}/formation");
+        server.post(council_key, &path, formation).await.is(200);
+        (partnership, area)
+    }
+
+    /// A strategy of a partnership that was adopted elsewhere on a day.
+    pub(crate) async fn adopted_on(
+        server: &Server,
+        key: &str,
+        partnership: &str,
+        on: &str,
+    ) -> String {
+        let draft = json!({ "occurred_on": on, "particulars": {
+            "partnership": partnership, "title": "A strategy",
+            "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
+        } });
+        let strategy = server.post(key, "/v1/strategies", draft).await.is(201).id();
+        let adopted = json!({
+            "occurred_on": on, "acting": "past_fact", "particulars": { "version": 1 },
+            "source": { "title": "Minutes", "reference": "item 4", "date": on },
+        });
+        let path = format!("/v1/strategies/{strategy}/adoptions");
+        server.post(key, &path, adopted).await.is(200);
+        strategy
+    }
+
     pub(crate) async fn strategy(&self, server: &Server) -> String {
         let draft = json!({
             "partnership": self.partnership, "title": "A strategy",

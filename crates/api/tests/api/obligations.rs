@@ -208,3 +208,202 @@ async fn next_steps_are_gathered_across_partnerships_the_soonest_first() {
     let path = format!("/v1/authorities/{}/next-steps", town.place.partnership);
     town.server.get(council_key, &path).await.is(404);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_asked_for_is_the_status_answered_and_nothing_falls_between() {
+    let town = Town::make().await;
+    let key = &town.auditor;
+    let mut found = Vec::new();
+    for status in [
+        "overdue",
+        "due",
+        "not_yet_due",
+        "excepted",
+        "satisfied",
+        "not_applicable",
+        "not_known",
+        "not_recorded_yet",
+        "used",
+        "not_used",
+        "applies",
+        "does_not_apply",
+        "fact",
+    ] {
+        let query = format!("limit=200&status={status}");
+        let answer = town.obligations(key, &query).await.is(200);
+        let rows = answer.json["data"]["obligations"].as_array().unwrap();
+        assert!(rows.iter().all(|row| row["status"] == status), "{status}");
+        found.push((status, rows.len()));
+    }
+    let of = |status: &str| found.iter().find(|(s, _)| *s == status).unwrap().1;
+    for some in [
+        "due",
+        "not_yet_due",
+        "satisfied",
+        "not_recorded_yet",
+        "fact",
+    ] {
+        assert!(of(some) > 0, "{some}: {found:?}");
+    }
+    assert_eq!(of("excepted"), 0);
+    let all: usize = found.iter().map(|(_, count)| count).sum();
+    let first = town.obligations(key, "limit=200").await.is(200);
+    let next = first.json["links"]["next"].as_str();
+    let rest = match next {
+        Some(path) => rules(&town.server.get(key, path).await.is(200)).len(),
+        None => 0,
+    };
+    assert_eq!(all, rules(&first).len() + rest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn next_steps_of_two_partnerships_are_one_list_by_their_dates() {
+    let town = Town::make().await;
+    let operator = town.server.key(PrincipalKind::Operator, None).await;
+    let of_council = Place::council(&town.server, &operator, "2023-02-01").await;
+    let (council, council_key) = &of_council;
+    let make = async |name: &str, adopted: &str| {
+        let made = Place::another(&town.server, &operator, &of_council, name, "2023-02-01").await;
+        Place::adopted_on(&town.server, council_key, &made.0, adopted).await;
+        made.0
+    };
+    let first = make("North Town", "2025-06-02").await;
+    let second = make("South Town", "2025-03-02").await;
+    let third = make("West Town", "2025-09-02").await;
+    let path = format!("/v1/authorities/{council}/next-steps?limit=200");
+    let answer = town.server.get(council_key, &path).await.is(200);
+    let steps = answer.json["data"].as_array().unwrap();
+    let reviews: Vec<_> = steps
+        .iter()
+        .filter(|step| step["rule"] == "R-42.1" && step["due"].is_object())
+        .map(|step| {
+            let due = step["due"]["on"].as_str().unwrap();
+            (due, step["partnership"].as_str().unwrap())
+        })
+        .collect();
+    let expected = [
+        ("2026-03-02", second.as_str()),
+        ("2026-06-02", first.as_str()),
+        ("2026-09-02", third.as_str()),
+    ];
+    assert_eq!(reviews, expected);
+    // The date of the first strategy, of each of them, comes before any review.
+    let due = |step: &Value| step["due"]["on"].as_str().unwrap_or("9999").to_owned();
+    let dated: Vec<_> = steps.iter().filter(|s| s["due"].is_object()).collect();
+    assert!(dated.is_sorted_by_key(|step| due(step)));
+    assert_eq!(due(dated[0]), "2024-01-31");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_date_of_the_first_strategy_is_set_by_the_operator_and_withdrawn() {
+    let town = Town::make().await;
+    let operator = town.server.key(PrincipalKind::Operator, None).await;
+    let of_council = Place::council(&town.server, &operator, "2023-02-01").await;
+    let (partnership, _) = Place::another(
+        &town.server,
+        &operator,
+        &of_council,
+        "Old Town",
+        "2023-02-01",
+    )
+    .await;
+    let row = async || {
+        let path = format!("/v1/partnerships/{partnership}/obligations?limit=200&on=2024-03-01");
+        let answer = town.server.get(&town.auditor, &path).await.is(200);
+        let rows = answer.json["data"]["obligations"].as_array().unwrap();
+        rows.iter()
+            .find(|row| row["rule"] == "R-10.4")
+            .unwrap()
+            .clone()
+    };
+    let triggers = async || {
+        let path = format!("/v1/partnerships/{partnership}/triggers");
+        let answer = town.server.get(&town.auditor, &path).await.is(200);
+        let all = answer.json["data"]["triggers"].as_array().unwrap();
+        let of_it = all.iter().filter(|t| t["duty"] == "8(3)(c)");
+        of_it
+            .map(|t| (t["state"].clone(), t["since"].clone()))
+            .collect::<Vec<_>>()
+    };
+    let before = row().await;
+    assert_eq!(before["status"], "overdue", "{before}");
+    assert_eq!(
+        before["due"],
+        json!({ "on": "2024-01-31", "provenance": "unverified" })
+    );
+    assert_eq!(
+        triggers().await,
+        [(json!("attention"), json!("2024-02-01"))]
+    );
+
+    let set = json!({
+        "occurred_on": "2024-01-01",
+        "particulars": { "rule": "R-10.4", "due_on": "2024-03-31", "provenance": "regulations" },
+        "source": { "title": "The Regulations", "reference": "regulation 3", "date": "2022-12-12" },
+    });
+    let path = "/v1/deadline-dates";
+    for key in [&town.auditor, &town.place.council_key] {
+        town.server.post(key, path, set.clone()).await.is(403);
+    }
+    let mut unsourced = set.clone();
+    unsourced.as_object_mut().unwrap().remove("source");
+    let answer = town.server.post(&operator, path, unsourced).await.is(422);
+    assert_eq!(answer.code(), "source-required");
+    // The ledger was opened today: nothing is dated before it.
+    town.server.post(&operator, path, set.clone()).await.is(422);
+    let mut today = set;
+    today.as_object_mut().unwrap().remove("occurred_on");
+    let recorded = town.server.post(&operator, path, today).await.is(200);
+    let entry = recorded.json["entries"][0]["entry_id"].as_str().unwrap();
+
+    let path = format!("/v1/partnerships/{partnership}/obligations?limit=200");
+    let now = async || {
+        let answer = town.server.get(&town.auditor, &path).await.is(200);
+        let rows = answer.json["data"]["obligations"].as_array().unwrap();
+        rows.iter()
+            .find(|row| row["rule"] == "R-10.4")
+            .unwrap()
+            .clone()
+    };
+    let after = now().await;
+    assert_eq!(
+        after["due"],
+        json!({ "on": "2024-03-31", "provenance": "regulations", "set_by": entry })
+    );
+    assert!(after["why"].as_str().unwrap().contains("The Regulations"));
+    assert_eq!(triggers().await, [(json!("open"), json!("2024-04-01"))]);
+    // As true before it was set, it is the pack's.
+    assert_eq!(row().await["due"]["on"], "2024-01-31");
+
+    let withdrawn = json!({ "particulars": { "entry_id": entry, "reason": "Misread." } });
+    let path = "/v1/deadline-dates/corrections";
+    town.server
+        .post(&town.place.council_key, path, withdrawn.clone())
+        .await
+        .is(403);
+    town.server.post(&operator, path, withdrawn).await.is(200);
+    assert_eq!(now().await["due"]["on"], "2024-01-31");
+    assert_eq!(
+        triggers().await,
+        [(json!("attention"), json!("2024-02-01"))]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_of_the_draft_are_listed_when_they_are_asked_for() {
+    let town = Town::make().await;
+    let get = async |path: &str| town.server.get(&town.auditor, path).await;
+    let enacted = get("/v1/rules").await.is(200);
+    assert_eq!(enacted.json["pack"], "enacted-2022");
+    assert_eq!(enacted.json["in_force_from"], "2023-01-31");
+    let draft = get("/v1/rules?pack=draft-2021").await.is(200);
+    assert_eq!(draft.json["pack"], "draft-2021");
+    assert!(draft.json["in_force_from"].is_null());
+    let rows = draft.json["data"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["section"].is_null()));
+    let row = get("/v1/rules/R-42.1?pack=draft-2021").await.is(200);
+    assert_eq!(row.json["mode"], "must");
+    assert_eq!(get("/v1/rules/R-42.1").await.is(200).json["mode"], "should");
+    get("/v1/rules/A-8.7a?pack=draft-2021").await.is(404);
+    get("/v1/rules?pack=draft-2020").await.is(400);
+}

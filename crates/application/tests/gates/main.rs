@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod adoption;
+mod dates;
 mod directions;
 mod exceptions;
 mod given;

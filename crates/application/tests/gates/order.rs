@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::access::{ExportKind, ExportServed, SealedTextServed};
 use dutyledger_domain::streams::area::{AreaAmended, AreaSucceeded};
 use dutyledger_domain::streams::authority::{AuthorityAmended, AuthoritySucceeded};
@@ -12,8 +13,8 @@ use dutyledger_domain::streams::direction::{
 };
 use dutyledger_domain::streams::erasure::{self, ErasureGround, SealedTextErased};
 use dutyledger_domain::streams::ledger::{
-    CalendarTokenIssued, CalendarTokenRevoked, CheckpointKeyAdopted, KeyIssued, KeyRevoked,
-    LedgerMode, LedgerOpened, RulePackAdopted,
+    CalendarTokenIssued, CalendarTokenRevoked, CheckpointKeyAdopted, DeadlineDateSet, KeyIssued,
+    KeyRevoked, LedgerMode, LedgerOpened, RulePackAdopted,
 };
 use dutyledger_domain::streams::needs_assessment::{
     AssessmentFindingRecorded, DataGapRecorded, NeedsAssessmentAmended,
@@ -369,6 +370,14 @@ fn ledgers() -> Past<LedgerStream> {
                 pack,
                 revision: 2,
                 pack_sha256,
+            },
+        )
+        .and(
+            ON,
+            DeadlineDateSet {
+                due_on: day(ON),
+                provenance: Provenance::Regulations,
+                rule: RuleId::of("R-10.4"),
             },
         )
         .and(

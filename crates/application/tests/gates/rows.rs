@@ -106,6 +106,69 @@ fn a_gates_row_missing_from_the_pack_or_without_strength_is_noticed() {
     }
 }
 
+/// Every text in a folder of the repository, or the one file of that name.
+fn texts(path: &Path, found: &mut Vec<String>) {
+    if path.is_dir() {
+        let ours = |name: &str| !matches!(name, "target" | "vectors" | "corpus");
+        let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+        for entry in entries.filter(|entry| ours(&entry.file_name().to_string_lossy())) {
+            texts(&entry.path(), found);
+        }
+    } else if let Ok(text) = fs::read_to_string(path) {
+        found.push(text);
+    }
+}
+
+/// What a text cites as rows, in quotation marks or not: `R-10.6`, `A-8.7a`, `L-5`, `R-fn8.1`.
+fn cited_as_rows(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '-'));
+    let words = words.map(|word| word.trim_end_matches(['.', '-']));
+    words.filter(|word| {
+        let rest = ["R-", "A-", "L-"].iter().find_map(|p| word.strip_prefix(p));
+        let rest = rest.map(|rest| {
+            let of_its_own = ["fn", "gl.", "S", "CDA."];
+            of_its_own
+                .iter()
+                .find_map(|begins| rest.strip_prefix(begins))
+                .unwrap_or(rest)
+        });
+        rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
+}
+
+#[test]
+fn everything_that_cites_a_row_cites_one_that_exists() {
+    let held: BTreeSet<_> = packs()
+        .into_iter()
+        .chain([pack(ENACTED, 1).unwrap().0])
+        .flat_map(|pack| &pack.rows)
+        .flat_map(|row| std::iter::once(&row.id).chain(&row.also))
+        .map(RuleId::as_str)
+        .collect();
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut all = Vec::new();
+    for part in [
+        "crates",
+        "schemas",
+        "ops",
+        "tests",
+        "README.md",
+        "ARCHITECTURE.md",
+    ] {
+        let before = all.len();
+        texts(&top.join(part), &mut all);
+        assert!(all.len() > before, "{part} is not where it is looked for");
+    }
+    let cited: BTreeSet<_> = all.iter().flat_map(|text| cited_as_rows(text)).collect();
+    assert!(cited.len() > 200, "the rows are not found: {}", cited.len());
+    // The tests ask for a row that nobody wrote.
+    let missing: Vec<_> = cited
+        .difference(&held)
+        .filter(|id| **id != "R-0.0")
+        .collect();
+    assert!(missing.is_empty(), "there are no such rows: {missing:?}");
+}
+
 /// The names of the tests in a folder.
 fn tests(folder: &str) -> Vec<String> {
     let named = |line: &str| {
@@ -310,7 +373,7 @@ fn a_row_does_what_its_mode_says_from_the_day_the_pack_is_in_force() {
             Mode::Must | Mode::Excluded | Mode::Should | Mode::Encouraged => Strength::Warns,
             Mode::May | Mode::Fact => Strength::Silent,
         };
-        let before = if *layer == Layer::Local {
+        let before = if *layer == Layer::Local || row.in_force_from.is_some() {
             expected
         } else {
             Strength::Silent
@@ -318,6 +381,10 @@ fn a_row_does_what_its_mode_says_from_the_day_the_pack_is_in_force() {
         let on = |date| strength(&enacted_ref(), id.as_str(), day(date));
         assert_eq!(on("2023-01-31"), expected, "{id}");
         assert_eq!(on("2023-01-30"), before, "{id}");
+        if row.in_force_from.is_some() {
+            assert_eq!(on("2022-04-28"), expected, "{id}");
+            assert_eq!(on("2022-04-27"), Strength::Silent, "{id}");
+        }
     }
     assert_eq!(row("R-0.0"), None);
     assert_eq!(

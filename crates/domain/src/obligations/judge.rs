@@ -8,8 +8,9 @@ use dutyledger_record::{EntryId, StreamId};
 use super::entries::{Entries, LookedAt};
 use super::strategy::StrategyLooked;
 use super::{By, Due, Evidence, Found, MadeUnder, Once, Status, Within};
+use crate::first_strategy;
 use crate::kebab::kebab_case;
-use crate::rules::{LegalStatus, Mode, Row};
+use crate::rules::{LegalStatus, Mode, Row, Until};
 use crate::streams::{Direction, DirectionState, NeedsAssessment, Partnership, PartnershipState};
 use crate::values::in_words;
 use crate::world::{Histories, World};
@@ -23,6 +24,7 @@ pub(super) struct Judge<'a> {
     assessments: Vec<Entries<'a, NeedsAssessment>>,
     pub(super) directions: Vec<(StreamId, &'a DirectionState, Entries<'a, Direction>)>,
     pub(super) world: &'a World,
+    histories: &'a Histories,
     pub(super) on: NaiveDate,
 }
 
@@ -72,6 +74,7 @@ impl<'a> Judge<'a> {
             directions: directions.collect(),
             strategies,
             world,
+            histories,
             on,
         })
     }
@@ -148,17 +151,55 @@ impl<'a> Judge<'a> {
         // Whether a community safety partnership has one of its own is not in this record.
         if evidence.by == By::Adopted && evidence.made_under == Some(MadeUnder::Section8) {
             return self
-                .by_date(self.first_strategy_due(row, evidence), why)
+                .first_strategy(row, evidence, why)
                 .next("Draft a strategy.");
         }
         Found::new(evidence.nothing_shown(row, Status::NotYetDue), why)
     }
 
-    /// The date a first strategy was due, for a partnership that was there by then and never adopted
-    /// any.
-    pub(super) fn first_strategy_due(&self, row: &Row, evidence: &Evidence) -> Option<Due> {
-        let deadline = row.deadline.as_ref()?;
-        let on = deadline.on?;
+    /// How it stands that the first strategy is not there yet, with the source of its date where an
+    /// entry set it.
+    pub(super) fn first_strategy(&self, row: &Row, evidence: &Evidence, why: &str) -> Found {
+        let due = self.first_strategy_due(row, evidence);
+        let set = self.histories.dates.set(row, self.on);
+        let source = set
+            .and_then(|set| set.source.as_ref())
+            .filter(|_| due.is_some());
+        match source {
+            Some(source) => {
+                let (title, reference) = (source.title.as_str(), source.reference.as_str());
+                self.by_date(
+                    due,
+                    &format!("{why} Its date is from: {title}, {reference}."),
+                )
+            }
+            None => self.by_date(due, why),
+        }
+    }
+
+    /// Whether the row's date runs on after a version is adopted: until a strategy is published for
+    /// each area.
+    pub(super) fn runs_until_publication(&self, row: &Row) -> bool {
+        let until = row.deadline.as_ref().and_then(|own| own.until);
+        let due = self.histories.dates.due(row, self.on);
+        let Some(due) = due.filter(|_| until == Some(Until::PublishedForEachArea)) else {
+            return false;
+        };
+        if first_strategy::formed_by(self.state, due.on).is_none() {
+            return false;
+        }
+        let published = first_strategy::published(self.id, self.histories, self.on);
+        let held = first_strategy::held(self.id, self.histories, due.on, self.on);
+        !held.iter().all(|area| published.contains_key(area))
+    }
+
+    /// The date a first strategy was due, for a partnership that was there by then and has not come so
+    /// far.
+    fn first_strategy_due(&self, row: &Row, evidence: &Evidence) -> Option<Due> {
+        let due = self.histories.dates.due(row, self.on)?;
+        if self.runs_until_publication(row) {
+            return Some(due);
+        }
         let mut own = self.world.strategies.values().filter(|strategy| {
             let under = |under: MadeUnder| under.is_among(strategy.bases);
             strategy.partnership == Some(self.id) && evidence.made_under.is_none_or(under)
@@ -166,11 +207,7 @@ impl<'a> Judge<'a> {
         if own.any(|strategy| strategy.in_force().is_some()) {
             return None;
         }
-        let formed = self.state.formed.as_ref().filter(|at| !at.assumed)?;
-        (formed.on <= on).then_some(Due {
-            on,
-            provenance: deadline.provenance,
-        })
+        first_strategy::formed_by(self.state, due.on).map(|_| due)
     }
 
     /// What is owed and not shown, by its date.
@@ -185,6 +222,17 @@ impl<'a> Judge<'a> {
 
     /// Whether an entry of one of the events is there.
     fn entries(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        // Who was invited in preparing a strategy is no use of a power that no strategy here rests on.
+        if let (false, Some(under)) = (evidence.within == Within::Strategy, evidence.made_under)
+            && !self
+                .strategies
+                .iter()
+                .any(|one| under.is_among(one.state.bases))
+        {
+            let status = evidence.nothing_shown(row, Status::NotApplicable);
+            let why = format!("No strategy here is made under {}.", under.cited());
+            return vec![Found::new(status, why)];
+        }
         let anything = LookedAt::default();
         let shown: Vec<EntryId> = match evidence.within {
             Within::Strategy => return self.of_strategies(row, evidence),

@@ -74,6 +74,21 @@ pub struct Due {
     pub on: NaiveDate,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// The entry that set it in place of the rule pack's date, where one did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<EntryId>,
+}
+
+impl Due {
+    /// A date that no entry set in place of another.
+    #[must_use]
+    pub const fn from_pack(on: NaiveDate, provenance: Provenance) -> Self {
+        Self {
+            on,
+            provenance,
+            set_by: None,
+        }
+    }
 }
 
 /// A row as it stands for a partnership or for one authority in it.

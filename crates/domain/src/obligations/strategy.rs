@@ -200,18 +200,26 @@ impl<'a> StrategyLooked<'a> {
     }
 
     fn adopted(&self, row: &Row, evidence: &Evidence, judge: &Judge<'_>) -> Found {
-        match self.in_force {
-            Some((number, _)) => {
-                Found::new(Status::Satisfied, format!("Version {number} is adopted."))
-                    .by(self.showing(evidence, number))
-            }
-            None => judge
-                .by_date(
-                    judge.first_strategy_due(row, evidence),
+        let Some((number, _)) = self.in_force else {
+            return judge
+                .first_strategy(
+                    row,
+                    evidence,
                     "A strategy is begun and no version is adopted.",
                 )
-                .next("Adopt a version."),
-        }
+                .next("Adopt a version.");
+        };
+        let shown = self.showing(evidence, number);
+        let found = if judge.runs_until_publication(row) {
+            let why =
+                "A version is adopted, and no strategy is published yet for each of the areas.";
+            judge
+                .first_strategy(row, evidence, why)
+                .next("Publish the version in force.")
+        } else {
+            Found::new(Status::Satisfied, format!("Version {number} is adopted."))
+        };
+        found.by(shown)
     }
 
     fn implemented(&self, evidence: &Evidence) -> Found {
@@ -266,10 +274,8 @@ impl<'a> StrategyLooked<'a> {
     fn annual_review(&self, row: &Row, evidence: &Evidence, judge: &Judge<'_>) -> Found {
         let next = "Review the whole strategy and record what was decided.";
         let provenance = row.deadline.as_ref().map(|deadline| deadline.provenance);
-        let due = reviews::due(self.state).map(|due| Due {
-            on: due.on,
-            provenance: provenance.unwrap_or(Provenance::None),
-        });
+        let provenance = provenance.unwrap_or(Provenance::None);
+        let due = reviews::due(self.state).map(|due| Due::from_pack(due.on, provenance));
         let found = match self.review_status(judge) {
             ReviewStatus::NotApplicable => {
                 Found::new(Status::NotYetDue, "No version is adopted yet.")

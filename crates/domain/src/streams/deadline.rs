@@ -115,10 +115,137 @@ event! {
     }
 }
 
+/// What is due for an area, by when, and where the date comes from: a date that is one for all, as
+/// that of the first strategy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AreaDeadline {
+    /// The area.
+    pub area: StreamId,
+    /// The entry the date is counted from: the one that set it, or else the one that formed the
+    /// partnership.
+    pub counted_from: EntryId,
+    /// The date; it has passed from the next day.
+    pub due_on: NaiveDate,
+    /// The partnership.
+    pub partnership: StreamId,
+    /// Where the date comes from.
+    pub provenance: Provenance,
+    /// The row.
+    #[schemars(regex(pattern = "^[RAL]-[0-9A-Za-z.-]{1,12}$"))]
+    pub rule: RuleId,
+}
+
+event! {
+    /// A date for an area is 30 days ahead.
+    AreaDeadlineApproached {
+        /// What is due.
+        deadline: AreaDeadline,
+    }
+}
+event! {
+    /// A date for an area has come.
+    AreaDeadlineReached {
+        /// What is due.
+        deadline: AreaDeadline,
+        /// Whether the date had already come when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// A date for an area has passed, and the record does not show that what was due was done.
+    AreaDeadlinePassed {
+        /// What was due.
+        deadline: AreaDeadline,
+        /// Whether the date had already passed when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// The record shows that what was due for an area was done.
+    AreaDeadlineMet {
+        /// The entry that shows it.
+        by: EntryId,
+        /// What was due.
+        deadline: AreaDeadline,
+        /// The date it was done.
+        met_on: NaiveDate,
+    }
+}
+event! {
+    /// A date for an area no longer holds: another was set, or what it was counted from is gone.
+    AreaDeadlineLifted {
+        /// The entry that lifts it.
+        by: EntryId,
+        /// What was due.
+        deadline: AreaDeadline,
+    }
+}
+
 events! {
     /// The events of a deadline.
     DeadlineEvent {
         DeadlineApproached, DeadlineReached, DeadlinePassed, DeadlineMet, DeadlineLifted,
+        AreaDeadlineApproached, AreaDeadlineReached, AreaDeadlinePassed, AreaDeadlineMet,
+        AreaDeadlineLifted,
+    }
+}
+
+/// What is due: of a strategy or a case, or for an area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WhatIsDue {
+    /// Of a strategy or a case.
+    Own(DeadlineSet),
+    /// For an area.
+    Area(AreaDeadline),
+}
+
+impl WhatIsDue {
+    /// The date; it has passed from the next day.
+    #[must_use]
+    pub const fn due_on(&self) -> NaiveDate {
+        match self {
+            Self::Own(own) => own.due_on,
+            Self::Area(area) => area.due_on,
+        }
+    }
+
+    /// The entry the date is counted from.
+    #[must_use]
+    pub const fn counted_from(&self) -> EntryId {
+        match self {
+            Self::Own(own) => own.counted_from,
+            Self::Area(area) => area.counted_from,
+        }
+    }
+
+    /// The partnership, where there is one.
+    #[must_use]
+    pub const fn partnership(&self) -> Option<StreamId> {
+        match self {
+            Self::Own(own) => own.partnership,
+            Self::Area(area) => Some(area.partnership),
+        }
+    }
+
+    /// The row.
+    #[must_use]
+    pub const fn rule(&self) -> &RuleId {
+        match self {
+            Self::Own(own) => &own.rule,
+            Self::Area(area) => &area.rule,
+        }
+    }
+
+    /// Whether what is done after the date is done late: nobody owes a response to a consultation,
+    /// and a date from a source that could not be checked makes nobody late.
+    #[must_use]
+    pub const fn makes_late(&self) -> bool {
+        match self {
+            Self::Own(own) => !matches!(own.kind, DeadlineKind::ConsultationCloses),
+            Self::Area(area) => !matches!(area.provenance, Provenance::Unverified),
+        }
     }
 }
 
@@ -138,7 +265,7 @@ pub struct Announced {
 impl Announced {
     /// Goes on with an event of the deadline's stream.
     pub fn hear(&mut self, event_type: &str) {
-        match event_type {
+        match event_type.strip_prefix("Area").unwrap_or(event_type) {
             "DeadlineApproached" => self.approached = true,
             "DeadlineReached" => self.reached = true,
             "DeadlinePassed" => self.passed = true,
@@ -164,7 +291,7 @@ impl Announced {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DeadlineState {
     /// What is due.
-    pub deadline: Option<DeadlineSet>,
+    pub deadline: Option<WhatIsDue>,
     /// What has been announced of it.
     pub announced: Announced,
 }
@@ -204,7 +331,7 @@ pub enum Announcement {
 #[serde(deny_unknown_fields)]
 pub struct AnnounceDeadline {
     /// What is due.
-    pub deadline: DeadlineSet,
+    pub deadline: WhatIsDue,
     /// What is announced.
     pub announcement: Announcement,
 }
@@ -216,26 +343,47 @@ impl Particulars<Deadline> for AnnounceDeadline {
     const ADMINISTRATIVE: bool = true;
 
     fn partnership(&self) -> Option<StreamId> {
-        self.deadline.partnership
+        self.deadline.partnership()
     }
 
     fn decide(self, state: &DeadlineState, _: &Scene<'_>) -> Result<Vec<DeadlineEvent>, Refusal> {
         if state.announced.has(&self.announcement) {
             return Err(Refusal::already("This is already announced."));
         }
-        let deadline = self.deadline;
-        Ok(vec![match self.announcement {
-            Announcement::Approached => DeadlineApproached { deadline }.into(),
-            Announcement::Reached { late } => DeadlineReached { deadline, late }.into(),
-            Announcement::Passed { late } => DeadlinePassed { deadline, late }.into(),
-            Announcement::Met { by, on } => DeadlineMet {
-                by,
-                deadline,
-                met_on: on,
-            }
-            .into(),
-            Announcement::Lifted { by } => DeadlineLifted { by, deadline }.into(),
+        Ok(vec![match self.deadline {
+            WhatIsDue::Own(deadline) => of_its_own(deadline, self.announcement),
+            WhatIsDue::Area(deadline) => for_an_area(deadline, self.announcement),
         }])
+    }
+}
+
+fn of_its_own(deadline: DeadlineSet, announcement: Announcement) -> DeadlineEvent {
+    match announcement {
+        Announcement::Approached => DeadlineApproached { deadline }.into(),
+        Announcement::Reached { late } => DeadlineReached { deadline, late }.into(),
+        Announcement::Passed { late } => DeadlinePassed { deadline, late }.into(),
+        Announcement::Met { by, on } => DeadlineMet {
+            by,
+            deadline,
+            met_on: on,
+        }
+        .into(),
+        Announcement::Lifted { by } => DeadlineLifted { by, deadline }.into(),
+    }
+}
+
+fn for_an_area(deadline: AreaDeadline, announcement: Announcement) -> DeadlineEvent {
+    match announcement {
+        Announcement::Approached => AreaDeadlineApproached { deadline }.into(),
+        Announcement::Reached { late } => AreaDeadlineReached { deadline, late }.into(),
+        Announcement::Passed { late } => AreaDeadlinePassed { deadline, late }.into(),
+        Announcement::Met { by, on } => AreaDeadlineMet {
+            by,
+            deadline,
+            met_on: on,
+        }
+        .into(),
+        Announcement::Lifted { by } => AreaDeadlineLifted { by, deadline }.into(),
     }
 }
 
@@ -258,16 +406,24 @@ impl StreamKind for Deadline {
     type Command = DeadlineCommand;
 
     fn evolve(state: &mut DeadlineState, entry: &Envelope<DeadlineEvent>) {
+        use DeadlineEvent as E;
+        let own = |deadline: &DeadlineSet| WhatIsDue::Own(deadline.clone());
+        let area = |deadline: &AreaDeadline| WhatIsDue::Area(deadline.clone());
         let deadline = match &entry.payload {
-            DeadlineEvent::DeadlineApproached(e) => &e.deadline,
-            DeadlineEvent::DeadlineReached(e) => &e.deadline,
-            DeadlineEvent::DeadlinePassed(e) => &e.deadline,
-            DeadlineEvent::DeadlineMet(e) => &e.deadline,
-            DeadlineEvent::DeadlineLifted(e) => &e.deadline,
-            DeadlineEvent::EntryCorrected(_) | DeadlineEvent::ListClosed(_) => return,
+            E::DeadlineApproached(e) => own(&e.deadline),
+            E::DeadlineReached(e) => own(&e.deadline),
+            E::DeadlinePassed(e) => own(&e.deadline),
+            E::DeadlineMet(e) => own(&e.deadline),
+            E::DeadlineLifted(e) => own(&e.deadline),
+            E::AreaDeadlineApproached(e) => area(&e.deadline),
+            E::AreaDeadlineReached(e) => area(&e.deadline),
+            E::AreaDeadlinePassed(e) => area(&e.deadline),
+            E::AreaDeadlineMet(e) => area(&e.deadline),
+            E::AreaDeadlineLifted(e) => area(&e.deadline),
+            E::EntryCorrected(_) | E::ListClosed(_) => return,
         };
         state.announced.hear(&entry.payload.event().event_type);
-        state.deadline = Some(deadline.clone());
+        state.deadline = Some(deadline);
     }
 
     fn unmet(_: &DeadlineEvent, _: &DeadlineState, _: &Scene<'_>) -> Vec<Unmet> {
@@ -279,6 +435,6 @@ impl StreamKind for Deadline {
     }
 
     fn partnership(_: StreamId, state: &DeadlineState) -> Option<StreamId> {
-        state.deadline.as_ref()?.partnership
+        state.deadline.as_ref()?.partnership()
     }
 }

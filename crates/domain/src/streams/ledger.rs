@@ -1,7 +1,7 @@
-//! The ledger's own stream: its opening, rule packs adopted, keys issued and revoked, keys for
-//! checkpoints adopted.
+//! The ledger's own stream: its opening, rule packs adopted, dates of deadlines set, keys issued and
+//! revoked, keys for checkpoints adopted.
 
-use chrono::{DateTime, Months, Utc};
+use chrono::{DateTime, Months, NaiveDate, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use dutyledger_record::{
 use crate::decide::{Actors, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
+use crate::rules::{Provenance, RuleId, commencement, newest};
 use crate::scene::Scene;
 use crate::world::World;
 
@@ -61,6 +62,20 @@ pub struct RulePackAdopted {
     /// The SHA-256 of the pack's file.
     #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
     pub pack_sha256: String,
+}
+
+/// The date of a row's deadline was set, in place of the one the rule pack has from a source that
+/// could not be checked. The entry's source shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeadlineDateSet {
+    /// The date; it has passed from the next day.
+    pub due_on: NaiveDate,
+    /// Where it comes from.
+    pub provenance: Provenance,
+    /// The row.
+    #[schemars(regex(pattern = "^[RAL]-[0-9A-Za-z.-]{1,12}$"))]
+    pub rule: RuleId,
 }
 
 /// An API key was issued. Neither the key nor its hash is in the record.
@@ -142,7 +157,7 @@ pub struct CheckpointKeyAdopted {
 events! {
     /// The events of the ledger.
     LedgerEvent {
-        LedgerOpened, RulePackAdopted, KeyIssued, KeyRevoked, CalendarTokenIssued,
+        LedgerOpened, RulePackAdopted, DeadlineDateSet, KeyIssued, KeyRevoked, CalendarTokenIssued,
         CalendarTokenRevoked, CheckpointKeyAdopted,
     }
 }
@@ -216,6 +231,73 @@ impl Particulars<LedgerStream> for AdoptRulePack {
                 pack: self.pack,
                 revision: self.revision,
                 pack_sha256: sha256.to_owned(),
+            }
+            .into(),
+        ])
+    }
+}
+
+/// Sets the date of a row's deadline, of a row whose own date comes from a source that could not be
+/// checked. It holds from the day it is set for, and its source is said wherever it is used.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetDeadlineDate {
+    /// The row.
+    pub rule: RuleId,
+    /// The date; it has passed from the next day.
+    pub due_on: NaiveDate,
+    /// Where it comes from: an Act, the Regulations, the guidance, or again a source that could not
+    /// be checked.
+    pub provenance: Provenance,
+}
+
+impl Particulars<LedgerStream> for SetDeadlineDate {
+    const NAME: &'static str = "set-deadline-date";
+    const ACTORS: Actors = Actors::OPERATOR;
+    const SOURCED: bool = true;
+
+    fn decide(self, state: &LedgerState, _: &Scene<'_>) -> Result<Vec<LedgerEvent>, Refusal> {
+        let adopted = state.rules.as_ref().map(|rules| rules.pack.as_str());
+        let pack = adopted.and_then(newest).map(|(pack, _)| pack);
+        let Some(row) = pack.and_then(|pack| pack.row(self.rule.as_str())) else {
+            let refusal = Refusal::not_found("The rule pack in force has no such row.");
+            return Err(refusal.at("/particulars/rule"));
+        };
+        if !row.deadline.as_ref().is_some_and(|own| own.may_be_set()) {
+            return Err(Refusal::invalid(
+                "/particulars/rule",
+                "Only a date that comes from a source that could not be checked may be set; this \
+                 row has none.",
+            ));
+        }
+        if !matches!(
+            self.provenance,
+            Provenance::Act
+                | Provenance::OtherAct
+                | Provenance::Regulations
+                | Provenance::Guidance
+                | Provenance::Unverified
+        ) {
+            return Err(Refusal::invalid(
+                "/particulars/provenance",
+                "A date for everyone comes from an Act, the Regulations, the guidance, or a source \
+                 that could not be checked.",
+            ));
+        }
+        if self.due_on < commencement() {
+            return Err(Refusal::invalid(
+                "/particulars/due_on",
+                format!(
+                    "Nothing was due before the duty began on {}.",
+                    crate::in_words(commencement())
+                ),
+            ));
+        }
+        Ok(vec![
+            DeadlineDateSet {
+                due_on: self.due_on,
+                provenance: self.provenance,
+                rule: row.id.clone(),
             }
             .into(),
         ])
@@ -553,7 +635,7 @@ fn is_verifier_key(text: &str) -> bool {
 commands! {
     /// The commands on the ledger.
     LedgerCommand of LedgerStream {
-        AdoptRulePack, IssueKey, RevokeKey, IssueCalendarToken, RevokeCalendarToken,
+        AdoptRulePack, SetDeadlineDate, IssueKey, RevokeKey, IssueCalendarToken, RevokeCalendarToken,
         AdoptCheckpointKey,
     }
 }
@@ -598,7 +680,10 @@ impl StreamKind for LedgerStream {
                     .retain(|token| token.token_id != e.token_id);
             }
             LedgerEvent::CheckpointKeyAdopted(e) => state.checkpoint_keys.push(e.clone()),
-            LedgerEvent::EntryCorrected(_) | LedgerEvent::ListClosed(_) => {}
+            // What is set for every partnership is looked up by row and date: see `dates`.
+            LedgerEvent::DeadlineDateSet(_)
+            | LedgerEvent::EntryCorrected(_)
+            | LedgerEvent::ListClosed(_) => {}
         }
     }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use dutyledger_domain::depends::further;
 use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::{Histories, History};
-use dutyledger_record::{RulePackRef, Stream, StreamId, StreamType};
+use dutyledger_record::{Stream, StreamId, StreamType};
 
 use crate::cache::Loader;
 use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
 use crate::kinds::Kept;
+use crate::rules::Own;
 use crate::values::parsed;
 use dutyledger_domain::{Listed, by_kind};
 
@@ -20,12 +21,15 @@ use dutyledger_domain::{Listed, by_kind};
 /// history.
 pub(crate) async fn of(
     loader: &mut Loader<'_>,
-    rules: Option<&RulePackRef>,
+    own: &Own,
     partnership: StreamId,
     belonging: &BTreeSet<Stream>,
 ) -> Result<(Histories, Vec<Stream>), ProjectionError> {
-    let mut all = Histories::default();
-    if let Some(rules) = rules {
+    let mut all = Histories {
+        dates: own.dates.clone(),
+        ..Histories::default()
+    };
+    if let Some(rules) = &own.rules {
         all.rules = rules.clone();
     }
     add::<Partnership>(&mut all, loader, [partnership]).await?;

@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 
 use dutyledger_domain::triggers::{EntryMark, marks};
 use dutyledger_domain::{Coverage, Histories, reviews};
-use dutyledger_record::{EntryId, RulePackRef, Stream, StreamId};
+use dutyledger_record::{EntryId, Stream, StreamId};
 
 use crate::cache::Loader;
 use crate::database::{Tx, sql};
 use crate::error::ProjectionError;
+use crate::rules::Own;
 use crate::streams::FOLDS_ALL;
 use crate::values::{parsed, rows, word};
 pub(crate) use histories::belonging;
@@ -44,14 +45,14 @@ pub(crate) async fn dependents(
 pub(crate) async fn write(
     tx: &mut Tx,
     loader: &mut Loader<'_>,
-    rules: Option<&RulePackRef>,
+    own: &Own,
     partnership: StreamId,
 ) -> Result<(), ProjectionError> {
     let (belonging, before) = match loader.cache.recall(partnership) {
         Some(known) => (known.belonging, Some(known.derived)),
         None => (belonging(tx, partnership).await?, None),
     };
-    let (histories, depends_on) = histories::of(loader, rules, partnership, &belonging).await?;
+    let (histories, depends_on) = histories::of(loader, own, partnership, &belonging).await?;
     let derived = Derived::of(partnership, &histories, depends_on);
     derived.write(tx, partnership, before.as_ref()).await?;
     loader.cache.put_all(histories);

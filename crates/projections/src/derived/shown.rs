@@ -82,6 +82,7 @@ fn last_date(histories: &Histories) -> Option<NaiveDate> {
         histories.assessments.values().filter_map(last).max(),
         histories.strategies.values().filter_map(last).max(),
         histories.directions.values().filter_map(last).max(),
+        histories.dates.last_day(),
     ];
     each.into_iter().flatten().max()
 }

@@ -144,6 +144,12 @@ impl<K: StreamKind> When<K> {
         self
     }
 
+    /// With a source, as its own act.
+    pub(crate) fn with_source(mut self) -> Self {
+        self.about.source = Some(source(None));
+        self
+    }
+
     /// Without its source.
     pub(crate) fn without_source(mut self) -> Self {
         self.about.source = None;

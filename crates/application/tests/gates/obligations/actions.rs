@@ -88,6 +88,23 @@ fn r_20_4_a_prison_or_secure_home_carries_out_the_actions_set_for_it() {
 }
 
 #[test]
+fn r_21_1_relevant_authorities_may_be_turned_to_for_carrying_out_actions() {
+    let of = |body: Body| move |e: &E| matches!(e, E::ActionAuthorityNamed(e) if e.authority == body.id());
+    let without = strategy().without(of(SCHOOL));
+    let by = strategy().those(of(SCHOOL));
+    used("R-21.1", &having(&without), &having(&strategy()), &by);
+}
+
+#[test]
+fn r_89_1_a_secure_home_carries_out_the_actions_set_for_it_as_a_prison_does() {
+    carries_out("R-89.1", SECURE_HOME, PRISON);
+    let prison = strategy()
+        .touching("2022-05-04", PRISON)
+        .adopted("2023-03-01", 1);
+    row("R-89.1", &having(&prison)).stands(Status::NotApplicable);
+}
+
+#[test]
 fn r_82_1_a_prison_carries_out_the_actions_set_for_it_when_asked() {
     carries_out("R-82.1", PRISON, SCHOOL);
     let home = strategy()

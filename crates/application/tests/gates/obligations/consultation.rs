@@ -181,6 +181,18 @@ fn r_45_1_the_voluntary_sector_and_young_people_are_heard() {
 }
 
 #[test]
+fn r_69_2_good_relations_with_voluntary_groups_show_where_they_are_engaged() {
+    let sector = engaging(EngagedGroup::VoluntarySector);
+    let without = strategy().without(&sector);
+    row("R-69.2", &having(&without))
+        .stands(Status::Due)
+        .shown_by(&[]);
+    row("R-69.2", &having(&strategy()))
+        .stands(Status::Satisfied)
+        .shown_by(&strategy().those(&sector));
+}
+
+#[test]
 fn r_68_1_voluntary_groups_may_be_drawn_in() {
     let sector = engaging(EngagedGroup::VoluntarySector);
     let without = strategy().without(&sector);

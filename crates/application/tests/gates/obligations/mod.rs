@@ -98,7 +98,8 @@ impl Stands {
     #[track_caller]
     pub(crate) fn due(self, on: &str, provenance: Provenance) -> Self {
         let on = day(on);
-        assert_eq!(self.0.due, Some(Due { on, provenance }), "{:#?}", self.0);
+        let due = Due::from_pack(on, provenance);
+        assert_eq!(self.0.due, Some(due), "{:#?}", self.0);
         self
     }
 

@@ -5,7 +5,7 @@ use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::streams::partnership::{
     LeadNamed, MemberLeft, MemberSucceeded, PartnershipEvent as E, RouteChosen,
 };
-use dutyledger_domain::{Capacity, MemberStanding, Route};
+use dutyledger_domain::{Bases, Capacity, MemberStanding, Route};
 
 use super::{row, used, working};
 use crate::given::*;
@@ -127,20 +127,46 @@ fn r_109_1_the_youth_offending_team_takes_part_in_its_own_right() {
 
 #[test]
 fn a_8_6_others_may_be_invited_under_section_8() {
+    invites("A-8.6", SECTION_8, SECTION_9);
+}
+
+/// Others were invited while a strategy was made under these, and not under others.
+fn invites(id: &str, under: Bases, not_under: Bases) {
+    let school = partnership().joined_by("2023-03-01", SCHOOL, MemberStanding::Relevant);
     let invited = partnership().joined_by("2023-03-01", CHARITY, MemberStanding::Invited);
-    used("A-8.6", &setting(), &working(&invited), &[invited.last()]);
+    let making =
+        |bases, past: &Past<Partnership>| working(past).with(&strategy_under(bases, &SPECIFIED));
+    let used_by = [invited.last()];
+    used(
+        id,
+        &making(under, &school),
+        &making(under, &invited),
+        &used_by,
+    );
+    used(
+        id,
+        &making(not_under, &invited),
+        &making(BOTH_SECTIONS, &invited),
+        &used_by,
+    );
+    row(id, &working(&invited)).stands(Status::NotUsed);
 }
 
 #[test]
 fn a_9_6_others_may_be_invited_under_section_9() {
-    let school = partnership().joined_by("2023-03-01", SCHOOL, MemberStanding::Relevant);
-    let invited = partnership().joined_by("2023-03-01", CHARITY, MemberStanding::Invited);
-    used(
-        "A-9.6",
-        &working(&school),
-        &working(&invited),
-        &[invited.last()],
-    );
+    invites("A-9.6", SECTION_9, SECTION_8);
+}
+
+#[test]
+fn r_s2_3_members_are_offices_and_never_persons() {
+    let nobody = proposed(&[town_id()], &[]);
+    row("R-S2.3", &working(&nobody))
+        .stands(Status::DoesNotApply)
+        .shown_by(&[]);
+    let members = partnership();
+    row("R-S2.3", &working(&members))
+        .stands(Status::Applies)
+        .shown_by(&members.named(&["MemberRecognised"]));
 }
 
 #[test]

@@ -78,6 +78,11 @@ fn r_10_4_a_first_strategy_is_due_by_a_date_no_source_could_be_checked_for() {
     }
     let adopted = adopted_under(SECTION_8);
     row("R-10.4", &having(&adopted))
+        .stands(Status::Overdue)
+        .due("2024-01-31", Provenance::Unverified)
+        .shown_by(&[adopted.last()]);
+    let published = adopted.clone().published("2023-03-02", 1);
+    row("R-10.4", &having(&published))
         .stands(Status::Satisfied)
         .undated()
         .shown_by(&[adopted.last()]);
@@ -88,7 +93,8 @@ fn r_10_4_a_first_strategy_is_due_by_a_date_no_source_could_be_checked_for() {
 #[test]
 fn r_10_4_what_follows_a_first_strategy_is_never_overdue() {
     let by = id("the next strategy");
-    let replaced = adopted_under(SECTION_8).and("2024-02-01", StrategySuperseded { by });
+    let published = adopted_under(SECTION_8).published("2023-03-02", 1);
+    let replaced = published.and("2024-02-01", StrategySuperseded { by });
     row("R-10.4", &having(&replaced))
         .stands(Status::Due)
         .undated();

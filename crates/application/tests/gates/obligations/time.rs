@@ -75,7 +75,7 @@ fn a_dissolved_partnership_owes_nothing_any_more() {
         let before = row(id, &over).on("2024-01-31").all();
         assert_ne!(before[0].status, Status::NotApplicable, "{id}");
     }
-    row("R-10.4", &over).on(TODAY).stands(Status::Satisfied);
+    row("R-10.2", &over).on(TODAY).stands(Status::Satisfied);
     for one in on(&over, TODAY) {
         assert!(!one.status.asks_for_something(), "{one:#?}");
     }

@@ -1,0 +1,282 @@
+//! The one date for every first strategy: set in place of the pack's with a source, and
+//! withdrawn; as true on a date; and how far it speaks.
+
+use chrono::NaiveDate;
+use dutyledger_domain::RefusalCode;
+use dutyledger_domain::dates::Dates;
+use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
+use dutyledger_domain::obligations::{Due, Status};
+use dutyledger_domain::rules::{Provenance, RuleId, enacted_ref};
+use dutyledger_domain::streams::List;
+use dutyledger_domain::streams::deadline::{Announced, Announcement, WhatIsDue};
+use dutyledger_domain::streams::ledger::{
+    DeadlineDateSet, LedgerMode, LedgerOpened, SetDeadlineDate,
+};
+use dutyledger_domain::streams::partnership::{
+    PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved,
+};
+use dutyledger_domain::streams::{LedgerStream, Partnership};
+use dutyledger_record::{LedgerId, Source, Standing, StreamId};
+
+use crate::given::*;
+use crate::obligations::{having, row};
+
+fn opened() -> Past<LedgerStream> {
+    let rules = enacted_ref();
+    Past::of(id("ledger")).and(
+        "2022-01-01",
+        LedgerOpened {
+            ledger_id: LedgerId::new(item("ledger")),
+            mode: LedgerMode::Live,
+            pack: rules.pack,
+            revision: rules.revision,
+            pack_sha256: "0".repeat(64),
+        },
+    )
+}
+
+fn sourced(standing: &mut Standing) {
+    let told = source(None);
+    standing.source = Some(Source {
+        date: told.date,
+        reference: told.reference,
+        sha256: told.sha256,
+        title: told.title,
+    });
+}
+
+fn setting_date(past: Past<LedgerStream>, on: &str, due_on: &str) -> Past<LedgerStream> {
+    let set = DeadlineDateSet {
+        due_on: day(due_on),
+        provenance: Provenance::Regulations,
+        rule: RuleId::of("R-10.4"),
+    };
+    past.and_so(on, set, sourced)
+}
+
+fn knowing(mut setting: Setting, ledger: &Past<LedgerStream>) -> Setting {
+    setting.histories.dates = Dates::of(&ledger.history());
+    setting
+}
+
+fn command(rule: &str, due_on: &str, provenance: Provenance) -> SetDeadlineDate {
+    SetDeadlineDate {
+        rule: RuleId::of(rule),
+        due_on: day(due_on),
+        provenance,
+    }
+}
+
+#[test]
+fn r_10_4_its_date_is_set_with_a_source_and_no_other_rows() {
+    let asked = |rule: &str, due_on: &str, provenance| {
+        let command = command(rule, due_on, provenance);
+        let when = given(opened(), Setting::default()).when(OPERATOR, command);
+        when.with_source()
+    };
+    let set = asked("R-10.4", "2024-03-31", Provenance::Regulations).accepted();
+    assert!(set[0].standing.source.is_some());
+    asked("R-10.4", "2024-03-31", Provenance::Regulations)
+        .without_source()
+        .refused(RefusalCode::SourceRequired, &[]);
+    // What the guidance, the Act or a direction sets, and what has no date at all, stays as it is.
+    for fixed in ["R-42.1", "A-8.7a", "R-129.1", "R-10.1", "R-17.1"] {
+        asked(fixed, "2024-03-31", Provenance::Regulations).refused(RefusalCode::Invalid, &[]);
+    }
+    asked("R-0.0", "2024-03-31", Provenance::Regulations).refused(RefusalCode::NotFound, &[]);
+    for own in [Provenance::Local, Provenance::None, Provenance::Direction] {
+        asked("R-10.4", "2024-03-31", own).refused(RefusalCode::Invalid, &[]);
+    }
+    asked("R-10.4", "2023-01-30", Provenance::Act).refused(RefusalCode::Invalid, &[]);
+}
+
+#[test]
+fn r_10_4_a_date_set_counts_from_its_own_day_says_its_source_and_can_be_withdrawn() {
+    let set = setting_date(opened(), "2023-06-01", "2024-03-31");
+    let set_by = set.last();
+    let known = knowing(setting(), &set);
+    row("R-10.4", &known)
+        .on("2023-05-31")
+        .stands(Status::NotYetDue)
+        .due("2024-01-31", Provenance::Unverified);
+    let stands = row("R-10.4", &known).on("2024-03-31").stands(Status::Due);
+    let due = Due {
+        on: day("2024-03-31"),
+        provenance: Provenance::Regulations,
+        set_by: Some(set_by),
+    };
+    assert_eq!(stands.0.due, Some(due));
+    stands.because("Minutes of the board, item 4");
+    row("R-10.4", &known)
+        .on("2024-04-01")
+        .stands(Status::Overdue);
+    // Not known yet, it is the pack's.
+    row("R-10.4", &setting())
+        .on("2024-03-31")
+        .stands(Status::Overdue)
+        .due("2024-01-31", Provenance::Unverified);
+    // The last one set holds, whenever it was recorded; one that is withdrawn never did.
+    let again = setting_date(set.clone(), "2023-07-01", "2024-05-31");
+    row("R-10.4", &knowing(setting(), &again))
+        .on("2024-04-30")
+        .stands(Status::NotYetDue);
+    let withdrawn = again.corrected("2023-08-01");
+    let stands = row("R-10.4", &knowing(setting(), &withdrawn))
+        .on("2024-04-30")
+        .stands(Status::Overdue);
+    assert_eq!(stands.0.due, Some(due));
+    // The draft has no such date.
+    row("R-10.4", &known)
+        .in_the_draft()
+        .stands(Status::Due)
+        .undated();
+}
+
+fn resetting(past: Past<Partnership>, on: &str, areas: &[StreamId]) -> Past<Partnership> {
+    let list = closed(List::Areas, areas, on);
+    let set = PartnershipAreaSet {
+        count: list.count,
+        digest: list.digest.clone(),
+    };
+    let named = areas.iter().fold(past.and(on, set), |past, area| {
+        past.and(on, PartnershipAreaNamed { area: *area })
+    });
+    named.and(on, list)
+}
+
+#[test]
+fn r_10_4_the_date_runs_until_a_strategy_is_published_for_each_area() {
+    let published = strategy()
+        .adopted("2023-03-01", 1)
+        .published("2023-04-01", 1);
+    row("R-10.4", &having(&published))
+        .on("2024-02-01")
+        .stands(Status::Satisfied)
+        .undated();
+    let adopted = strategy().adopted("2023-03-01", 1);
+    row("R-10.4", &having(&adopted))
+        .on("2024-02-01")
+        .stands(Status::Overdue)
+        .due("2024-01-31", Provenance::Unverified)
+        .because("published");
+    // What was published before the next town came in was not for it.
+    let wider = resetting(partnership(), "2023-12-01", &[town_id(), next_town_id()]);
+    let both = having(&published).with(&wider);
+    row("R-10.4", &both)
+        .on("2024-02-01")
+        .stands(Status::Overdue);
+    let again = published.revision("2024-01-10", 2).adopted("2024-01-20", 2);
+    let again = again.published("2024-01-21", 2);
+    row("R-10.4", &both.with(&again))
+        .on("2024-02-01")
+        .stands(Status::Satisfied);
+}
+
+/// The dates for areas, in the order of the areas and of the dates.
+fn for_areas(setting: &Setting) -> Vec<(StreamId, NaiveDate, Dated)> {
+    let all = deadlines(partnership_id(), &setting.histories).into_iter();
+    let mut found: Vec<_> = all
+        .filter_map(|dated| match &dated.set {
+            WhatIsDue::Area(set) => Some((set.area, set.due_on, dated.clone())),
+            WhatIsDue::Own(_) => None,
+        })
+        .collect();
+    found.sort_by_key(|(area, due, _)| (*area, *due));
+    found
+}
+
+fn only(setting: &Setting) -> Dated {
+    let mut found = for_areas(setting);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    found.remove(0).2
+}
+
+#[test]
+fn r_10_4_each_area_has_a_date_of_its_own_that_publication_meets() {
+    let both = setting().with(&partnership_of_both());
+    let found = for_areas(&both);
+    assert_eq!(found.len(), 2);
+    assert_ne!(found[0].2.stream(), found[1].2.stream());
+    let dated = only(&setting());
+    assert_eq!((dated.set.rule().as_str(), dated.ended), ("R-10.4", None));
+    assert_eq!(
+        dated.set.counted_from(),
+        partnership().named(&["PartnershipFormed"])[0]
+    );
+    let published = strategy()
+        .adopted("2023-03-01", 1)
+        .published("2024-04-01", 1);
+    let (on, by) = (day("2024-04-01"), published.last());
+    assert_eq!(only(&having(&published)).ended, Some(Ended::Met { on, by }));
+    assert_eq!(only(&having(&published)).stream(), dated.stream());
+}
+
+#[test]
+fn r_10_4_the_date_speaks_ahead_on_its_day_and_when_it_has_passed() {
+    let dated = only(&setting());
+    let says = |today: &str, announced| {
+        let all = dated.to_announce(day("2022-02-02"), announced, day(today));
+        all.into_iter().map(|(said, _)| said).collect::<Vec<_>>()
+    };
+    let nothing = Announced::default();
+    assert_eq!(says("2023-12-31", nothing), []);
+    assert_eq!(says("2024-01-01", nothing), [Announcement::Approached]);
+    let late = false;
+    let passed = [
+        Announcement::Approached,
+        Announcement::Reached { late },
+        Announcement::Passed { late },
+    ];
+    assert_eq!(says("2024-02-01", nothing), passed);
+    // Told of afterwards, it says one thing, marked late.
+    let told = dated.to_announce(day("2025-01-01"), nothing, day("2025-01-01"));
+    assert_eq!(
+        told,
+        [(Announcement::Passed { late: true }, day("2024-02-01"))]
+    );
+}
+
+#[test]
+fn r_10_4_another_date_lifts_the_one_before_and_withdrawing_it_brings_that_back() {
+    let set = setting_date(opened(), "2023-06-01", "2024-03-31");
+    let [(_, first, old), (_, second, new)] = &for_areas(&knowing(setting(), &set))[..] else {
+        panic!("two dates");
+    };
+    assert_eq!((*first, *second), (day("2024-01-31"), day("2024-03-31")));
+    let (on, by) = (day("2023-06-01"), set.last());
+    assert_eq!(old.ended, Some(Ended::Lifted { on, by }));
+    assert_eq!((new.ended, new.set.counted_from()), (None, by));
+    assert_eq!((old.set.makes_late(), new.set.makes_late()), (false, true));
+    assert_eq!(new.causes.len(), 2);
+    let withdrawn = set.corrected("2023-07-01");
+    let [(_, _, old), (_, _, new)] = &for_areas(&knowing(setting(), &withdrawn))[..] else {
+        panic!("two dates");
+    };
+    let (on, by) = (day("2023-07-01"), withdrawn.last());
+    assert_eq!(old.ended, None);
+    assert_eq!(new.ended, Some(Ended::Lifted { on, by }));
+}
+
+#[test]
+fn r_10_4_nothing_is_due_of_a_partnership_formed_later_or_on_an_assumed_day_or_for_an_area_gone() {
+    let begun = proposed(&[town_id()], &SPECIFIED);
+    assert_eq!(for_areas(&setting().with(&begun)), []);
+    let dropped = resetting(partnership_of_both(), "2023-12-01", &[town_id()]);
+    let found = for_areas(&setting().with(&dropped));
+    let gone = found.iter().find(|(area, ..)| *area == next_town_id());
+    assert!(matches!(gone.unwrap().2.ended, Some(Ended::Lifted { .. })));
+    let came = resetting(partnership(), "2024-06-01", &[town_id(), next_town_id()]);
+    assert_eq!(for_areas(&setting().with(&came)).len(), 1);
+    let published = strategy()
+        .adopted("2023-03-01", 1)
+        .published("2023-04-01", 1);
+    row("R-10.4", &having(&published).with(&came))
+        .on(TODAY)
+        .stands(Status::Satisfied);
+    let over = partnership().and("2023-05-01", PartnershipDissolved { note: None });
+    let (on, by) = (day("2023-05-01"), over.last());
+    assert_eq!(
+        only(&setting().with(&over)).ended,
+        Some(Ended::Lifted { on, by })
+    );
+}
