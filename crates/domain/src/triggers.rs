@@ -4,6 +4,8 @@
 //! satisfied of a failure is the Secretary of State's own decision. Missing evidence is never a
 //! breach, and of a real body nothing adverse is shown that no source says.
 
+mod never;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -14,19 +16,23 @@ use uuid::Uuid;
 use dutyledger_record::{Basis, EntryId, Mark, NaturalKey, StreamId};
 
 use crate::decide::unmet_now;
+use crate::first_strategy;
 use crate::history::{History, Payload, StreamKind};
 use crate::refusal::Unmet;
 use crate::reviews;
-use crate::rules::commencement;
+use crate::rules::{self, Provenance, commencement};
 use crate::streams::direction::DirectionState;
-use crate::streams::strategy::{Stance, StrategyState};
+use crate::streams::strategy::{Action, Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
-use crate::values::{Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
+use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
 
-/// The duties of s.18(1) whose failure no stream can show yet: they are answered as not recorded
-/// here.
+pub use never::Never;
+
+/// The duties of s.18(1) whose failure no stream can show yet but a case that somebody opens: they
+/// are answered as not recorded here.
 pub const NOT_RECORDED_YET: &[Duty] = &[
+    Duty::CollaborateAndPlan,
     Duty::CooperateWithLocalPolicingBody,
     Duty::CollaborateOnRequest,
     Duty::CollaborateWithRelevantAuthority,
@@ -171,9 +177,13 @@ pub fn marks(strategy: StreamId, histories: &Histories) -> Vec<EntryMark> {
         .unwrap_or_default()
 }
 
-/// The duty a row bears on, where s.18(1) lists it.
-fn duty_of(rule: &str) -> Option<Duty> {
-    match rule {
+/// The duty a row bears on, where s.18(1) lists it and it is not among what is never a trigger.
+#[must_use]
+pub fn bears_on(row: &rules::Row) -> Option<Duty> {
+    if Never::of(row).is_some() {
+        return None;
+    }
+    match row.id.as_str() {
         "R-10.2" => Some(Duty::IdentifyKinds),
         "R-10.3" => Some(Duty::IdentifyCauses),
         "R-10.6" | "A-8.11" => Some(Duty::Consult),
@@ -197,6 +207,7 @@ pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> 
         on,
         all: BTreeMap::new(),
     };
+    found.see_first_strategy(histories);
     for (id, strategy) in &world.strategies {
         if strategy.partnership == Some(partnership) {
             found.see_strategy(*id, strategy, histories);
@@ -236,6 +247,100 @@ impl Found<'_> {
             self.see_dates(strategy);
         }
         self.see_refused_actions(strategy);
+        self.see_stopped_actions(strategy);
+    }
+
+    /// No strategy by the date of the first: attention while that date is from a source that could
+    /// not be checked, and open where the Act or the Regulations fix it. What is adopted and not
+    /// published is another duty.
+    fn see_first_strategy(&mut self, histories: &Histories) {
+        let adopted = rules::pack(&histories.rules.pack, histories.rules.revision);
+        let Some((pack, _)) = adopted.filter(|_| self.state.dissolved.is_none()) else {
+            return;
+        };
+        for row in first_strategy::rows(pack) {
+            let Some(due) = histories.dates.due(row, self.on) else {
+                continue;
+            };
+            let Some(formed) = first_strategy::formed_by(self.state, due.on) else {
+                continue;
+            };
+            let Some(since) = due.on.succ_opt().filter(|since| self.speaks_of(*since)) else {
+                continue;
+            };
+            let fixed = matches!(due.provenance, Provenance::Act | Provenance::Regulations);
+            let shows = Shows {
+                duty: Duty::PrepareAndImplement,
+                state: if fixed {
+                    TriggerState::Open
+                } else {
+                    TriggerState::Attention
+                },
+                since,
+                assumed: false,
+                entry: due.set_by.unwrap_or(formed.entry_id),
+                what: format!(
+                    "No strategy is adopted for the area; the first was due on {}{}.",
+                    in_words(due.on),
+                    match due.provenance {
+                        Provenance::Unverified => ", by a source that could not be checked",
+                        _ => "",
+                    }
+                ),
+            };
+            let adopted = first_strategy::adopted(self.partnership, histories, self.on);
+            let held = first_strategy::held(self.partnership, histories, due.on, self.on);
+            for authority in self.state.specified_authorities(self.world, self.on) {
+                for area in self.areas_of(authority) {
+                    if held.contains(&area) && !adopted.contains_key(&area) {
+                        self.add(authority, area, &shows);
+                    }
+                }
+            }
+        }
+    }
+
+    /// An action of the strategy in force that its owner gave up: its own word opens a trigger, and
+    /// one that others tell of asks for attention. A specified authority then does not implement the
+    /// strategy; a relevant one does not carry out its action, unless it claimed an exception.
+    fn see_stopped_actions(&mut self, strategy: &StrategyState) {
+        let Some((_, version)) = strategy.in_force() else {
+            return;
+        };
+        let actions = version
+            .actions
+            .iter()
+            .filter_map(|id| strategy.actions.get(id));
+        for action in actions {
+            let last = action.progress.last();
+            let Some(stopped) = last.filter(|last| last.status == ActionStatus::Stopped) else {
+                continue;
+            };
+            let duty = match class_of(self.world, action.owner) {
+                Some(Class::Specified) if strategy.bases.section_8 => Duty::PrepareAndImplement,
+                Some(Class::Relevant) if !claimed(strategy, action) => Duty::CarryOutActions,
+                _ => continue,
+            };
+            let shows = Shows {
+                duty,
+                state: if stopped.at.own() {
+                    TriggerState::Open
+                } else {
+                    TriggerState::Attention
+                },
+                since: stopped.at.on,
+                assumed: stopped.at.assumed,
+                entry: stopped.at.entry_id,
+                what: format!(
+                    "The authority stopped the action \"{}\", which the strategy in force \
+                     specifies.",
+                    action.title
+                ),
+            };
+            for area in self.areas_of(action.owner) {
+                self.add(action.owner, area, &shows);
+            }
+        }
     }
 
     fn see_marks(&mut self, strategy: StreamId, histories: &Histories) {
@@ -251,7 +356,7 @@ impl Found<'_> {
                     Mark::Admitted | Mark::Found if told => TriggerState::Open,
                     Mark::Admitted | Mark::Found | Mark::NotEvidenced => TriggerState::Attention,
                 };
-                let Some(duty) = duty_of(row.rule.as_str()) else {
+                let Some(duty) = rules::row(row.rule.as_str()).and_then(bears_on) else {
                     continue;
                 };
                 self.about_every_specified_authority(&Shows {
@@ -506,6 +611,17 @@ impl Found<'_> {
             },
         );
     }
+}
+
+/// Whether the owner of an action itself claims an exception, for the action or for none in
+/// particular.
+fn claimed(strategy: &StrategyState, action: &Action) -> bool {
+    let of_action = action.authorities.get(&action.owner);
+    let of_action = of_action.and_then(|touched| touched.exception.as_ref());
+    let mut claims = of_action
+        .into_iter()
+        .chain(strategy.exceptions.get(&action.owner));
+    claims.any(|exception| exception.at.own())
 }
 
 /// Whether the duty was in force on a date: nothing is shown of a time before.
