@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use dutyledger_application::{Answer, Bus, CommandError, Edge, Entropy, Home, Request, Target};
+use dutyledger_domain::rules::{DRAFT, newest};
 use dutyledger_domain::streams::area::{AuthorityForArea, RecordAuthorities, RegisterArea};
 use dutyledger_domain::streams::authority::RegisterAuthority;
 use dutyledger_domain::streams::direction::{
     AnswerConsent, DirectionCommand, IssueDirection, RecordFinding, RecordSatisfaction,
 };
-use dutyledger_domain::streams::ledger::{AdoptCheckpointKey, CheckpointKeyReplaced, LedgerMode};
+use dutyledger_domain::streams::ledger::{
+    AdoptCheckpointKey, AdoptRulePack, CheckpointKeyReplaced, LedgerMode,
+};
 use dutyledger_domain::streams::partnership::{
     FormPartnership, MatterGiven, ProposePartnership, RecordPartnershipPosition,
 };
@@ -75,20 +78,36 @@ use Came::{Hidden, Permitted, Refused};
 
 impl Recorded {
     async fn new() -> Self {
+        let recorded = Self::opened(LedgerMode::Sandbox).await;
+        recorded.register().await;
+        recorded.form().await;
+        recorded
+    }
+
+    /// A ledger with nothing in it but its opening.
+    async fn opened(mode: LedgerMode) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::beside(folder.path().join("ledger.db"));
         let edge = Edge {
             clock: Arc::new(Noon),
             entropy: Arc::new(Counting::default()),
         };
-        let (bus, _) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
-        let recorded = Self {
+        let (bus, _) = Bus::open(&home, mode, edge).await.unwrap();
+        Self {
             bus,
             _folder: folder,
+        }
+    }
+
+    /// The operator adopts the newest draft pack.
+    async fn adopt_the_draft(&self) -> Result<Answer, CommandError> {
+        let (draft, _) = newest(DRAFT).unwrap();
+        let command = AdoptRulePack {
+            pack: draft.name.clone(),
+            revision: draft.revision,
         };
-        recorded.register().await;
-        recorded.form().await;
-        recorded
+        let own = Target::Stream(StreamId::new(self.bus.ledger().id().uuid()));
+        self.give::<LedgerStream>(OPERATOR, Own, own, command).await
     }
 
     async fn register(&self) {
@@ -470,6 +489,46 @@ async fn l_2_nobody_else_withdraws_what_an_authority_said_with_its_own_key() {
             .await;
         assert_ne!(came, Permitted, "{acting:?} by {by:?}");
     }
+}
+
+#[tokio::test]
+async fn a_ledger_for_trying_things_out_decides_under_the_draft_once_it_has_adopted_it() {
+    let recorded = Recorded::new().await;
+    // The draft lets a school be excused from helping to identify kinds and causes; the Act does
+    // not (s.15(9)).
+    let claim = async || {
+        let command = ClaimException {
+            authority: SCHOOL.id(),
+            duty: ExceptedDuty::CollaborateOnKindsCausesOrPreparation,
+            ground: ExceptionGround::Disproportionate,
+            action: None,
+            enactment: None,
+            extent: None,
+            cumulative_effect_considered: true,
+        };
+        let on = Target::Stream(strategy_id());
+        let key = SCHOOL.key();
+        recorded.give::<Strategy>(key, Own, on, command).await
+    };
+    let Err(CommandError::Refused { refusal, .. }) = claim().await else {
+        panic!("section 15(9) lets nobody claim that");
+    };
+    assert_eq!(refusal.rules[0].unmet.rule.as_str(), "A-15.9");
+    recorded.adopt_the_draft().await.unwrap();
+    let answer = claim().await.unwrap();
+    let stored = recorded.bus.ledger().entry(answer.entries[0].entry_id);
+    let record = stored.await.unwrap().unwrap().record().unwrap();
+    assert_eq!(record.entry.standing.rules.pack, DRAFT);
+}
+
+#[tokio::test]
+async fn a_live_ledger_adopts_no_draft() {
+    let live = Recorded::opened(LedgerMode::Live).await;
+    let Err(CommandError::Refused { refusal, .. }) = live.adopt_the_draft().await else {
+        panic!("the draft was never in force");
+    };
+    assert_eq!(refusal.code, RefusalCode::Invalid);
+    assert_eq!(refusal.pointer.as_deref(), Some("/particulars/pack"));
 }
 
 /// A verifier key's form; what it verifies is for whoever verifies.
