@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::pin::pin;
 use std::task::Poll;
 
+use dutyledger_domain::dates::Dates;
 use dutyledger_domain::streams::area::{AreaRegistered, AuthorityEnded, AuthorityRecorded};
 use dutyledger_domain::streams::authority::{AuthorityAmended, AuthorityRegistered};
 use dutyledger_domain::streams::direction::{
@@ -486,7 +487,11 @@ async fn everything(book: &Book) -> (Vec<Record>, Histories) {
     }
     let mut histories = Histories::default();
     for (stream, records) in streams {
-        if stream.stream_type != LedgerStream::TYPE {
+        if stream.stream_type == LedgerStream::TYPE {
+            let own = History::<LedgerStream>::read(records).unwrap();
+            histories.rules = own.state(FOLDS_ALL).rules.clone().unwrap();
+            histories.dates = Dates::of(&own);
+        } else {
             histories.read(&stream, records).unwrap();
         }
     }
