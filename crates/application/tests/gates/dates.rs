@@ -116,7 +116,7 @@ fn r_10_4_a_date_set_counts_from_its_own_day_says_its_source_and_can_be_withdraw
         .stands(Status::Overdue)
         .due("2024-01-31", Provenance::Unverified);
     // The last one set holds, whenever it was recorded; one that is withdrawn never did.
-    let again = setting_date(set.clone(), "2023-07-01", "2024-05-31");
+    let again = setting_date(set, "2023-07-01", "2024-05-31");
     row("R-10.4", &knowing(setting(), &again))
         .on("2024-04-30")
         .stands(Status::NotYetDue);
