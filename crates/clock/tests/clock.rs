@@ -87,12 +87,12 @@ impl Town {
         Self::told(on, &text).await
     }
 
-    /// The same, told no further than that the partnership was formed, on 20 March 2023.
+    /// The same, told no further than that the partnership is of one area, on 1 April 2023.
     async fn formed_on(on: &str) -> Self {
         let mut history: serde_json::Value = serde_json::from_str(MARROWBY).unwrap();
         let steps = history["steps"].as_array_mut().unwrap();
-        let formation = steps.iter().position(|step| step["name"] == "formation");
-        steps.truncate(formation.unwrap() + 1);
+        let of_one = steps.iter().position(|step| step["command"] == "set-areas");
+        steps.truncate(of_one.unwrap() + 1);
         Self::told(on, &history.to_string()).await
     }
 

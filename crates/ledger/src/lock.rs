@@ -32,6 +32,9 @@ use crate::file::LockFile;
 /// How often and how far apart an opener tries: whoever asks for the owner holds the lock for an
 /// instant, and that must not look like ownership.
 const ATTEMPTS: u32 = 5;
+/// The same where the owner is this process: a ledger that was dropped is let go of once its writer
+/// has ended, which is not waited for.
+const ATTEMPTS_OF_OURS: u32 = 50;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
 
 /// The process that has a ledger open.
@@ -90,19 +93,19 @@ impl OwnerLock {
     /// Takes the lock of the ledger at a path.
     pub(crate) async fn take(ledger: &Path) -> Result<Self, LockError> {
         let path = lock_path(ledger).map_err(LockError::Io)?;
-        for _ in 1..ATTEMPTS {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
             match LockFile::take(&path) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    tokio::time::sleep(BETWEEN_ATTEMPTS).await;
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 taken => return Self::named(ledger, taken.map_err(LockError::Io)?),
             }
-        }
-        match LockFile::take(&path) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Err(LockError::Owned(Owner::read(&path)))
+            let owner = Owner::read(&path);
+            let ours = owner.as_ref().is_some_and(|one| one.pid == process::id());
+            if attempt >= if ours { ATTEMPTS_OF_OURS } else { ATTEMPTS } {
+                return Err(LockError::Owned(owner));
             }
-            taken => Self::named(ledger, taken.map_err(LockError::Io)?),
+            tokio::time::sleep(BETWEEN_ATTEMPTS).await;
         }
     }
 

@@ -26,12 +26,13 @@ async fn listening(server: &Server, key: &str) -> BodyDataStream {
     let answer = server.router.clone().oneshot(listen(key)).await.unwrap();
     assert_eq!(answer.status(), 200);
     let mut said = answer.into_body().into_data_stream();
-    assert_eq!(&said.next().await.unwrap().unwrap()[..], b"retry: 1000\n\n");
+    let begun = said.next().await.unwrap().unwrap();
+    assert!(begun.starts_with(b"retry: 1000\nid: "), "{begun:?}");
     said
 }
 
 #[tokio::test]
-async fn a_position_that_cannot_be_is_refused_and_the_last_that_can_be_is_waited_after() {
+async fn a_position_that_cannot_be_is_refused_and_so_is_one_the_ledger_does_not_have() {
     let server = Server::start().await;
     let auditor = server.key(PrincipalKind::Auditor, None).await;
     for after in ["18446744073709551615", "9223372036854775808"] {
@@ -49,9 +50,12 @@ async fn a_position_that_cannot_be_is_refused_and_the_last_that_can_be_is_waited
         let refused = server.send(request).await.is(400);
         assert_eq!(refused.json["errors"][0]["pointer"], "Last-Event-ID");
     }
-    let path = format!("/v1/entries?after={}&wait=1", i64::MAX);
-    let none = server.get_plain(&auditor, &path).await.is(200);
-    assert_eq!(none.json["data"], json!([]));
+    let beyond = server.bus.ledger().head() + 1;
+    for after in [beyond, i64::MAX.unsigned_abs()] {
+        let path = format!("/v1/entries?after={after}&wait=1");
+        let refused = server.get_plain(&auditor, &path).await.is(409);
+        assert_eq!(refused.code(), "beyond-the-ledger");
+    }
 }
 
 #[tokio::test]
@@ -84,7 +88,8 @@ async fn those_who_wait_leave_room_for_those_who_record() {
     let one = server.key(PrincipalKind::Auditor, None).await;
     let other = server.key(PrincipalKind::Auditor, None).await;
     let third = server.key(PrincipalKind::Auditor, None).await;
-    let path = format!("/v1/entries?after={}&wait=20", i64::MAX);
+    // Nothing is recorded meanwhile.
+    let path = format!("/v1/entries?after={}&wait=20", server.bus.ledger().head());
     let poll = |key| server.get_plain(key, &path).boxed();
     // Of two of one principal the second is answered at once, and so is a third of all.
     let mut waiting = Vec::new();
