@@ -54,6 +54,9 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-domain",
             "dutyledger-ledger",
             "dutyledger-application",
+            "dutyledger-proofs",
+            "dutyledger-bundle",
+            "dutyledger-transparency",
         ],
     ),
     (

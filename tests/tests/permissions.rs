@@ -226,6 +226,43 @@ fn every_command_is_open_to_exactly_those_the_table_says() {
 }
 
 #[test]
+fn what_is_posted_and_changes_nothing_is_open_to_exactly_those_the_table_says() {
+    let server = Server::start();
+    let things = things(&server);
+    let table = std::fs::read_to_string(repository().join("schemas/permissions.txt")).unwrap();
+    let expected = |path: &str| -> &[&str] {
+        match path {
+            "/v1/audit/checkpoints" => &["OP", "SS", "IN", "AU"],
+            "/v1/audit/exports" => &["IN", "AU"],
+            // About whose command it is asked decides; its own test asks.
+            "/v1/audit/refusals" => &[],
+            _ => panic!("{path} is new: say who may"),
+        }
+    };
+    for line in table.lines() {
+        let Some((path, _)) = line.strip_prefix("POST ").and_then(|l| l.split_once(": ")) else {
+            continue;
+        };
+        for caller in &callers(&server, &things.town) {
+            let may = expected(path);
+            let answer = caller.client.post(path, &json!({}));
+            if !may.is_empty() {
+                // Nothing is signed here, so those who may are told that there is none.
+                let status = if may.contains(&caller.column) {
+                    404
+                } else {
+                    403
+                };
+                let who = caller.column;
+                assert_eq!(answer.status, status, "{path} by {who}: {}", answer.text);
+            }
+        }
+        let without = server.stranger().post(path, &json!({}));
+        assert_eq!(without.status, 401, "{path} without a key");
+    }
+}
+
+#[test]
 fn every_read_shows_to_exactly_those_the_table_says() {
     let server = Server::start();
     let things = things(&server);

@@ -168,10 +168,13 @@ fn bundles_are_exported_while_the_server_runs_and_verify_elsewhere() {
     let _ = town.adopted("2023-06-01");
     let _ = sign(&server, &first);
     let elsewhere = tempfile::TempDir::new().unwrap();
+    let auditor = key(&server.operator(), "auditor", None);
     let export = |server: &Server, name: &str, more: &[&str]| {
         let file = elsewhere.path().join(name);
         let arguments = [&["audit", "export", file.to_str().unwrap()], more].concat();
-        let output = server.run(&arguments);
+        let mut command = server.command(&arguments);
+        let output = command.env("DUTYLEDGER_AUDITOR_KEY", &auditor).output();
+        let output = output.unwrap();
         assert!(output.status.success(), "{}", said(&output));
         file
     };
@@ -191,10 +194,8 @@ fn bundles_are_exported_while_the_server_runs_and_verify_elsewhere() {
         verified(&part, &first).1
     );
     let again = server.run(&["audit", "export", part.to_str().unwrap()]);
-    assert!(
-        !again.status.success(),
-        "a file that is there is left alone"
-    );
+    assert_eq!(again.status.code(), Some(5), "{}", said(&again));
+    assert!(said(&again).contains("is left alone"), "{}", said(&again));
 
     // Another key takes over: it names the last checkpoint of the first.
     let second = new_key(&mut server);
@@ -228,6 +229,129 @@ fn bundles_are_exported_while_the_server_runs_and_verify_elsewhere() {
     fs::write(&file, kept).unwrap();
     server.restart();
     assert!(sign(&server, &second).size >= now.size);
+}
+
+/// Asks for a bundle as a program does: the status, the head's media type, and the bytes.
+fn bundle(server: &Server, key: &str, body: &Value) -> (u16, String, Vec<u8>) {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent = ureq::Agent::new_with_config(config.build());
+    let mut answer = agent
+        .post(format!("{}/v1/audit/exports", server.address()))
+        .header("authorization", format!("Bearer {key}"))
+        .header("content-type", "application/json")
+        .send(body.to_string())
+        .unwrap();
+    let kind = answer.headers()["content-type"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let bytes = answer.body_mut().read_to_vec().unwrap();
+    (answer.status().as_u16(), kind, bytes)
+}
+
+/// Who was given a bundle, as the feed tells it.
+fn exported(server: &Server) -> Vec<Value> {
+    let wait = head(server);
+    let path = format!("/v1/entries?limit=200&event_type=ExportServed&wait_for={wait}");
+    let found = server.operator().get(&path).ok();
+    found["data"].as_array().unwrap().clone()
+}
+
+#[test]
+fn whoever_is_given_a_bundle_is_recorded_once_and_nobody_else_is() {
+    let mut server = Server::start();
+    let operator = server.operator();
+    let auditor = key(&operator, "auditor", None);
+    let inspector = key(&operator, "inspectorate", None);
+    let minister = key(&operator, "secretary_of_state", None);
+    let whole = json!({});
+    // Where nothing signs, and where nothing was signed yet, there is no bundle.
+    let (status, _, told) = bundle(&server, &auditor, &whole);
+    let told = String::from_utf8(told).unwrap();
+    assert!(status == 404 && told.contains("signs no"), "{told}");
+    let trusted = new_key(&mut server);
+    let town = Town::found(&server, "Eastmere");
+    let _ = town.adopted("2023-06-01");
+    let signed = sign(&server, &trusted);
+    let of_town = json!({ "partnership": town.partnership, "on": "2024-07-01" });
+
+    // Nobody is recorded who is refused.
+    let nowhere = json!({ "partnership": "01931c2e-5a00-7000-8000-0000000000e5" });
+    for (who, body, expected) in [
+        (server.operator_key(), &whole, 403),
+        (&minister, &of_town, 403),
+        (&auditor, &nowhere, 422),
+        (&auditor, &json!({ "partnership": "somewhere" }), 422),
+        (&auditor, &json!({ "everything": true }), 422),
+    ] {
+        let (status, _, told) = bundle(&server, who, body);
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert_eq!(status, expected, "{told}");
+    }
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let file = |name: &str| elsewhere.path().join(name);
+    let export = |server: &Server, name: &str, key: Option<&str>| {
+        let file = file(name);
+        let mut command = server.command(&["audit", "export", file.to_str().unwrap()]);
+        if let Some(key) = key {
+            command.env("DUTYLEDGER_AUDITOR_KEY", key);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(file.exists(), output.status.success());
+        output
+    };
+    let without = export(&server, "none.zip", None);
+    assert_eq!(without.status.code(), Some(4), "{}", said(&without));
+    assert!(said(&without).contains("DUTYLEDGER_AUDITOR_KEY"));
+    let not_for = export(&server, "none.zip", Some(server.operator_key()));
+    assert_eq!(not_for.status.code(), Some(3), "{}", said(&not_for));
+    assert_eq!(exported(&server), Vec::<Value>::new());
+
+    // Each that is given is recorded once, behind what it holds, and by ids alone.
+    let before = head(&server);
+    for (name, who, body) in [
+        ("whole.zip", &inspector, &whole),
+        ("part.zip", &auditor, &of_town),
+    ] {
+        let (status, kind, bytes) = bundle(&server, who, body);
+        assert_eq!((status, kind.as_str()), (200, "application/zip"));
+        fs::write(file(name), bytes).unwrap();
+        let (code, told) = verified(&file(name), &trusted);
+        assert_eq!(code, 0, "{told}");
+    }
+    assert_eq!(head(&server), before + 2);
+    let through = export(&server, "through.zip", Some(&auditor));
+    assert!(through.status.success(), "{}", said(&through));
+    server.end();
+    let here = export(&server, "here.zip", None);
+    assert!(here.status.success(), "{}", said(&here));
+    for name in ["through.zip", "here.zip"] {
+        let (code, told) = verified(&file(name), &trusted);
+        assert_eq!(code, 0, "{told}");
+    }
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 4);
+    server.restart();
+    let found = exported(&server);
+    let particulars: Vec<_> = found.iter().map(|row| row["particulars"].clone()).collect();
+    let by = |kind: &str| {
+        json!({ "export": "bundle", "partnership": null, "principal_id": null,
+                "principal_kind": kind })
+    };
+    let mut part = by("auditor");
+    part["partnership"] = town.partnership.as_str().into();
+    let expected = [by("inspectorate"), part, by("auditor"), by("operator")];
+    assert_eq!(particulars, expected);
+    for row in found {
+        assert_eq!(row["principal"]["kind"], "system");
+        assert!(row["position"].as_u64().unwrap() > signed.size);
+        assert!(!row.to_string().contains("Eastmere"), "{row}");
+    }
+    // Who looked is not told to those looked at.
+    let council = town.client("council").at(server.address());
+    let told = council.get("/v1/entries?limit=200&event_type=ExportServed");
+    assert_eq!(told.ok()["data"], json!([]));
+    let verified = server.command(&["ledger", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{}", said(&verified));
 }
 
 /// A look by somebody else.

@@ -9,8 +9,12 @@ use dutyledger_application::{Bus, MasterKey};
 use dutyledger_projections::Projections;
 use dutyledger_transparency::Log;
 use serde::Serialize;
+use tokio::sync::Semaphore;
 
 use crate::waits::Places;
+
+/// How many bundles are made and sent at once: each takes a file as large as the ledger.
+const EXPORTS_AT_ONCE: usize = 1;
 
 /// What the handlers stand on.
 #[derive(Clone)]
@@ -31,6 +35,8 @@ pub struct App {
     pub(crate) waiting: Places,
     /// The places of those who listen to the feed.
     pub(crate) listening: Places,
+    /// Room for the one bundle that is made and sent at a time.
+    pub(crate) exporting: Arc<Semaphore>,
 }
 
 /// How the notifications stand, for readiness and metrics.
@@ -78,6 +84,7 @@ impl App {
             log: None,
             waiting: Limits::default().waiting(),
             listening: Limits::default().listening(),
+            exporting: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
         }
     }
 
@@ -126,6 +133,8 @@ pub struct Limits {
     pub request_time: Duration,
     /// The longest an import may take.
     pub import_time: Duration,
+    /// The longest that making a bundle may take, and sending it again as long.
+    pub export_time: Duration,
     /// The most requests carried out at once.
     pub requests_at_once: usize,
     /// The most requests that wait for a page of the feed at once, of those carried out. Others are
@@ -153,6 +162,7 @@ impl Default for Limits {
             import_bytes: 8 << 20,
             request_time: Duration::from_secs(30),
             import_time: Duration::from_secs(600),
+            export_time: Duration::from_secs(600),
             requests_at_once: 256,
             waits: 64,
             waits_each: 8,

@@ -67,6 +67,11 @@ impl<S: Send + Sync> FromRequest<S> for Ask {
 }
 
 impl Ask {
+    /// The limits the request is kept within.
+    pub(crate) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// A part of the path. What is no id names nothing that is there.
     pub(crate) fn path<T: std::str::FromStr>(&self, name: &str) -> Result<T, Problem> {
         let found = self.params.iter().find(|(own, _)| own == name);

@@ -18,6 +18,7 @@ use crate::app::{App, Limits};
 use crate::command::IMPORTS;
 use crate::log::ENTRIES;
 use crate::problem::{Code, Problem, command_problem};
+use crate::reads::exports::EXPORTS;
 use crate::reads::{CALENDARS, calendar_principal};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -111,9 +112,12 @@ pub(crate) async fn within_limits(
     let Ok(_place) = gate.room.try_acquire() else {
         return Problem::plain(Code::Busy).into_response();
     };
-    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let time = match request.uri().path() {
+    let path = request.uri().path();
+    // An export changes nothing that whoever gave it up would have to look for.
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD) || path == EXPORTS;
+    let time = match path {
         IMPORTS => gate.limits.import_time,
+        EXPORTS => gate.limits.export_time,
         _ => gate.limits.request_time,
     };
     request.extensions_mut().insert(gate.limits);

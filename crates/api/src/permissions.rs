@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use dutyledger_domain::{Actor, Actors};
 
 use crate::reads::audit::REFUSALS;
+use crate::reads::exports::EXPORTS;
 use crate::reads::proofs::CHECKPOINTS;
 use crate::server::openapi;
 
@@ -98,9 +99,10 @@ const READS: &[(&str, &str)] = &[
     ("/v1/entries/{entry_id}/sealed-text", SEALED),
 ];
 
-/// What is posted and records nothing.
+/// What is posted and changes nothing.
 const POSTED_READS: &[(&str, &str)] = &[
     (CHECKPOINTS, LEDGER),
+    (EXPORTS, "inspectorates, auditors"),
     (
         REFUSALS,
         "everyone with a key about its own commands; the Secretary of State, inspectorates and \

@@ -1,5 +1,6 @@
 //! The auditor's side: what was true on a date, what was known of it then, what changed between two
-//! moments, why something stands as it does, and which entries say so.
+//! moments, why something stands as it does, which entries say so, and all of it in one file for an
+//! inspection.
 //!
 //! State has one definition, and it is not here: every answer is a function of histories read up to a
 //! position. Answers about a partnership read its own streams and what these hang on, one by one;
@@ -9,6 +10,7 @@
 mod as_of;
 pub mod diff;
 pub mod explain;
+pub mod export;
 #[cfg(test)]
 mod given;
 mod lines;

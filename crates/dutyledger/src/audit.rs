@@ -16,7 +16,7 @@ use dutyledger_audit::{AsOf, AsOfError, Names, belonging, known_at};
 use dutyledger_domain::Histories;
 use dutyledger_domain::streams::Strategy;
 use dutyledger_ledger::LedgerReader;
-use dutyledger_record::StreamId;
+use dutyledger_record::{Stream, StreamId};
 
 use crate::cli::{
     DiffSettings, ExplainObligationSettings, ExplainRefusalSettings, ExplainTriggerSettings,
@@ -32,8 +32,8 @@ const PAGE: u32 = 2_000;
 /// A ledger that is asked.
 pub(crate) struct Asked {
     home: Home,
-    pub(crate) ledger: LedgerReader,
-    pub(crate) today: NaiveDate,
+    ledger: LedgerReader,
+    today: NaiveDate,
 }
 
 impl Asked {
@@ -60,12 +60,7 @@ impl Asked {
         partnership: StreamId,
         known_at: &[u64],
     ) -> Result<Vec<Histories>, Failure> {
-        let rows = &self.home.projections;
-        let known = dutyledger_projections::belonging(rows, &self.ledger, partnership).await;
-        let known = known.unwrap_or_else(|error| {
-            tracing::debug!(%error, "the whole ledger is read");
-            (BTreeSet::new(), 0)
-        });
+        let known = belonging_known(&self.home, &self.ledger, partnership).await;
         let bar = output::progress("reading");
         let shown = bar.clone();
         let streams = belonging(&self.ledger, partnership, known, move |done, total| {
@@ -86,6 +81,20 @@ impl Asked {
         let found = self.histories(partnership, &[as_of.known_at]).await?;
         Ok(found.into_iter().next().unwrap_or_default())
     }
+}
+
+/// The streams the projections say belong to a partnership, and the position up to which they know
+/// it; none where they cannot say.
+pub(crate) async fn belonging_known(
+    home: &Home,
+    ledger: &LedgerReader,
+    partnership: StreamId,
+) -> (BTreeSet<Stream>, u64) {
+    let known = dutyledger_projections::belonging(&home.projections, ledger, partnership).await;
+    known.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the whole ledger is read");
+        (BTreeSet::new(), 0)
+    })
 }
 
 impl From<LoadError> for Failure {

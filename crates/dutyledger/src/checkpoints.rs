@@ -1,49 +1,33 @@
-//! Signed checkpoints: keeping their key, signing, proving, exporting, and watching somebody else's.
+//! Signed checkpoints: keeping their key, signing, proving, and watching somebody else's.
 
-use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
-use std::io::{self, BufWriter};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chrono::NaiveDate;
 use serde_json::json;
 
-use dutyledger_application::schemas::event_schema_files;
-use dutyledger_application::{Bus, Checkpoints, Request, Target, load};
-use dutyledger_bundle::{Export, Scope, Writer};
-use dutyledger_domain::StreamKind;
+use dutyledger_application::{Bus, Checkpoints, Request, Target};
+use dutyledger_audit::export::adopted;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{
     AdoptCheckpointKey, CheckpointKeyAdopted, CheckpointKeyReplaced, LedgerCommand,
 };
 use dutyledger_ledger::{LedgerReader, create_secret_file, sync_name};
-use dutyledger_proofs::{ConsistencyProof, InclusionProof, SigningKey, VerifierKey};
-use dutyledger_record::{EntryId, Stream, StreamId, hex};
-use dutyledger_transparency::{Alarm, Keeper, Log, Signed, Source, Tiles, Watch, WatchError};
+use dutyledger_proofs::SigningKey;
+use dutyledger_record::{EntryId, StreamId, hex};
+use dutyledger_transparency::{
+    Alarm, Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError,
+};
 
-use crate::audit::Asked;
-use crate::cli::{CheckpointSettings, ExportSettings, ProveSettings, WatchSettings};
+use crate::cli::{CheckpointSettings, ProveSettings, WatchSettings};
 use crate::exit::Failure;
 use crate::keys::{AT_THE_FILE, edge};
-use crate::output;
 
-/// How many entries are read at once.
-const PAGE: u32 = 2_000;
 /// The most bytes of what a watch fetches: a checkpoint, or a tile.
 const FETCHED_MAX: u64 = 256 * 1024;
 /// How long a watch waits for an answer.
 const FETCHED_IN: Duration = Duration::from_secs(30);
-
-/// The keys the ledger adopted up to a position, the oldest first.
-async fn adopted(
-    ledger: &LedgerReader,
-    up_to: Option<u64>,
-) -> Result<Vec<CheckpointKeyAdopted>, Failure> {
-    let id = StreamId::new(ledger.id().uuid());
-    let history = load::history::<LedgerStream>(ledger, id, up_to).await?;
-    Ok(history.state(NaiveDate::MAX).checkpoint_keys.clone())
-}
 
 /// Reads a signing key; nothing where there is no file.
 fn read_key(path: &Path) -> Result<Option<SigningKey>, Failure> {
@@ -56,7 +40,7 @@ fn read_key(path: &Path) -> Result<Option<SigningKey>, Failure> {
     key.map(Some).map_err(|error| wrong(path, error))
 }
 
-fn wrong(path: &Path, why: impl std::fmt::Display) -> Failure {
+pub(crate) fn wrong(path: &Path, why: impl std::fmt::Display) -> Failure {
     Failure::cannot_open(format!("{}: {why}", path.display()))
 }
 
@@ -240,192 +224,41 @@ pub(crate) async fn checkpoint(settings: &CheckpointSettings) -> Result<(), Fail
 }
 
 /// The newest checkpoint that was signed, and the hashes it was made of.
-struct Proven {
-    signed: Signed,
-    tiles: Tiles,
-}
-
-impl Proven {
-    fn read(files: &Checkpoints) -> Result<Self, Failure> {
-        let path = &files.newest;
-        let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
-        let signed = signed.ok_or_else(|| {
-            wrong(
-                path,
-                "no checkpoint was signed yet: serve with a key, or run `dutyledger audit \
-                 checkpoint`",
-            )
-        })?;
-        let (size, root) = (signed.checkpoint.size, &signed.checkpoint.root);
-        let tiles =
-            Tiles::at(&files.tiles, size, root).map_err(|error| wrong(&files.tiles, error))?;
-        let damaged = "the hashes are not those of the newest checkpoint: start the server, or run \
-                       `dutyledger audit checkpoint`, and they are made anew";
-        let tiles = tiles.ok_or_else(|| wrong(&files.tiles, damaged))?;
-        Ok(Self { signed, tiles })
-    }
-
-    fn inclusion(&self, position: u64) -> Result<InclusionProof, Failure> {
-        let size = self.signed.checkpoint.size;
-        if position > size {
-            return Err(Failure::refused(format!(
-                "the entry was recorded after the newest checkpoint, which covers {size} entries"
-            )));
-        }
-        let index = position - 1;
-        let hashes = self.tiles.inclusion(index, size).map_err(Failure::other)?;
-        Ok(InclusionProof {
-            extra: None,
-            index,
-            hashes,
-            checkpoint: self.signed.note.clone(),
-        })
-    }
+pub(crate) fn proven(files: &Checkpoints) -> Result<Proven, Failure> {
+    let path = &files.newest;
+    let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
+    let signed = signed.ok_or_else(|| {
+        wrong(
+            path,
+            "no checkpoint was signed yet: serve with a key, or run `dutyledger audit checkpoint`",
+        )
+    })?;
+    let proven = Proven::by(signed, &files.tiles).map_err(|error| wrong(&files.tiles, error))?;
+    let damaged = "the hashes are not those of the newest checkpoint: start the server, or run \
+                   `dutyledger audit checkpoint`, and they are made anew";
+    proven.ok_or_else(|| wrong(&files.tiles, damaged))
 }
 
 /// Writes the proof that an entry is in the ledger.
 pub(crate) async fn prove(settings: &ProveSettings) -> Result<(), Failure> {
     let home = settings.place.home()?;
-    let proven = Proven::read(&settings.files.of(&home))?;
+    let proven = proven(&settings.files.of(&home))?;
     let ledger = LedgerReader::open(&home.ledger).await;
     let ledger = ledger.map_err(Failure::cannot_open)?;
     let entry = ledger.entry(EntryId::new(settings.entry_id)).await;
     let entry = entry.map_err(Failure::other)?;
     let entry = entry.ok_or_else(|| Failure::refused("there is no such entry"))?;
     ledger.close().await;
-    print!("{}", proven.inclusion(entry.position)?);
-    Ok(())
-}
-
-/// Writes a bundle for an inspection.
-pub(crate) async fn export(settings: &ExportSettings, json: bool) -> Result<(), Failure> {
-    let home = settings.place.home()?;
-    let proven = Proven::read(&settings.files.of(&home))?;
-    let asked = Asked::open(&settings.place).await?;
-    let out = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&settings.file)
-        .map_err(|error| wrong(&settings.file, error))?;
-    let written = write_bundle(settings, &proven, &asked, BufWriter::new(out)).await;
-    let entries = match written {
-        Ok(entries) => entries,
-        Err(failure) => {
-            // Half a bundle is none.
-            let _ = fs::remove_file(&settings.file);
-            return Err(failure);
-        }
-    };
-    if json {
-        let size = proven.signed.checkpoint.size;
-        println!("{}", json!({ "entries": entries, "size": size }));
-    } else {
-        eprintln!(
-            "{} entries are in {}. `dutyledger-verify` checks it anywhere.",
-            entries,
-            settings.file.display()
-        );
-    }
-    Ok(())
-}
-
-async fn write_bundle(
-    settings: &ExportSettings,
-    proven: &Proven,
-    asked: &Asked,
-    out: BufWriter<fs::File>,
-) -> Result<u64, Failure> {
-    let size = proven.signed.checkpoint.size;
-    let keys = adopted(&asked.ledger, Some(size)).await?;
-    let key = keys.last().map(|adopted| adopted.key.parse());
-    let key: VerifierKey = key
-        .ok_or_else(|| Failure::not_verified("the checkpoint covers no key that was adopted"))?
-        .map_err(Failure::not_verified)?;
-    let scope = match settings.partnership {
-        Some(id) => Scope::Partnership(id),
-        None => Scope::Ledger,
-    };
-    let export = Export {
-        scope,
-        on: settings.on.unwrap_or(asked.today),
-        exported_at: edge().clock.now(),
-        checkpoint: proven.signed.note.clone(),
-        key,
-        schemas: event_schema_files(),
-    };
-    let mut writer = Writer::new(out, export).map_err(Failure::other)?;
-    let mut entries = 0;
-    match settings.partnership {
-        None => {
-            let bar = output::progress("exporting");
-            bar.set_length(size);
-            while entries < size {
-                let page = asked.ledger.read(entries, PAGE).await;
-                let page = page.map_err(Failure::other)?;
-                for stored in page.iter().filter(|stored| stored.position <= size) {
-                    entries = stored.position;
-                    writer
-                        .entry(&stored.leaf_data)
-                        .map_err(Failure::not_verified)?;
-                }
-                if page.is_empty() {
-                    break;
-                }
-                bar.set_position(entries);
-            }
-            bar.finish_and_clear();
-        }
-        Some(id) => {
-            for (position, leaf_data) in of_partnership(asked, id, size).await? {
-                let hashes = proven.inclusion(position)?.hashes;
-                let added = writer.proven_entry(&leaf_data, hashes);
-                added.map_err(Failure::not_verified)?;
-                entries += 1;
-            }
-        }
-    }
-    let mut growth = Vec::new();
-    for replaced in keys.iter().filter_map(|key| key.replaces.as_ref()) {
-        let old = replaced.size;
-        growth.push(ConsistencyProof {
-            old,
-            hashes: proven
-                .tiles
-                .consistency(old, size)
-                .map_err(Failure::other)?,
-            checkpoint: proven.signed.note.clone(),
+    let proof = proven
+        .inclusion(entry.position)
+        .map_err(|error| match error {
+            LogError::Beyond(size) => Failure::refused(format!(
+                "the entry was recorded after the newest checkpoint, which covers {size} entries"
+            )),
+            error => Failure::other(error),
         });
-    }
-    let out = writer.finish(&growth).map_err(Failure::not_verified)?;
-    let file = out.into_inner().map_err(Failure::other)?;
-    file.sync_all().map_err(Failure::other)?;
-    Ok(entries)
-}
-
-/// The entries of a partnership's streams and of those it hangs on, up to a position, in their order.
-async fn of_partnership(
-    asked: &Asked,
-    id: StreamId,
-    size: u64,
-) -> Result<BTreeMap<u64, String>, Failure> {
-    let histories = asked.histories(id, &[size]).await?;
-    let known = histories
-        .first()
-        .filter(|known| known.partnerships.contains_key(&id));
-    let known = known.ok_or_else(|| Failure::refused("there is no such partnership"))?;
-    let own = Stream::new(LedgerStream::TYPE, StreamId::new(asked.ledger.id().uuid()));
-    let streams = known
-        .versions()
-        .into_iter()
-        .map(|at| Stream::new(at.stream_type, at.id));
-    let mut entries = BTreeMap::new();
-    for stream in streams.chain([own]) {
-        let found = asked.ledger.read_stream(&stream, Some(size)).await;
-        for stored in found.map_err(Failure::other)? {
-            entries.insert(stored.position, stored.leaf_data);
-        }
-    }
-    Ok(entries)
+    print!("{}", proof?);
+    Ok(())
 }
 
 /// A server's log.

@@ -5,6 +5,7 @@ mod checkpoints;
 mod cli;
 mod demo;
 mod exit;
+mod export;
 mod import;
 mod keys;
 mod ledger;
@@ -82,9 +83,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
             checkpoints::checkpoint(settings).await
         }
         Command::Audit(AuditCommand::Prove(settings)) => checkpoints::prove(settings).await,
-        Command::Audit(AuditCommand::Export(settings)) => {
-            checkpoints::export(settings, cli.json).await
-        }
+        Command::Audit(AuditCommand::Export(settings)) => export::export(settings, cli.json).await,
         Command::Audit(AuditCommand::Watch(settings)) => {
             tokio::task::block_in_place(|| checkpoints::watch(settings, cli.json))
         }

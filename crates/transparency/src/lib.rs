@@ -8,6 +8,7 @@
 mod compare;
 mod keeper;
 mod log;
+mod proven;
 mod signed;
 mod tiles;
 mod watch;
@@ -15,6 +16,7 @@ mod watch;
 pub use compare::{CompareError, Compared, Difference, compare};
 pub use keeper::{Keeper, Trouble};
 pub use log::{Log, LogError};
+pub use proven::Proven;
 pub use signed::Signed;
 pub use tiles::{Tiles, TilesError};
 pub use watch::{Alarm, Source, Trusted, Watch, WatchError};

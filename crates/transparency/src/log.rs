@@ -7,6 +7,7 @@ use dutyledger_proofs::{ConsistencyProof, Hash, InclusionProof, VerifierKey};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::keeper::Trouble;
+use crate::proven::Proven;
 use crate::signed::Signed;
 use crate::tiles::{Tiles, TilesError};
 
@@ -90,7 +91,17 @@ impl Log {
         if covered.is_none_or(|covered| covered.width < tile.width) {
             return Ok(None);
         }
-        self.read(move |tiles| Ok(tiles.tile(tile)?)).await
+        let tiles = Arc::clone(&self.tiles);
+        read(move || Ok(tiles.tile(tile).map_err(TilesError::Io)?)).await
+    }
+
+    /// The newest checkpoint with the hashes it was made of.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn proven(&self) -> Result<Proven, LogError> {
+        let newest = self.newest().ok_or(LogError::NoCheckpoint)?;
+        Ok(Proven::new(newest, Arc::clone(&self.tiles)))
     }
 
     /// The proof that the entry at a position is in the newest checkpoint.
@@ -98,17 +109,8 @@ impl Log {
     /// # Errors
     /// When the newest checkpoint does not cover it, or the tiles cannot be read.
     pub async fn inclusion(&self, position: u64) -> Result<InclusionProof, LogError> {
-        let newest = self.newest().ok_or(LogError::NoCheckpoint)?;
-        let size = newest.checkpoint.size;
-        let index = position.checked_sub(1).filter(|index| *index < size);
-        let index = index.ok_or(LogError::Beyond(size))?;
-        let hashes = self.read(move |tiles| tiles.inclusion(index, size)).await?;
-        Ok(InclusionProof {
-            extra: None,
-            index,
-            hashes,
-            checkpoint: newest.note.clone(),
-        })
+        let proven = self.proven()?;
+        read(move || proven.inclusion(position)).await
     }
 
     /// The proof that the newest checkpoint goes on from the ledger as it was at a size.
@@ -116,26 +118,15 @@ impl Log {
     /// # Errors
     /// When the newest checkpoint does not reach that far, or the tiles cannot be read.
     pub async fn consistency(&self, old: u64) -> Result<ConsistencyProof, LogError> {
-        let newest = self.newest().ok_or(LogError::NoCheckpoint)?;
-        let size = newest.checkpoint.size;
-        if old > size {
-            return Err(LogError::Beyond(size));
-        }
-        let hashes = self.read(move |tiles| tiles.consistency(old, size)).await?;
-        Ok(ConsistencyProof {
-            old,
-            hashes,
-            checkpoint: newest.note.clone(),
-        })
+        let proven = self.proven()?;
+        read(move || proven.consistency(old)).await
     }
+}
 
-    /// Reads files on a thread where that disturbs nobody.
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Tiles) -> Result<T, TilesError> + Send + 'static,
-    ) -> Result<T, LogError> {
-        let tiles = Arc::clone(&self.tiles);
-        let done = tokio::task::spawn_blocking(move || read(&tiles)).await;
-        Ok(done.map_err(|_| LogError::Ended)??)
-    }
+/// Reads files on a thread where that disturbs nobody.
+async fn read<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    let done = tokio::task::spawn_blocking(read).await;
+    done.map_err(|_| LogError::Ended)?
 }

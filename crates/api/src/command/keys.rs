@@ -147,7 +147,7 @@ pub(super) fn describe(
 }
 
 /// Refuses headers that would promise what cannot be kept.
-pub(super) fn refuse_headers(ask: &Ask) -> Result<(), Problem> {
+pub(crate) fn refuse_headers(ask: &Ask) -> Result<(), Problem> {
     ask.refuse_header("idempotency-key", "This request takes no Idempotency-Key.")?;
     ask.refuse_header("if-match", "This request takes no If-Match.")
 }

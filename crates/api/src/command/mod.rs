@@ -33,6 +33,7 @@ use crate::{endpoint, json};
 
 pub(crate) use answer::{POSITION, StreamShown};
 pub(crate) use imports::IMPORTS;
+pub(crate) use keys::refuse_headers;
 pub(crate) use refusal::{About, shown_whole};
 
 use answer::{Recorded, recorded};

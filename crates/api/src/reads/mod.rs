@@ -8,6 +8,7 @@ mod calendar;
 mod consultation;
 mod directions;
 mod entries;
+pub(crate) mod exports;
 mod feed;
 mod keys;
 mod marks;
@@ -51,6 +52,7 @@ pub(crate) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     let router = obligations::routes(router);
     let router = audit::routes(router);
     let router = proofs::routes(router);
+    let router = exports::routes(router);
     let router = entries::routes(router);
     let router = feed::routes(router);
     let router = rules::routes(router);

@@ -30,7 +30,8 @@ pub(crate) enum AuditCommand {
     /// Write the proof that an entry is in the ledger, up to the newest checkpoint.
     Prove(ProveSettings),
     /// Write a bundle for an inspection: the ledger, or one partnership, up to the newest checkpoint.
-    /// `dutyledger-verify` checks it anywhere.
+    /// `dutyledger-verify` checks it anywhere. Who took it is recorded: through the running server if
+    /// one holds the ledger.
     Export(ExportSettings),
     /// Watch a ledger's checkpoints from another machine, and end with code 8 if it was rolled back
     /// or forked.
@@ -88,6 +89,9 @@ pub(crate) struct ExportSettings {
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) files: CheckpointFiles,
+    /// An auditor's or inspectorate's key, for when a running server holds the ledger.
+    #[arg(long, env = "DUTYLEDGER_AUDITOR_KEY", hide_env_values = true)]
+    pub(crate) auditor_key: Option<String>,
     /// The file to write; it must not be there yet.
     pub(crate) file: PathBuf,
     /// Only this partnership, each entry with its proof. The whole ledger where left out.

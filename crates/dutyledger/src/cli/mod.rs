@@ -60,7 +60,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Vault(VaultCommand),
     /// Ask what was true and what was known, what changed, why, and what the log holds: on the
-    /// database or a copy of it, while a server runs or offline. Nothing is recorded.
+    /// database or a copy of it, while a server runs or offline. Nothing is recorded, save another key
+    /// and who took a bundle.
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Look after the projections.

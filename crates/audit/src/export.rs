@@ -1,0 +1,186 @@
+//! Writing a bundle for an inspection: the ledger, or one partnership of it, up to a checkpoint.
+//!
+//! The command line and the server write it alike. Whoever hands one out records the access first;
+//! that is not done here, where nothing can record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Seek, Write};
+use std::ops::ControlFlow;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use dutyledger_application::schemas::event_schema_files;
+use dutyledger_application::{LoadError, load};
+use dutyledger_bundle::{BundleError, Export, Scope, Writer};
+use dutyledger_domain::StreamKind;
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
+use dutyledger_ledger::{LedgerReader, ReadError};
+use dutyledger_proofs::VerifierKey;
+use dutyledger_record::{Stream, StreamId};
+use dutyledger_transparency::{LogError, Proven};
+
+use crate::links::belonging;
+
+/// How many entries are read at once.
+const PAGE: u32 = 2_000;
+
+/// What is exported.
+#[derive(Clone, Debug)]
+pub struct What {
+    /// One partnership; the whole ledger where there is none.
+    pub partnership: Option<StreamId>,
+    /// The streams known to belong to it, and the position up to which they are known.
+    pub known: (BTreeSet<Stream>, u64),
+    /// The date the report's figures are true on.
+    pub on: NaiveDate,
+    /// When it is made.
+    pub exported_at: DateTime<Utc>,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The checkpoint covers no key that was adopted.
+    #[error("the checkpoint covers no key that was adopted")]
+    NoKey,
+    /// The key that was adopted is none.
+    #[error("the key that was adopted is none: {0}")]
+    Key(String),
+    /// The checkpoint covers no such partnership.
+    #[error("there is no such partnership")]
+    NoPartnership,
+    /// Nobody waits for it any more.
+    #[error("it was given up")]
+    GivenUp,
+    /// The ledger could not be read.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// A proof could not be made.
+    #[error(transparent)]
+    Proof(#[from] LogError),
+    /// The bundle could not be written, or would not be verified.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+impl From<ReadError> for ExportError {
+    fn from(error: ReadError) -> Self {
+        Self::Load(error.into())
+    }
+}
+
+/// The keys the ledger adopted up to a position, the oldest first.
+///
+/// # Errors
+/// When the ledger's own stream cannot be read.
+pub async fn adopted(
+    ledger: &LedgerReader,
+    up_to: Option<u64>,
+) -> Result<Vec<CheckpointKeyAdopted>, LoadError> {
+    let id = StreamId::new(ledger.id().uuid());
+    let history = load::history::<LedgerStream>(ledger, id, up_to).await?;
+    Ok(history.state(NaiveDate::MAX).checkpoint_keys.clone())
+}
+
+/// Writes a bundle. `progress` is told how far it is of how
+/// much, and may break it off.
+///
+/// # Errors
+/// When nothing may be written, or nobody waits for it any more.
+pub async fn write<W: Write + Seek>(
+    out: W,
+    ledger: &LedgerReader,
+    proven: &Proven,
+    what: What,
+    mut progress: impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<W, ExportError> {
+    let size = proven.size();
+    let keys = adopted(ledger, Some(size)).await?;
+    let key = &keys.last().ok_or(ExportError::NoKey)?.key;
+    let key: VerifierKey = key
+        .parse()
+        .map_err(|error| ExportError::Key(format!("{error}")))?;
+    let scope = match what.partnership {
+        Some(id) => Scope::Partnership(id),
+        None => Scope::Ledger,
+    };
+    let export = Export {
+        scope,
+        on: what.on,
+        exported_at: what.exported_at,
+        checkpoint: proven.signed().note.clone(),
+        key,
+        schemas: event_schema_files(),
+    };
+    let mut writer = Writer::new(out, export)?;
+    match what.partnership {
+        None => {
+            let mut entries = 0;
+            while entries < size {
+                go_on(progress(entries, size))?;
+                let page = ledger.read(entries, PAGE).await?;
+                if page.is_empty() {
+                    // What is missing is told by the root, which is not that of the checkpoint.
+                    break;
+                }
+                for stored in page.iter().filter(|stored| stored.position <= size) {
+                    entries = stored.position;
+                    writer.entry(&stored.leaf_data)?;
+                }
+                if page.last().is_some_and(|last| last.position > size) {
+                    break;
+                }
+            }
+        }
+        Some(id) => {
+            let found = of_partnership(ledger, id, what.known, size, &mut progress).await?;
+            let total = found.len() as u64;
+            for ((position, leaf_data), done) in found.into_iter().zip(0..) {
+                go_on(progress(done, total))?;
+                let hashes = proven.inclusion(position)?.hashes;
+                writer.proven_entry(&leaf_data, hashes)?;
+            }
+        }
+    }
+    let replaced = keys.iter().filter_map(|key| key.replaces.as_ref());
+    let growth: Result<Vec<_>, _> = replaced.map(|key| proven.consistency(key.size)).collect();
+    Ok(writer.finish(&growth?)?)
+}
+
+fn go_on(asked: ControlFlow<()>) -> Result<(), ExportError> {
+    match asked {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(ExportError::GivenUp),
+    }
+}
+
+/// The entries of a partnership's streams and of those it hangs on, up to a position, in their order.
+async fn of_partnership(
+    ledger: &LedgerReader,
+    id: StreamId,
+    known: (BTreeSet<Stream>, u64),
+    size: u64,
+    progress: &mut impl FnMut(u64, u64) -> ControlFlow<()>,
+) -> Result<BTreeMap<u64, String>, ExportError> {
+    let mut asked = ControlFlow::Continue(());
+    let found = belonging(ledger, id, known, |done, total| {
+        asked = progress(done, total)
+    })
+    .await?;
+    go_on(asked)?;
+    let histories = load::of_partnership(ledger, id, found, size).await?;
+    if !histories.partnerships.contains_key(&id) {
+        return Err(ExportError::NoPartnership);
+    }
+    let own = Stream::new(LedgerStream::TYPE, StreamId::new(ledger.id().uuid()));
+    let versions = histories.versions().into_iter();
+    let streams = versions.map(|at| Stream::new(at.stream_type, at.id));
+    let mut entries = BTreeMap::new();
+    for stream in streams.chain([own]) {
+        for stored in ledger.read_stream(&stream, Some(size)).await? {
+            entries.insert(stored.position, stored.leaf_data);
+        }
+    }
+    Ok(entries)
+}
