@@ -106,11 +106,13 @@ impl Tiles {
     }
 
     /// Takes over what a folder held before, up to a size, where the tree of it has this root; the
-    /// upper levels are made anew. Whether it has.
+    /// upper levels are made anew. Whether it has. What was taken over earlier counts no more.
     ///
     /// # Errors
     /// When the files cannot be read or written.
     pub fn believe(&self, size: u64, root: &Hash) -> io::Result<bool> {
+        // Else what is there would be added behind itself, where this is tried again.
+        self.give_up_after(0);
         let held = self.levels[0].metadata()?.len() / HASH_BYTES;
         if held < size {
             return Ok(false);
@@ -329,6 +331,8 @@ mod tests {
         assert!(!again.believe(1_001, &roots[1_000]).unwrap(), "too few");
         assert!(!again.believe(999, &roots[1_000]).unwrap(), "another root");
         assert!(again.believe(700, &roots[700]).unwrap());
+        assert_eq!(again.size(), 700);
+        assert!(again.believe(700, &roots[700]).unwrap(), "tried again");
         assert_eq!(again.size(), 700);
         again.extend(&all[700..]).unwrap();
         assert_eq!(again.root(1_000).unwrap(), roots[1_000]);
