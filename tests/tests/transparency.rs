@@ -5,7 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::LazyLock;
+use std::time::Duration;
 
+use dutyledger_ledger::LedgerReader;
 use dutyledger_proofs::tile::{Holds, Tile, read_entries, read_hashes};
 use dutyledger_proofs::tree::{verify_consistency, verify_inclusion};
 use dutyledger_proofs::{
@@ -14,6 +16,7 @@ use dutyledger_proofs::{
 use dutyledger_record::{leaf_hash_of_bytes, unhex};
 use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
 use dutyledger_tests::{Client, Server, Tampered, Town, build, key};
+use dutyledger_transparency::{Keeper, Trouble};
 use serde_json::{Value, json};
 
 static VERIFIER: LazyLock<std::path::PathBuf> =
@@ -626,6 +629,73 @@ fn nothing_is_signed_of_a_ledger_that_was_changed() {
     let _ = Town::found(&server, "Northmere");
     let found = server.run(&["ledger", "verify"]);
     assert_eq!(found.status.code(), Some(7), "{}", said(&found));
+}
+
+#[test]
+fn a_checkpoint_that_was_lost_is_asked_for_and_never_taken_for_a_first_start() {
+    let mut server = Server::start();
+    server.end();
+    let file = server.folder().join("ledger.checkpoint");
+    let made = server.run(&["audit", "new-key"]);
+    assert!(made.status.success(), "{}", said(&made));
+    let key: VerifierKey = String::from_utf8(made.stdout)
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let first = checkpoint(&fs::read_to_string(&file).unwrap(), &key);
+    server.restart();
+    let _ = Town::found(&server, "Eastmere");
+    let before = sign(&server, &key);
+    assert!(before.size > first.size, "a new key signs at once");
+    server.end();
+    let kept = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    server.restart();
+    let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
+    assert_eq!(refused.status, 503, "{}", refused.text);
+    assert!(refused.text.contains("is missing"), "{}", refused.text);
+    assert_eq!(fetch(&server, "/log/checkpoint", None).0, 404);
+    // Put back where it was, it is gone on from.
+    fs::write(&file, &kept).unwrap();
+    assert!(sign(&server, &key).size >= before.size);
+
+    // Without a server likewise; only whoever says that none was published may begin anew.
+    server.end();
+    fs::remove_file(&file).unwrap();
+    let refused = server.run(&["audit", "checkpoint"]);
+    assert_eq!(refused.status.code(), Some(7), "{}", said(&refused));
+    assert!(said(&refused).contains("--none-was-published"));
+    assert!(!file.exists());
+    let signed = server.run(&["audit", "checkpoint", "--none-was-published"]);
+    assert!(signed.status.success(), "{}", said(&signed));
+    assert!(file.exists());
+}
+
+#[tokio::test]
+async fn a_key_that_was_replaced_signs_nothing_more_though_its_tiles_are_believed() {
+    let mut server = Server::start();
+    server.end();
+    let place = |name: &str| server.folder().join(name);
+    let key = || fs::read_to_string(place("ledger.signing.key")).unwrap();
+    let changed = || {
+        let made = server.run(&["audit", "new-key"]);
+        assert!(made.status.success(), "{}", said(&made));
+    };
+    changed();
+    let first = SigningKey::from_text(key().trim()).unwrap();
+    changed();
+    let second = SigningKey::from_text(key().trim()).unwrap();
+    let signs = async |key: SigningKey| {
+        let ledger = LedgerReader::open(server.ledger()).await.unwrap();
+        let (file, tiles) = (place("ledger.checkpoint"), place("ledger.tiles"));
+        let opened = Keeper::open(ledger, key, &tiles, file, Duration::MAX);
+        opened.unwrap().0.sign().await
+    };
+    assert_eq!(signs(first).await.unwrap_err(), Trouble::Replaced);
+    let verifier = second.verifier().clone();
+    let signed = signs(second).await.unwrap();
+    assert!(signed.note.signed_by([&verifier]).is_ok());
 }
 
 #[test]

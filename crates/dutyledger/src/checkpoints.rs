@@ -20,7 +20,7 @@ use dutyledger_transparency::{
     Alarm, Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError,
 };
 
-use crate::cli::{CheckpointSettings, ProveSettings, WatchSettings};
+use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings};
 use crate::exit::Failure;
 use crate::keys::{AT_THE_FILE, edge};
 
@@ -147,6 +147,7 @@ pub(crate) async fn new_key(settings: &CheckpointSettings, json: bool) -> Result
 async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey, Failure> {
     let ledger: LedgerReader = (**bus.ledger()).clone();
     let keys = adopted(&ledger, None).await?;
+    let mut keeper = None;
     let replaces = match keys.last() {
         None => None,
         Some(used) => {
@@ -156,8 +157,9 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
                     "the key in use is missing, and it has to sign its last checkpoint",
                 ));
             };
-            let (mut keeper, _) = open(ledger.clone(), key, files, Duration::MAX)?;
-            let last = keeper.sign().await.map_err(Failure::not_verified)?;
+            let (opened, _) = open(ledger.clone(), key, files, Duration::MAX)?;
+            let last = keeper.insert(opened).sign().await;
+            let last = last.map_err(Failure::not_verified)?;
             Some(CheckpointKeyReplaced {
                 key: used.key.clone(),
                 root: hex(&last.checkpoint.root),
@@ -165,10 +167,47 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
             })
         }
     };
-    let name = ledger.id().to_string();
+    let (key, in_place) = fresh_key(bus, files, keys.is_empty())?;
+    let adopt = AdoptCheckpointKey {
+        key: key.verifier().to_string(),
+        replaces,
+    };
+    // Nobody else signs with these files until the entry is recorded.
+    let mut keeper = match keeper {
+        Some(keeper) => keeper.signing_with(key),
+        None => {
+            let (keeper, _) = open(ledger.clone(), key, files, Duration::MAX)?;
+            keeper.none_was_published()
+        }
+    };
+    let stream = Target::Stream(StreamId::new(ledger.id().uuid()));
+    let command = LedgerCommand::from(adopt.clone());
+    let request = Request::plain(AT_THE_FILE, stream, command);
+    let recorded = bus.execute::<LedgerStream>(request).await?;
+    if !in_place {
+        take_place(&files.signing_key)?;
+    }
+    // From now on there is a checkpoint that whoever signs goes on from.
+    let signed = keeper.sign().await.map_err(Failure::not_verified)?;
+    tracing::debug!(size = signed.checkpoint.size, "the new key has signed");
+    match &adopt.replaces {
+        Some(last) if recorded.position != last.size + 1 => Err(Failure::not_verified(format!(
+            "the key is adopted, but a server recorded {} entries meanwhile: what the key before \
+             signed beyond {} entries counts for nothing, and whoever watched it will say so. Stop \
+             every server first the next time",
+            recorded.position - last.size - 1,
+            last.size
+        ))),
+        _ => Ok(adopt),
+    }
+}
+
+/// The key to adopt, and whether its file has its place already. The first may be there, and one that
+/// was made before and not adopted is taken.
+fn fresh_key(bus: &Bus, files: &Checkpoints, first: bool) -> Result<(SigningKey, bool), Failure> {
+    let name = bus.ledger().id().to_string();
     let path = next(&files.signing_key);
-    // The first key may be there already, and one that was made before and not adopted is taken.
-    let held = match keys.is_empty() {
+    let held = match first {
         true => read_key(&files.signing_key)?,
         false => None,
     };
@@ -189,24 +228,17 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
             "the key is of another ledger: {of}"
         )));
     }
-    let adopt = AdoptCheckpointKey {
-        key: key.verifier().to_string(),
-        replaces,
-    };
-    let stream = Target::Stream(StreamId::new(ledger.id().uuid()));
-    let command = LedgerCommand::from(adopt.clone());
-    let request = Request::plain(AT_THE_FILE, stream, command);
-    let _ = bus.execute::<LedgerStream>(request).await?;
-    if !in_place {
-        take_place(&files.signing_key)?;
-    }
-    Ok(adopt)
+    Ok((key, in_place))
 }
 
 /// Signs a checkpoint of all there is, where no server does.
-pub(crate) async fn checkpoint(settings: &CheckpointSettings) -> Result<(), Failure> {
-    let home = settings.place.home()?;
-    let files = settings.files.of(&home);
+pub(crate) async fn checkpoint(settings: &SignSettings) -> Result<(), Failure> {
+    let SignSettings {
+        checkpoint: CheckpointSettings { place, files },
+        none_was_published,
+    } = settings;
+    let home = place.home()?;
+    let files = files.of(&home);
     let ledger = LedgerReader::open(&home.ledger).await;
     let ledger = ledger.map_err(Failure::cannot_open)?;
     let keys = adopted(&ledger, None).await?;
@@ -217,6 +249,9 @@ pub(crate) async fn checkpoint(settings: &CheckpointSettings) -> Result<(), Fail
         ));
     };
     let (mut keeper, _) = open(ledger.clone(), key, &files, Duration::MAX)?;
+    if *none_was_published {
+        keeper = keeper.none_was_published();
+    }
     let signed = keeper.sign().await.map_err(Failure::not_verified)?;
     ledger.close().await;
     print!("{}", signed.note);

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use dutyledger_ledger::{LedgerReader, LockFile, ReadError};
 use dutyledger_proofs::{Checkpoint, Hash, SigningKey};
-use dutyledger_record::leaf_hash_of_bytes;
+use dutyledger_record::{Stream, StreamId, StreamType, leaf_hash_of_bytes};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -23,6 +23,8 @@ use crate::tiles::{Tiles, TilesError};
 const PAGE: u32 = 1_000;
 /// The event in which a ledger adopts a key for its checkpoints (`schemas/proofs.md`).
 const ADOPTED: &str = "CheckpointKeyAdopted";
+/// The type of a ledger's own stream, in which it does.
+const LEDGER: StreamType = StreamType::of("ledger");
 /// How many may wait for a checkpoint at once.
 const ASKED_MAX: usize = 64;
 
@@ -53,6 +55,14 @@ pub enum Trouble {
         /// What was signed.
         signed: u64,
     },
+    /// The file of the newest checkpoint is missing.
+    #[error(
+        "{path}, the newest checkpoint that was signed, is missing: without it a ledger that was \
+         changed would be signed again. Put the newest that was published there: whoever watches \
+         the ledger has it. Only if none ever was: `dutyledger audit checkpoint --none-was-published`",
+        path = .0.display()
+    )]
+    Missing(PathBuf),
     /// The ledger adopted another key.
     #[error(
         "the ledger has adopted another key for its checkpoints: start the server again with that \
@@ -96,8 +106,17 @@ pub struct Keeper {
     believed: bool,
     /// Held for as long as it keeps the tiles: whoever has it is the only one.
     _lock: LockFile,
-    /// Whether an entry that was passed adopts another key.
-    replaced: bool,
+    /// The keys that the ledger's own stream adopts.
+    adopted: Adopted,
+    /// Whether nothing was ever signed, so that there is nothing to go on from.
+    first: bool,
+}
+
+/// What was read of a ledger's own stream: the key it adopts last, and up to which version.
+#[derive(Debug, Default)]
+struct Adopted {
+    version: u64,
+    key: Option<String>,
 }
 
 impl Keeper {
@@ -143,9 +162,24 @@ impl Keeper {
             asked,
             believed: false,
             _lock: lock,
-            replaced: false,
+            adopted: Adopted::default(),
+            first: false,
         };
         Ok((keeper, log))
+    }
+
+    /// The same, for a ledger of which no checkpoint was published yet: where the file of the newest
+    /// is missing, there is none.
+    #[must_use]
+    pub const fn none_was_published(mut self) -> Self {
+        self.first = true;
+        self
+    }
+
+    /// The same, signing with another key. It goes on from what was signed with the one before.
+    #[must_use]
+    pub fn signing_with(self, key: SigningKey) -> Self {
+        Self { key, ..self }
     }
 
     /// Signs until `shutdown` completes. It may be stopped at any await, or killed.
@@ -178,7 +212,7 @@ impl Keeper {
     /// # Errors
     /// When something is not as it should be.
     pub async fn sign(&mut self) -> Result<Arc<Signed>, Trouble> {
-        let newest = self.standing.borrow().newest.clone();
+        let newest = self.newest().await?;
         self.believe(newest.as_deref()).await?;
         let (size, stored) = self
             .ledger
@@ -208,7 +242,7 @@ impl Keeper {
                 return Ok(newest);
             }
         }
-        if self.replaced {
+        if self.is_replaced(size).await? {
             return Err(Trouble::Replaced);
         }
         let checkpoint = Checkpoint {
@@ -225,6 +259,26 @@ impl Keeper {
         self.standing
             .send_modify(|standing| standing.newest = Some(Arc::clone(&signed)));
         Ok(signed)
+    }
+
+    /// The checkpoint to go on from; none where none was ever signed.
+    async fn newest(&self) -> Result<Option<Arc<Signed>>, Trouble> {
+        let known = self.standing.borrow().newest.clone();
+        if known.is_some() {
+            return Ok(known);
+        }
+        // It may have been put there meanwhile.
+        let path = self.file.clone();
+        let found = blocking(move || Ok(Signed::read(&path)?)).await?;
+        match found.map(Arc::new) {
+            Some(found) => {
+                self.standing
+                    .send_modify(|standing| standing.newest = Some(Arc::clone(&found)));
+                Ok(Some(found))
+            }
+            None if self.first => Ok(None),
+            None => Err(Trouble::Missing(self.file.clone())),
+        }
     }
 
     /// Takes over the tiles of an earlier run, once, as far as its checkpoint vouches for them.
@@ -252,23 +306,36 @@ impl Keeper {
             if page.is_empty() {
                 return Err(Trouble::Passing("the ledger gives no entries".to_owned()));
             }
-            let own = self.key.verifier().to_string();
             let tiles = Arc::clone(&self.tiles);
-            let replaced = blocking(move || {
+            let grown = blocking(move || {
                 let leaves: Vec<Hash> = page
                     .iter()
                     .map(|entry| leaf_hash_of_bytes(entry.leaf_data.as_bytes()))
                     .collect();
-                tiles.extend(&leaves)?;
-                let last = page
-                    .iter()
-                    .rev()
-                    .find_map(|entry| adopted(&entry.leaf_data));
-                Ok(last.map(|key| key != own))
+                Ok(tiles.extend(&leaves)?)
             });
-            self.replaced = replaced.await?.unwrap_or(self.replaced);
+            grown.await?;
         }
         Ok(())
+    }
+
+    /// Whether the ledger, up to a size, adopts another key last. Its own stream is asked, since the
+    /// tiles that are believed say nothing of what their entries are.
+    async fn is_replaced(&mut self, size: u64) -> Result<bool, Trouble> {
+        let id = StreamId::new(self.ledger.id().uuid());
+        let own = Stream::new(LEDGER, id);
+        let found = self
+            .ledger
+            .read_stream_after(&own, self.adopted.version)
+            .await?;
+        for stored in found.iter().take_while(|stored| stored.position <= size) {
+            self.adopted.version += 1;
+            if let Some(key) = adopted(&stored.leaf_data) {
+                self.adopted.key = Some(key);
+            }
+        }
+        let signs = self.key.verifier().to_string();
+        Ok(self.adopted.key.as_ref().is_some_and(|key| *key != signs))
     }
 
     async fn root(&self, size: u64) -> Result<Hash, Trouble> {

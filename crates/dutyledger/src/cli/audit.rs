@@ -26,7 +26,7 @@ pub(crate) enum AuditCommand {
     /// there is. Stop every server first.
     NewKey(CheckpointSettings),
     /// Sign a checkpoint of all there is, where no server does, and write it.
-    Checkpoint(CheckpointSettings),
+    Checkpoint(SignSettings),
     /// Write the proof that an entry is in the ledger, up to the newest checkpoint.
     Prove(ProveSettings),
     /// Write a bundle for an inspection: the ledger, or one partnership, up to the newest checkpoint.
@@ -71,6 +71,16 @@ pub(crate) struct CheckpointSettings {
     pub(crate) place: Place,
     #[command(flatten)]
     pub(crate) files: CheckpointFiles,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignSettings {
+    #[command(flatten)]
+    pub(crate) checkpoint: CheckpointSettings,
+    /// Say that no checkpoint of this ledger was ever published, where the file of the newest is
+    /// missing. Were there one, this could sign another history under the same key.
+    #[arg(long)]
+    pub(crate) none_was_published: bool,
 }
 
 #[derive(Debug, Args)]
