@@ -607,8 +607,7 @@ fn nothing_is_signed_of_a_ledger_that_was_changed() {
         assert_eq!(changed.await, 1);
         file.close().await;
     });
-    // The hashes it kept are gone as well, so everything is hashed from the entries again.
-    fs::remove_dir_all(server.folder().join("ledger.tiles")).unwrap();
+    // The hashes it kept are as they were: everything is hashed from the entries again.
     server.restart();
     let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
     let (status, code, _) = refused.problem();
@@ -629,6 +628,27 @@ fn nothing_is_signed_of_a_ledger_that_was_changed() {
     let _ = Town::found(&server, "Northmere");
     let found = server.run(&["ledger", "verify"]);
     assert_eq!(found.status.code(), Some(7), "{}", said(&found));
+}
+
+#[test]
+fn whoever_computes_everything_anew_is_found_out_by_the_checkpoint_signed_before() {
+    let (mut server, key) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    let before = sign(&server, &key);
+    let _ = Town::found(&server, "Northmere");
+    server.end();
+    let _ = forge(&server.ledger(), "Eastmere council");
+    fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
+    let whole = server.run(&["ledger", "verify"]);
+    assert!(whole.status.success(), "{}", said(&whole));
+    server.restart();
+    let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
+    assert_eq!(refused.status, 503);
+    let forked = "is not what its own checkpoint says";
+    assert!(refused.text.contains(forked), "{}", refused.text);
+    let (_, served) = fetch(&server, "/log/checkpoint", None);
+    let served = checkpoint(&String::from_utf8(served).unwrap(), &key);
+    assert_eq!(served, before);
 }
 
 #[test]

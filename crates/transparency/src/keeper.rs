@@ -1,8 +1,10 @@
 //! Follows the ledger: keeps the tiles, and signs checkpoints on a schedule and on demand.
 //!
 //! What is signed is hashed from the entries' own text, and compared with the root that was stored
-//! when they were appended and with the checkpoint signed before. Where they differ somebody has
-//! changed what was recorded: nothing is signed then, and readiness says why.
+//! when they were appended and with the checkpoint signed before: all of it once, when it starts, and
+//! what is new from then on. Where they differ somebody has changed what was recorded: nothing is
+//! signed then, and readiness says why. What was changed below the newest checkpoint later is found at
+//! the next start, and by `dutyledger ledger verify`.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use std::time::Duration;
 
 use dutyledger_ledger::{LedgerReader, LockFile, ReadError};
 use dutyledger_proofs::{Checkpoint, Hash, SigningKey};
-use dutyledger_record::{Stream, StreamId, StreamType, leaf_hash_of_bytes};
+use dutyledger_record::{Frontier, Stream, StreamId, StreamType, leaf_hash_of_bytes};
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -102,8 +104,8 @@ pub struct Keeper {
     every: Duration,
     standing: watch::Sender<Standing>,
     asked: mpsc::Receiver<Asked>,
-    /// Whether what the folder held before was looked at.
-    believed: bool,
+    /// Whether the entries were hashed, and what the folder held before was looked at.
+    started: bool,
     /// Held for as long as it keeps the tiles: whoever has it is the only one.
     _lock: LockFile,
     /// The keys that the ledger's own stream adopts.
@@ -160,7 +162,7 @@ impl Keeper {
             every,
             standing,
             asked,
-            believed: false,
+            started: false,
             _lock: lock,
             adopted: Adopted::default(),
             first: false,
@@ -213,7 +215,6 @@ impl Keeper {
     /// When something is not as it should be.
     pub async fn sign(&mut self) -> Result<Arc<Signed>, Trouble> {
         let newest = self.newest().await?;
-        self.believe(newest.as_deref()).await?;
         let (size, stored) = self
             .ledger
             .last_root()
@@ -227,18 +228,29 @@ impl Keeper {
                 signed: newest.checkpoint.size,
             });
         }
-        self.grow(size).await?;
-        let root = self.root(size).await?;
-        if root != stored {
-            return Err(Trouble::Root(size));
+        let before = newest.as_ref().map(|newest| &newest.checkpoint);
+        if !self.started {
+            self.hash_all((size, stored), before).await?;
+            self.believe(before).await?;
+            self.started = true;
         }
-        if let Some(newest) = newest {
-            let before = &newest.checkpoint;
-            if self.root(before.size).await? != before.root {
-                return Err(Trouble::Forked(before.size));
+        self.grow(size).await?;
+        if !self.agrees((size, stored), before).await? {
+            // The entries themselves say what is wrong. Where nothing is, the tiles are.
+            self.hash_all((size, stored), before).await?;
+            tracing::warn!("the tiles are not those of the entries, and are made anew from them");
+            self.tiles.give_up_after(0);
+            self.grow(size).await?;
+            if !self.agrees((size, stored), before).await? {
+                let why = "the tiles are not those of the entries they were made of: is their disk \
+                           damaged?";
+                return Err(Trouble::Passing(why.to_owned()));
             }
+        }
+        let root = stored;
+        if let Some(newest) = newest {
             let own = newest.note.signed_by([self.key.verifier()]).is_ok();
-            if before.size == size && own {
+            if newest.checkpoint.size == size && own {
                 return Ok(newest);
             }
         }
@@ -281,20 +293,64 @@ impl Keeper {
         }
     }
 
-    /// Takes over the tiles of an earlier run, once, as far as its checkpoint vouches for them.
-    async fn believe(&mut self, newest: Option<&Signed>) -> Result<(), Trouble> {
-        if self.believed {
-            return Ok(());
+    /// Hashes every entry from its own text, and tells what is wrong where that gives another root than
+    /// was stored, or than was signed before. The tiles stay as they are: they may be those of what was
+    /// signed.
+    async fn hash_all(
+        &self,
+        (size, stored): (u64, Hash),
+        before: Option<&Checkpoint>,
+    ) -> Result<(), Trouble> {
+        let signed = before.map_or(0, |before| before.size);
+        let (mut tree, mut then) = (Frontier::empty(), Hash::default());
+        while tree.size() < size {
+            let mut page = self.ledger.read(tree.size(), PAGE).await?;
+            page.retain(|entry| entry.position <= size);
+            if page.is_empty() {
+                return Err(Trouble::Passing("the ledger gives no entries".to_owned()));
+            }
+            (tree, then) = blocking(move || {
+                for entry in page {
+                    tree.push(leaf_hash_of_bytes(entry.leaf_data.as_bytes()));
+                    if tree.size() == signed {
+                        then = tree.root();
+                    }
+                }
+                Ok((tree, then))
+            })
+            .await?;
         }
-        if let Some(Checkpoint { size, root, .. }) = newest.map(|signed| signed.checkpoint.clone())
-        {
+        match before {
+            _ if tree.root() != stored => Err(Trouble::Root(size)),
+            Some(before) if signed > 0 && then != before.root => Err(Trouble::Forked(signed)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the tiles give the root that was stored, and the one that was signed before.
+    async fn agrees(
+        &self,
+        (size, stored): (u64, Hash),
+        before: Option<&Checkpoint>,
+    ) -> Result<bool, Trouble> {
+        if self.root(size).await? != stored {
+            return Ok(false);
+        }
+        match before {
+            Some(before) => Ok(self.root(before.size).await? == before.root),
+            None => Ok(true),
+        }
+    }
+
+    /// Takes over the tiles of an earlier run, as far as its checkpoint vouches for them.
+    async fn believe(&self, newest: Option<&Checkpoint>) -> Result<(), Trouble> {
+        if let Some(Checkpoint { size, root, .. }) = newest.cloned() {
             let tiles = Arc::clone(&self.tiles);
             let taken = blocking(move || Ok(tiles.believe(size, &root)?)).await?;
             if !taken {
                 tracing::info!(size, "the tiles are made anew from the entries");
             }
         }
-        self.believed = true;
         Ok(())
     }
 
