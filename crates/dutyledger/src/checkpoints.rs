@@ -1,5 +1,6 @@
 //! Signed checkpoints: keeping their key, signing, proving, and watching somebody else's.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,9 +17,7 @@ use dutyledger_domain::streams::ledger::{
 use dutyledger_ledger::{LedgerReader, create_secret_file, sync_name};
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::{EntryId, StreamId, hex};
-use dutyledger_transparency::{
-    Alarm, Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError,
-};
+use dutyledger_transparency::{Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError};
 
 use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings};
 use crate::exit::Failure;
@@ -40,7 +39,7 @@ fn read_key(path: &Path) -> Result<Option<SigningKey>, Failure> {
     key.map(Some).map_err(|error| wrong(path, error))
 }
 
-pub(crate) fn wrong(path: &Path, why: impl std::fmt::Display) -> Failure {
+pub(crate) fn wrong(path: &Path, why: impl Display) -> Failure {
     Failure::cannot_open(format!("{}: {why}", path.display()))
 }
 
@@ -346,6 +345,14 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
                 keep(&settings.state, &alarm, &note.to_string())?;
                 return Err(Failure::alarm(alarm));
             }
+            Err(WatchError::Unproven { cause, note }) => {
+                let error = format!("nothing shows that the ledger goes on: {cause}");
+                keep(&settings.state, &error, &note.to_string())?;
+                if settings.every.is_none() {
+                    return Err(Failure::other(error));
+                }
+                eprintln!("dutyledger: {error}");
+            }
             // What passes by itself is told, and looked at again.
             Err(error @ WatchError::Source { .. }) if settings.every.is_some() => {
                 eprintln!("dutyledger: {error}");
@@ -360,10 +367,10 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
 }
 
 /// Keeps the checkpoint that shows what is wrong beside what was trusted.
-fn keep(state: &Path, alarm: &Alarm, note: &str) -> Result<(), Failure> {
+fn keep(state: &Path, why: &dyn Display, note: &str) -> Result<(), Failure> {
     let mut name = state.as_os_str().to_owned();
     name.push(".alarm");
     let path = PathBuf::from(name);
     dutyledger_ledger::replace_file(&path, note.as_bytes())
-        .map_err(|error| wrong(&path, format!("{error}; {alarm}")))
+        .map_err(|error| wrong(&path, format!("{error}; {why}")))
 }

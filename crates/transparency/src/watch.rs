@@ -2,9 +2,11 @@
 //! reach: it remembers the last checkpoint it trusted, and says so if the ledger does not go on from
 //! it.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dutyledger_ledger::replace_file;
 use dutyledger_proofs::tile::{self, Holds, TILE_WIDTH, Tile, TileError};
 use dutyledger_proofs::tree::{self, Node};
 use dutyledger_proofs::{Checkpoint, CheckpointError, Hash, Note, NoteError, VerifierKey};
@@ -52,7 +54,31 @@ pub enum Alarm {
         /// What was found.
         found: u64,
     },
+    /// The key that is trusted signed a checkpoint of another ledger.
+    #[error(
+        "the key that is trusted signed a checkpoint of another ledger, {found}, which it never \
+         does by itself"
+    )]
+    Origin {
+        /// The ledger it names.
+        found: String,
+    },
+    /// Nothing shows, time after time, that the ledger goes on from what was trusted.
+    #[error(
+        "nothing shows that the ledger, at {found} entries, goes on from what it had at {trusted}: \
+         what would is withheld, or is broken, for {UNPROVEN_MAX} looks in a row. It may have been \
+         forked"
+    )]
+    Unproven {
+        /// What was trusted.
+        trusted: u64,
+        /// What was found.
+        found: u64,
+    },
 }
+
+/// How many looks in a row may show a signed checkpoint and nothing that proves it.
+const UNPROVEN_MAX: u32 = 3;
 
 /// Why a look came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +89,14 @@ pub enum WatchError {
         /// What.
         alarm: Alarm,
         /// The checkpoint that shows it, to be kept as evidence.
+        note: Box<Note>,
+    },
+    /// The checkpoint was signed, and nothing shows that it goes on from what was trusted.
+    #[error("nothing shows that the checkpoint goes on from what was trusted: {cause}")]
+    Unproven {
+        /// Why nothing does.
+        cause: Box<WatchError>,
+        /// The checkpoint, to be kept as evidence.
         note: Box<Note>,
     },
     /// What came is no checkpoint.
@@ -126,6 +160,44 @@ pub struct Watch {
     file: PathBuf,
     trusted: Option<Signed>,
     tiles: Option<Tiles>,
+    unproven: Unproven,
+}
+
+/// How many looks in a row proved nothing, in a file: each look may be a process of its own.
+#[derive(Debug)]
+struct Unproven(PathBuf);
+
+impl Unproven {
+    fn beside(state: &Path) -> Self {
+        let mut name = state.as_os_str().to_owned();
+        name.push(".unproven");
+        Self(name.into())
+    }
+
+    fn failed(&self, cause: io::Error) -> WatchError {
+        let path = self.0.clone();
+        WatchError::File { path, cause }
+    }
+
+    /// Counts another one, and tells how many there are. A file that holds no number counts none.
+    fn one_more(&self) -> Result<u32, WatchError> {
+        let counted = match fs::read_to_string(&self.0) {
+            Ok(text) => text.trim().parse().unwrap_or(0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(self.failed(error)),
+        };
+        let counted = u32::saturating_add(counted, 1);
+        let written = replace_file(&self.0, format!("{counted}\n").as_bytes());
+        written.map_err(|error| self.failed(error))?;
+        Ok(counted)
+    }
+
+    fn none(&self) -> Result<(), WatchError> {
+        match fs::remove_file(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Watch {
@@ -143,6 +215,7 @@ impl Watch {
             file: file.to_owned(),
             trusted,
             tiles: None,
+            unproven: Unproven::beside(file),
         })
     }
 
@@ -182,10 +255,16 @@ impl Watch {
                 note: Box::new(note.clone()),
             })
         };
-        if let Err(CheckpointError::Note(_)) = Checkpoint::open(&note, [&self.key]) {
-            return alarm(Alarm::Signature { size: claimed.size }, &note);
-        }
-        let (now, _) = Checkpoint::open(&note, [&self.key])?;
+        let now = match Checkpoint::open(&note, [&self.key]) {
+            Ok((now, _)) => now,
+            Err(CheckpointError::Note(_)) => {
+                return alarm(Alarm::Signature { size: claimed.size }, &note);
+            }
+            Err(CheckpointError::Origin { found, .. }) => {
+                return alarm(Alarm::Origin { found }, &note);
+            }
+            Err(error) => return Err(error.into()),
+        };
         let before = self.trusted.as_ref().map(|signed| &signed.checkpoint);
         if let Some(before) = before {
             let (trusted, found) = (before.size, now.size);
@@ -199,8 +278,19 @@ impl Watch {
             if found < trusted {
                 return alarm(Alarm::RolledBack { trusted, found }, &note);
             }
-            if !goes_on(source, before, &now)? {
-                return alarm(Alarm::Forked { trusted, found }, &note);
+            match goes_on(source, before, &now) {
+                Ok(true) => self.unproven.none()?,
+                Ok(false) => return alarm(Alarm::Forked { trusted, found }, &note),
+                // Whoever forks a ledger can withhold what would show it.
+                Err(_) if self.unproven.one_more()? >= UNPROVEN_MAX => {
+                    return alarm(Alarm::Unproven { trusted, found }, &note);
+                }
+                Err(cause) => {
+                    return Err(WatchError::Unproven {
+                        cause: Box::new(cause),
+                        note: Box::new(note),
+                    });
+                }
             }
         }
         let before = before.map(|before| before.size);
@@ -287,4 +377,128 @@ fn get(source: &mut dyn Source, path: &str) -> Result<Vec<u8>, WatchError> {
         path: path.to_owned(),
         cause,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use dutyledger_proofs::SigningKey;
+    use dutyledger_record::leaf_hash_of_bytes;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const LEDGER: &str = "a-ledger";
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed(LEDGER, &[7; 32]).unwrap()
+    }
+
+    /// A log that may withhold its tiles.
+    struct Served {
+        note: String,
+        tiles: Tiles,
+        withheld: bool,
+        _folder: TempDir,
+    }
+
+    impl Served {
+        /// Of so many entries, each of which holds its number and a word.
+        fn of(count: usize, word: &str, origin: &str) -> Self {
+            let folder = TempDir::new().unwrap();
+            let tiles = Tiles::open(folder.path()).unwrap();
+            let leaf = |n: usize| leaf_hash_of_bytes(format!("{n} {word}").as_bytes());
+            tiles
+                .extend(&(0..count).map(leaf).collect::<Vec<_>>())
+                .unwrap();
+            let size = count as u64;
+            let root = tiles.root(size).unwrap();
+            let origin = origin.to_owned();
+            let checkpoint = Checkpoint { origin, size, root };
+            Self {
+                note: Note::sign(checkpoint.to_string(), &key())
+                    .unwrap()
+                    .to_string(),
+                tiles,
+                withheld: false,
+                _folder: folder,
+            }
+        }
+
+        fn withholding(self) -> Self {
+            Self {
+                withheld: true,
+                ..self
+            }
+        }
+    }
+
+    impl Source for Served {
+        fn get(&mut self, path: &str) -> Result<Vec<u8>, String> {
+            if path == "checkpoint" {
+                return Ok(self.note.clone().into_bytes());
+            }
+            let tile: Tile = path.parse().unwrap();
+            let hashes = self.tiles.tile(tile).unwrap();
+            match hashes.filter(|_| !self.withheld) {
+                Some(hashes) => Ok(tile::write_hashes(&hashes)),
+                None => Err("404".to_owned()),
+            }
+        }
+    }
+
+    /// A look by a process of its own.
+    fn look(state: &Path, log: &mut Served) -> Result<Trusted, WatchError> {
+        let watch = Watch::open(key().verifier().clone(), state);
+        watch.unwrap().look(log)
+    }
+
+    fn raised(looked: Result<Trusted, WatchError>) -> Alarm {
+        match looked {
+            Err(WatchError::Alarm { alarm, .. }) => alarm,
+            other => panic!("no alarm: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn who_withholds_what_would_show_a_fork_is_found_out_at_the_third_look() {
+        let folder = TempDir::new().unwrap();
+        let state = folder.path().join("trusted");
+        look(&state, &mut Served::of(10, "true", LEDGER)).unwrap();
+        let mut fork = Served::of(20, "other", LEDGER).withholding();
+        for _ in 0..2 {
+            let looked = look(&state, &mut fork);
+            let Err(WatchError::Unproven { note, .. }) = looked else {
+                panic!("{looked:?}");
+            };
+            assert_eq!(note.to_string(), fork.note, "the evidence");
+        }
+        let unproven = Alarm::Unproven {
+            trusted: 10,
+            found: 20,
+        };
+        assert_eq!(raised(look(&state, &mut fork)), unproven);
+
+        // What passes by itself is forgotten once it has passed.
+        look(&state, &mut Served::of(15, "true", LEDGER)).unwrap();
+        for _ in 0..2 {
+            let looked = look(&state, &mut fork);
+            assert!(matches!(looked, Err(WatchError::Unproven { .. })));
+        }
+        fork.withheld = false;
+        let forked = Alarm::Forked {
+            trusted: 15,
+            found: 20,
+        };
+        assert_eq!(raised(look(&state, &mut fork)), forked);
+    }
+
+    #[test]
+    fn the_trusted_key_under_another_ledgers_name_is_an_alarm() {
+        let folder = TempDir::new().unwrap();
+        let state = folder.path().join("trusted");
+        let mut other = Served::of(10, "true", "another-ledger");
+        let found = "another-ledger".to_owned();
+        assert_eq!(raised(look(&state, &mut other)), Alarm::Origin { found });
+        assert!(!state.exists());
+    }
 }
