@@ -165,7 +165,7 @@ async fn of_partnership(
 ) -> Result<BTreeMap<u64, String>, ExportError> {
     let mut asked = ControlFlow::Continue(());
     let found = belonging(ledger, id, known, |done, total| {
-        asked = progress(done, total)
+        asked = progress(done, total);
     })
     .await?;
     go_on(asked)?;

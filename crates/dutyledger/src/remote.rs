@@ -114,7 +114,10 @@ impl Server {
             out.sync_all()?;
             Ok::<_, ureq::Error>(Ok(position))
         });
-        fetched.await.map_err(Failure::other)?.map_err(unreached)?
+        fetched
+            .await
+            .map_err(Failure::other)?
+            .map_err(|error| unreached(&error))?
     }
 
     async fn call<F>(self, send: F) -> Result<Value, Failure>
@@ -130,7 +133,10 @@ impl Server {
             let body: Value = response.body_mut().read_json()?;
             Ok::<_, ureq::Error>((status, body))
         });
-        let (status, body) = answered.await.map_err(Failure::other)?.map_err(unreached)?;
+        let (status, body) = answered
+            .await
+            .map_err(Failure::other)?
+            .map_err(|error| unreached(&error))?;
         if status.is_success() {
             return Ok(body);
         }
@@ -146,7 +152,7 @@ fn agent(patience: Duration) -> ureq::Agent {
     ureq::Agent::new_with_config(config)
 }
 
-fn unreached(error: ureq::Error) -> Failure {
+fn unreached(error: &ureq::Error) -> Failure {
     Failure::other(format!("the server could not be reached: {error}"))
 }
 
