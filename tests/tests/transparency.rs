@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use dutyledger_ledger::LedgerReader;
@@ -690,6 +691,51 @@ fn a_checkpoint_that_was_lost_is_asked_for_and_never_taken_for_a_first_start() {
     let signed = server.run(&["audit", "checkpoint", "--none-was-published"]);
     assert!(signed.status.success(), "{}", said(&signed));
     assert!(file.exists());
+}
+
+#[test]
+fn a_new_key_names_the_last_entry_before_it_though_a_server_records_meanwhile() {
+    let database = Postgres::shared().database();
+    let migrated = std::process::Command::new(dutyledger_tests::program())
+        .args(["migrate", "--database-url", &database.url(OWNER)])
+        .output()
+        .unwrap();
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    let server = Server::start_on(&database.url(APPLICATION));
+    let adopted = || {
+        let wait = head(&server);
+        format!("/v1/entries?limit=200&event_type=CheckpointKeyAdopted&wait_for={wait}")
+    };
+    let first = server.run(&["audit", "new-key"]);
+    assert!(first.status.success(), "{}", said(&first));
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let body = json!({ "particulars": { "body": "An authority",
+                "capacity": "local_authority" } });
+            while !over.load(Ordering::Relaxed) {
+                let _ = server.operator().post("/v1/authorities", &body).ok();
+                // Whoever never pauses is told to stop; so much is waited out.
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        });
+        // Gathered first: whoever records must be told to stop whatever came of it.
+        let keys: Vec<_> = (0..3)
+            .map(|_| server.run(&["--json", "audit", "new-key"]))
+            .collect();
+        over.store(true, Ordering::Relaxed);
+        for made in &keys {
+            assert!(made.status.success(), "{}", said(made));
+        }
+        let found = server.operator().get(&adopted()).ok();
+        let positions = found["data"].as_array().unwrap().iter();
+        let positions: Vec<_> = positions.map(|row| row["position"].clone()).collect();
+        let next_to = keys.iter().map(|made| {
+            let made: Value = serde_json::from_slice(&made.stdout).unwrap();
+            json!(made["replaces"]["size"].as_u64().unwrap() + 1)
+        });
+        assert_eq!(positions[1..], next_to.collect::<Vec<_>>());
+    });
 }
 
 #[tokio::test]

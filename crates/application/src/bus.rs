@@ -226,6 +226,15 @@ pub(crate) struct Deciding<'a> {
     pub(crate) today: NaiveDate,
 }
 
+/// What is recorded with a command, and where.
+#[derive(Clone, Debug, Default)]
+struct With {
+    /// The API keys that change with it.
+    keys: Vec<KeyChange>,
+    /// The position that what it records must come next to.
+    next_to: Option<u64>,
+}
+
 /// What an attempt at a command came to.
 enum Attempt<K: StreamKind> {
     /// It was carried out.
@@ -291,13 +300,42 @@ impl Bus {
         &self,
         request: Request<K::Command>,
     ) -> Result<Answer, CommandError> {
-        self.execute_with_keys::<K>(request, Vec::new()).await
+        self.execute_with::<K>(request, With::default()).await
+    }
+
+    /// Carries out a command whose first entry comes next to a position: it speaks of the ledger as it
+    /// is up to there.
+    ///
+    /// # Errors
+    /// [`CommandError::Conflict`] where the ledger has gone on; otherwise as [`Self::execute`].
+    pub async fn execute_next_to<K: StreamKind>(
+        &self,
+        position: u64,
+        request: Request<K::Command>,
+    ) -> Result<Answer, CommandError> {
+        let with = With {
+            next_to: Some(position),
+            ..With::default()
+        };
+        self.execute_with::<K>(request, with).await
     }
 
     pub(crate) async fn execute_with_keys<K: StreamKind>(
         &self,
         request: Request<K::Command>,
         keys: Vec<KeyChange>,
+    ) -> Result<Answer, CommandError> {
+        let with = With {
+            keys,
+            ..With::default()
+        };
+        self.execute_with::<K>(request, with).await
+    }
+
+    async fn execute_with<K: StreamKind>(
+        &self,
+        request: Request<K::Command>,
+        with: With,
     ) -> Result<Answer, CommandError> {
         let idempotency = request.idempotency.as_ref().map(|under| Idempotency {
             scope: scope(request.principal),
@@ -334,7 +372,7 @@ impl Bus {
                     correlation_id,
                     Arc::clone(&used),
                     idempotency.clone(),
-                    &keys,
+                    &with,
                 )
                 .await;
             let error = match attempt {
@@ -432,7 +470,7 @@ impl Bus {
         correlation_id: Uuid,
         used: Used,
         idempotency: Option<Idempotency>,
-        keys: &[KeyChange],
+        with: &With,
     ) -> Attempt<K> {
         if let Err(error) = self.deciding().admit(request, &loaded) {
             return Attempt::Not(error);
@@ -446,7 +484,8 @@ impl Bus {
             used,
             history: loaded.history,
             idempotency,
-            keys: keys.to_vec(),
+            keys: with.keys.clone(),
+            next_to: with.next_to,
             slot: slot.clone(),
         };
         let surroundings = Surroundings {

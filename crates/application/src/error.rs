@@ -89,7 +89,7 @@ impl CommandError {
 impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Conflict { .. } => Self::Conflict,
+            AppendError::Conflict { .. } | AppendError::NotNext { .. } => Self::Conflict,
             AppendError::IdempotencyMismatch => Self::IdempotencyMismatch,
             AppendError::OutcomeUnknown => Self::OutcomeUnknown,
             AppendError::Busy => Self::Busy,

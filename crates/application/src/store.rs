@@ -76,6 +76,8 @@ pub(crate) struct CommandStore<K: StreamKind> {
     pub(crate) used: Used,
     pub(crate) idempotency: Option<Idempotency>,
     pub(crate) keys: Vec<KeyChange>,
+    /// The position that what it records must come next to.
+    pub(crate) next_to: Option<u64>,
     pub(crate) slot: Slot<K>,
 }
 
@@ -148,6 +150,7 @@ impl<K: StreamKind> CommandStore<K> {
             streams,
             idempotency: self.idempotency.clone(),
             keys: self.keys.clone(),
+            next_to: self.next_to,
         };
         match self.ledger.append(append).await {
             Ok(receipt) => Ok(Outcome::Recorded(Recorded {

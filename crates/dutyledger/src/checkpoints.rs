@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use dutyledger_application::{Bus, Checkpoints, Request, Target};
+use dutyledger_application::{Bus, Checkpoints, CommandError, Request, Target};
 use dutyledger_audit::export::adopted;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{
@@ -23,6 +23,8 @@ use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings}
 use crate::exit::Failure;
 use crate::keys::{AT_THE_FILE, edge};
 
+/// How often a last checkpoint is signed anew where servers record meanwhile.
+const ADOPT_ATTEMPTS: u32 = 64;
 /// The most bytes of what a watch fetches: a checkpoint, or a tile.
 const FETCHED_MAX: u64 = 256 * 1024;
 /// How long a watch waits for an answer.
@@ -146,59 +148,66 @@ pub(crate) async fn new_key(settings: &CheckpointSettings, json: bool) -> Result
 async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey, Failure> {
     let ledger: LedgerReader = (**bus.ledger()).clone();
     let keys = adopted(&ledger, None).await?;
-    let mut keeper = None;
-    let replaces = match keys.last() {
-        None => None,
+    let (fresh, in_place) = fresh_key(bus, files, keys.is_empty())?;
+    let (key, stream) = (fresh.verifier().to_string(), ledger.id().uuid());
+    let adopts = |replaces| {
+        let adopt = AdoptCheckpointKey {
+            key: key.clone(),
+            replaces,
+        };
+        let command = LedgerCommand::from(adopt.clone());
+        let stream = Target::Stream(StreamId::new(stream));
+        (adopt, Request::plain(AT_THE_FILE, stream, command))
+    };
+    // Whoever keeps these files keeps them until the new key has signed: nobody else signs with them.
+    let (mut keeper, adopt) = match keys.last() {
+        None => {
+            let (keeper, _) = open(ledger.clone(), fresh, files, Duration::MAX)?;
+            let (adopt, request) = adopts(None);
+            let _ = bus.execute::<LedgerStream>(request).await?;
+            (keeper.none_was_published(), adopt)
+        }
         Some(used) => {
-            let Some(key) = current_key(files, &keys)? else {
+            let Some(old) = current_key(files, &keys)? else {
                 return Err(wrong(
                     &files.signing_key,
                     "the key in use is missing, and it has to sign its last checkpoint",
                 ));
             };
-            let (opened, _) = open(ledger.clone(), key, files, Duration::MAX)?;
-            let last = keeper.insert(opened).sign().await;
-            let last = last.map_err(Failure::not_verified)?;
-            Some(CheckpointKeyReplaced {
-                key: used.key.clone(),
-                root: hex(&last.checkpoint.root),
-                size: last.checkpoint.size,
-            })
+            let (mut keeper, _) = open(ledger.clone(), old, files, Duration::MAX)?;
+            let mut attempts = 0..ADOPT_ATTEMPTS;
+            let adopt = loop {
+                let last = keeper.sign().await.map_err(Failure::not_verified)?;
+                let size = last.checkpoint.size;
+                let (adopt, request) = adopts(Some(CheckpointKeyReplaced {
+                    key: used.key.clone(),
+                    root: hex(&last.checkpoint.root),
+                    size,
+                }));
+                // Nothing is recorded in between, so no server signs more with the old key.
+                match bus.execute_next_to::<LedgerStream>(size, request).await {
+                    Err(CommandError::Conflict) if attempts.next().is_some() => {}
+                    Err(CommandError::Conflict) => {
+                        return Err(Failure::in_use(
+                            "servers keep recording, so no checkpoint stays the last: stop every \
+                             server first. Nothing was recorded",
+                        ));
+                    }
+                    other => {
+                        let _ = other?;
+                        break adopt;
+                    }
+                }
+            };
+            (keeper.signing_with(fresh), adopt)
         }
     };
-    let (key, in_place) = fresh_key(bus, files, keys.is_empty())?;
-    let adopt = AdoptCheckpointKey {
-        key: key.verifier().to_string(),
-        replaces,
-    };
-    // Nobody else signs with these files until the entry is recorded.
-    let mut keeper = match keeper {
-        Some(keeper) => keeper.signing_with(key),
-        None => {
-            let (keeper, _) = open(ledger.clone(), key, files, Duration::MAX)?;
-            keeper.none_was_published()
-        }
-    };
-    let stream = Target::Stream(StreamId::new(ledger.id().uuid()));
-    let command = LedgerCommand::from(adopt.clone());
-    let request = Request::plain(AT_THE_FILE, stream, command);
-    let recorded = bus.execute::<LedgerStream>(request).await?;
     if !in_place {
         take_place(&files.signing_key)?;
     }
     // From now on there is a checkpoint that whoever signs goes on from.
-    let signed = keeper.sign().await.map_err(Failure::not_verified)?;
-    tracing::debug!(size = signed.checkpoint.size, "the new key has signed");
-    match &adopt.replaces {
-        Some(last) if recorded.position != last.size + 1 => Err(Failure::not_verified(format!(
-            "the key is adopted, but a server recorded {} entries meanwhile: what the key before \
-             signed beyond {} entries counts for nothing, and whoever watched it will say so. Stop \
-             every server first the next time",
-            recorded.position - last.size - 1,
-            last.size
-        ))),
-        _ => Ok(adopt),
-    }
+    let _ = keeper.sign().await.map_err(Failure::not_verified)?;
+    Ok(adopt)
 }
 
 /// The key to adopt, and whether its file has its place already. The first may be there, and one that

@@ -23,6 +23,9 @@ pub struct Append {
     pub idempotency: Option<Idempotency>,
     /// The API keys that change with it.
     pub keys: Vec<KeyChange>,
+    /// The position that its first entry comes next to, where it says where the ledger ends: it is
+    /// refused if the ledger has gone on.
+    pub next_to: Option<u64>,
 }
 
 /// The part of an append that concerns one stream.
@@ -118,6 +121,14 @@ pub enum AppendError {
         expected: u64,
         /// The version it has.
         actual: u64,
+    },
+    /// The ledger does not end where the append says. Nothing was recorded.
+    #[error("the ledger ends at position {head}, not at {next_to}")]
+    NotNext {
+        /// Where it was to end.
+        next_to: u64,
+        /// Where it ends.
+        head: u64,
     },
     /// Another request was recorded under the same idempotency key. Nothing was recorded now.
     #[error("another request was made under the same idempotency key")]

@@ -197,6 +197,10 @@ impl<'a> Plan<'a> {
         if let Some(receipt) = self.known.earlier(append)? {
             return Ok(receipt);
         }
+        let head = self.batch.head.position;
+        if let Some(next_to) = append.next_to.filter(|next_to| *next_to != head) {
+            return Err(AppendError::NotNext { next_to, head });
+        }
         self.known.check_versions(append)?;
         self.known.check_entries(append)?;
         self.known.check_keys(append)?;

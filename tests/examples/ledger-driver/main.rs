@@ -48,7 +48,7 @@ fn append(name: u128, hot_version: u64) -> Append {
             digest,
             lasting: false,
         }),
-        keys: vec![],
+        ..Append::default()
     }
 }
 

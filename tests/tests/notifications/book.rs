@@ -118,8 +118,7 @@ impl Book {
                 expected_version: 0,
                 drafts: vec![draft],
             }],
-            idempotency: None,
-            keys: vec![],
+            ..Append::default()
         };
         self.ledger.append(append).await.unwrap();
     }

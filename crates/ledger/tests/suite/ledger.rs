@@ -23,6 +23,7 @@ on_both!(
     the_exact_leaf_text_is_stored,
     a_conflict_fails_alone_even_within_a_batch,
     a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it,
+    what_comes_next_to_a_position_is_refused_once_the_ledger_has_gone_on,
     an_append_to_several_streams_is_recorded_whole_or_not_at_all,
     what_could_never_be_recorded_is_refused,
     a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused,
@@ -156,6 +157,33 @@ async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it(plac
         ledger.append(append(vec![part(9, 3, 0, 0)])).await,
         Err(conflict(9, 3, 0))
     );
+    ledger.close().await;
+}
+
+async fn what_comes_next_to_a_position_is_refused_once_the_ledger_has_gone_on(place: Place) {
+    let ledger = place.open().await;
+    let head = ledger.head();
+    let next_to = |position, part| Append {
+        next_to: Some(position),
+        ..append(vec![part])
+    };
+    // Polled in this order before the writer answers any, so that they share batches.
+    let (first, second, third) = tokio::join!(
+        biased;
+        ledger.append(append(vec![part(1, 0, 2, 10)])),
+        ledger.append(next_to(head, part(2, 0, 1, 20))),
+        ledger.append(next_to(head + 2, part(3, 0, 1, 30))),
+    );
+    assert_eq!(first.unwrap().last_position, head + 2);
+    let refused = AppendError::NotNext {
+        next_to: head,
+        head: head + 2,
+    };
+    assert_eq!(second, Err(refused));
+    assert_eq!(third.unwrap().first_position, head + 3);
+    let ahead = ledger.append(next_to(head + 9, part(2, 0, 1, 20))).await;
+    assert!(matches!(ahead, Err(AppendError::NotNext { .. })));
+    assert_eq!(ledger.stream_version(&stream(2)).await.unwrap(), 0);
     ledger.close().await;
 }
 
