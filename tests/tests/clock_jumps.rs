@@ -152,7 +152,8 @@ impl Town {
         let path = self.folder.path();
         let (tiles, file) = (path.join("tiles"), path.join("checkpoint"));
         let reader = (**bus.ledger()).clone();
-        Keeper::open(reader, key(bus), &tiles, file, Duration::MAX).unwrap()
+        let (keeper, log) = Keeper::open(reader, key(bus), &tiles, file, Duration::MAX).unwrap();
+        (keeper.none_was_published(), log)
     }
 }
 

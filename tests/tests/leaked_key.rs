@@ -46,6 +46,8 @@ struct Leaked {
     last: u64,
     /// A bundle from when the first key was the ledger's.
     before: PathBuf,
+    /// The proof that the first key's last checkpoint goes on from that bundle's.
+    goes_on: PathBuf,
     /// One from now.
     now: PathBuf,
 }
@@ -61,6 +63,20 @@ impl Leaked {
         server.end();
         let copied = copied_from(&server);
         let before = Self::exported(&server, elsewhere.path(), "before.zip");
+        // That it was handed out is recorded, so the key's last checkpoint is a later one, and goes on
+        // from it.
+        server.restart();
+        let operator = server.operator();
+        let signed = operator.post("/v1/audit/checkpoints", &json!({}));
+        assert_eq!(signed.status, 200, "{}", signed.text);
+        let parts = Parts::of(&fs::read(&before).unwrap());
+        let note = Note::parse(&parts.0["checkpoint"]).unwrap();
+        let size = Checkpoint::parse(note.text()).unwrap().size;
+        let proof = operator.get(&format!("/v1/audit/consistency?from={size}"));
+        assert_eq!(proof.status, 200, "{}", proof.text);
+        let goes_on = elsewhere.path().join("goes-on");
+        fs::write(&goes_on, proof.text).unwrap();
+        server.end();
 
         let made = done(&server.run(&["--json", "audit", "new-key"]));
         let made: Value = serde_json::from_str(&made).unwrap();
@@ -79,6 +95,7 @@ impl Leaked {
             copied,
             earlier,
             before,
+            goes_on,
             now,
         }
     }
@@ -203,10 +220,14 @@ fn a_bundle_signed_with_a_leaked_key_is_refused_by_those_who_know_of_its_success
         leaked.now.to_str().unwrap(),
     );
     let _ = ends(now, &["--trusted-key", second], 0);
-    // What was handed out before still counts, for those who are told up to where.
+    // What was handed out before still counts, for those who are told up to where, and that this goes
+    // on from it.
+    let told = ["--trusted-key", second, "--earlier-key", earlier];
+    let _ = ends(before, &told, OLD_KEY);
+    let goes_on = leaked.goes_on.to_str().unwrap();
     let _ = ends(
         before,
-        &["--trusted-key", second, "--earlier-key", earlier],
+        &[&told[..], &["--consistency", goes_on]].concat(),
         0,
     );
 
@@ -234,7 +255,15 @@ fn a_bundle_signed_with_a_leaked_key_is_refused_by_those_who_know_of_its_success
         &["--trusted-key", second, "--earlier-key", earlier],
         OLD_KEY,
     );
-    assert!(told.contains("its last one does not go on from"), "{told}");
+    assert!(
+        told.contains("a proof is needed that its last one"),
+        "{told}"
+    );
+    // No proof shows that, and the ledger's own shows something else.
+    let earlier = ["--trusted-key", second, "--earlier-key", earlier];
+    let proven = [&earlier[..], &["--consistency", goes_on]].concat();
+    let (code, told) = verified(&rewritten, &proven);
+    assert!(matches!(code, 18 | OLD_KEY), "{code} {told}");
     // Who trusts the leaked key alone is deceived, unless they kept a checkpoint.
     let _ = ends(&rewritten, &["--trusted-key", &first], 0);
     let kept = Parts::of(&fs::read(&leaked.before).unwrap()).0["checkpoint"].clone();

@@ -503,7 +503,8 @@ fn a_backup_taken_under_load_verifies_and_a_restored_one_is_served_only_once_the
     let police = town.client("police").at(server.address());
     let body = json!({ "occurred_on": "2023-06-02",
         "particulars": { "version": 1, "group": "young_people" } });
-    assert_eq!(police.post(&path, &body).ok()["position"], position + 1);
+    // The clock may have said of the past what it said before the loss.
+    assert!(police.post(&path, &body).ok()["position"].as_u64() > Some(position));
     assert_eq!(
         police.get_now(&format!("/v1/strategies/{strategy}")).status,
         200
