@@ -716,7 +716,8 @@ async fn an_import_interrupted_anywhere_is_completed_by_running_it_again() {
             tokio::select! {
                 biased;
                 () = reached => {}
-                _ = interrupted => panic!("it was not interrupted"),
+                // Its last steps may be done before it is seen that it got so far.
+                ended = interrupted => assert!(ended.is_ok() && stop_after == clean.steps - 1),
             }
         }
         drop(bus);
