@@ -2,12 +2,14 @@
 
 mod client;
 mod draft;
+mod output;
 mod server;
 mod tamper;
 mod town;
 
 pub use client::{Answer, Client};
 pub use draft::{LEDGER, draft, stream};
+pub use output::{done, said};
 pub use server::{Server, build, key, program, repository};
 pub use tamper::Tampered;
 pub use town::Town;

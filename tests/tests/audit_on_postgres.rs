@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use dutyledger_proofs::{Checkpoint, ConsistencyProof, InclusionProof, Note, Veri
 use dutyledger_record::{hex, unhex};
 use dutyledger_test_bundles::{Parts, independent};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Server, Town, build, key, program};
+use dutyledger_tests::{Server, Town, build, done, key, program, said};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -25,16 +25,6 @@ static VERIFIER: LazyLock<PathBuf> = LazyLock::new(|| build(&["--package", "duty
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The exit code of a ledger that does not verify.
 const NOT_VERIFIED: i32 = 7;
-
-fn said(output: &Output) -> String {
-    let all = [&output.stdout[..], &output.stderr].concat();
-    String::from_utf8_lossy(&all).into_owned()
-}
-
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", said(output));
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 /// A server that signs, over a new database, and its key.
 fn signing(postgres: &Postgres) -> (Server, Database, VerifierKey) {

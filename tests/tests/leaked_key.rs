@@ -5,13 +5,13 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use dutyledger_proofs::{Checkpoint, Note, SigningKey};
 use dutyledger_record::{Frontier, leaf_hash};
 use dutyledger_test_bundles::Parts;
-use dutyledger_tests::{Server, Town, build};
+use dutyledger_tests::{Server, Town, build, done, said};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -22,16 +22,6 @@ const OLD_KEY: i32 = 21;
 const FORKED: i32 = 22;
 /// The exit code of an alarm.
 const ALARM: i32 = 8;
-
-fn said(output: &Output) -> String {
-    let all = [&output.stdout[..], &output.stderr].concat();
-    String::from_utf8_lossy(&all).into_owned()
-}
-
-fn done(output: &Output) -> String {
-    assert!(output.status.success(), "{}", said(output));
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
 
 /// A ledger whose first key leaked and was replaced.
 struct Leaked {

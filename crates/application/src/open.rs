@@ -11,7 +11,7 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{
     Ledger, LedgerReader, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError,
-    create_secret_file, request_digest, sync_name,
+    beside, create_secret_file, request_digest, sync_name,
 };
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, KeyId, LedgerId, NONCE_BYTES, NaturalKey,
@@ -549,13 +549,6 @@ async fn bring_back(
 fn at(path: &Path, error: &io::Error) -> HomeError {
     let named = io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     OpenError::Io(named).into()
-}
-
-/// A file's name with something after it.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    name.into()
 }
 
 /// Removes a file of keys that is not whole, with its log.

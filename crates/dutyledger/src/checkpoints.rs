@@ -14,7 +14,7 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{
     AdoptCheckpointKey, CheckpointKeyAdopted, CheckpointKeyReplaced, LedgerCommand,
 };
-use dutyledger_ledger::{LedgerReader, create_secret_file, sync_name};
+use dutyledger_ledger::{LedgerReader, beside, create_secret_file, replace_file, sync_name};
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::{EntryId, StreamId, hex};
 use dutyledger_transparency::{Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError};
@@ -47,9 +47,7 @@ pub(crate) fn wrong(path: &Path, why: impl Display) -> Failure {
 
 /// The file a new key is in until the ledger has adopted it.
 fn next(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".next");
-    name.into()
+    beside(path, ".next")
 }
 
 /// The key the ledger adopted last, from its file. A change of keys that was cut short is brought to
@@ -377,9 +375,6 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
 
 /// Keeps the checkpoint that shows what is wrong beside what was trusted.
 fn keep(state: &Path, why: &dyn Display, note: &str) -> Result<(), Failure> {
-    let mut name = state.as_os_str().to_owned();
-    name.push(".alarm");
-    let path = PathBuf::from(name);
-    dutyledger_ledger::replace_file(&path, note.as_bytes())
-        .map_err(|error| wrong(&path, format!("{error}; {why}")))
+    let path = beside(state, ".alarm");
+    replace_file(&path, note.as_bytes()).map_err(|error| wrong(&path, format!("{error}; {why}")))
 }

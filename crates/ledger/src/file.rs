@@ -16,9 +16,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // file would leave a mixture.
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.new", process::id()));
-    let new = PathBuf::from(name);
+    let new = beside(path, &format!(".{}.new", process::id()));
     let mut file = File::create(&new)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -80,6 +78,14 @@ impl Drop for LockFile {
         // runs, and would hold the lock that long. If it fails, closing lets go of it then.
         let _ = self.0.unlock();
     }
+}
+
+/// The file beside another whose name is longer by an ending.
+#[must_use]
+pub fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Makes a file's name durable, which it is with its folder.

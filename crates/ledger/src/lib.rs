@@ -44,7 +44,7 @@ pub use clock::{Clock, SystemClock};
 pub use copy::{CopyError, copy};
 pub use digest::request_digest;
 pub use error::{OpenError, ReadError};
-pub use file::{LockFile, create_secret_file, replace_file, sync_name};
+pub use file::{LockFile, beside, create_secret_file, replace_file, sync_name};
 pub use key::{ApiKey, KeyChange};
 pub use ledger::{Ledger, Opening, Options};
 pub use lock::Owner;

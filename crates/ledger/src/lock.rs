@@ -27,7 +27,7 @@ mod file {
 
 use file::FileLock;
 
-use crate::file::LockFile;
+use crate::file::{LockFile, beside};
 
 /// How often and how far apart an opener tries: whoever asks for the owner holds the lock for an
 /// instant, and that must not look like ownership.
@@ -164,9 +164,7 @@ impl Drop for OwnerLock {
 
 /// `<path>.lock`, the same however the file is reached.
 fn lock_path(path: &Path) -> io::Result<PathBuf> {
-    let mut name = true_path(path)?.into_os_string();
-    name.push(".lock");
-    Ok(name.into())
+    Ok(beside(&true_path(path)?, ".lock"))
 }
 
 /// The path with every symbolic link followed, for a file that may not exist yet.

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::future::IntoFuture;
-use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::Context;
@@ -24,11 +23,6 @@ const WINDOW_BYTES: usize = 4 << 20;
 const PAGE: u32 = 1_000;
 /// How many pages are read ahead.
 const PAGES_AHEAD: usize = 3;
-/// How long each entry of a page lets those after it gather, so that what trickles is told at once,
-/// and what pours in costs the database and the server little for each.
-const GATHER: Duration = Duration::from_micros(500);
-/// How long entries gather at the most.
-const GATHER_MAX: Duration = Duration::from_millis(20);
 
 type Page = Result<Vec<Message>, Stop>;
 
@@ -151,26 +145,15 @@ async fn read_on(
     mut after: u64,
     pages: mpsc::Sender<Page>,
 ) {
-    let mut gathered = Instant::now();
     loop {
-        tokio::time::sleep_until(gathered).await;
         let page = read(&ledger, &mut tail, after).await;
         let ended = page.is_err();
         if let Ok(page) = &page {
             after = page.last().map_or(after, |message| message.position);
-            gathered = Instant::now() + gather(page.len());
         }
         if pages.send(page).await.is_err() || ended {
             return;
         }
-    }
-}
-
-/// How long to wait after a page before the next is read; not at all after a full one.
-fn gather(entries: usize) -> Duration {
-    match u32::try_from(entries) {
-        Ok(entries) if entries < PAGE => (GATHER * entries).min(GATHER_MAX),
-        _ => Duration::ZERO,
     }
 }
 

@@ -1,9 +1,9 @@
 //! One opener at a time.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use dutyledger_ledger::LockFile;
+use dutyledger_ledger::{LockFile, beside};
 
 use crate::error::OpenError;
 
@@ -15,11 +15,4 @@ pub(crate) fn lock(path: &Path) -> Result<LockFile, OpenError> {
         },
         _ => error.into(),
     })
-}
-
-/// The file beside another whose name is longer by a suffix.
-pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

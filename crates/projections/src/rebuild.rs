@@ -6,13 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use dutyledger_ledger::{LedgerReader, Place};
+use dutyledger_ledger::{LedgerReader, Place, beside};
 use dutyledger_record::{Stream, StreamId};
 
 use crate::cache::{Cache, Loader};
 use crate::database::{Pool, Tx, postgres, sql, sqlite};
 use crate::error::ProjectionError;
-use crate::lock::{beside, lock};
+use crate::lock::lock;
 use crate::page::{self, PageOf};
 use crate::projector::PAGE_ENTRIES_MAX;
 use crate::streams::{Grown, StreamRows};

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dutyledger_ledger::replace_file;
+use dutyledger_ledger::{beside, replace_file};
 use dutyledger_proofs::tile::{self, Holds, TILE_WIDTH, Tile, TileError};
 use dutyledger_proofs::tree::{self, Node};
 use dutyledger_proofs::{Checkpoint, CheckpointError, Hash, Note, NoteError, VerifierKey};
@@ -169,9 +169,7 @@ struct Unproven(PathBuf);
 
 impl Unproven {
     fn beside(state: &Path) -> Self {
-        let mut name = state.as_os_str().to_owned();
-        name.push(".unproven");
-        Self(name.into())
+        Self(beside(state, ".unproven"))
     }
 
     fn failed(&self, cause: io::Error) -> WatchError {

@@ -14,6 +14,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use crate::error::OpenError;
+use crate::file::beside;
 pub(crate) use reads::SqliteReads;
 pub(crate) use store::SqliteStore;
 
@@ -180,10 +181,8 @@ pub(crate) async fn settle(path: &Path, conn: &mut SqliteConnection) -> Result<(
         .await
         .map_err(OpenError::database)?;
     if busy {
-        let mut log = path.as_os_str().to_owned();
-        log.push("-wal");
         // SQLite takes no locks on this file, so that closing a handle to it costs none.
-        std::fs::File::open(log)?.sync_data()?;
+        std::fs::File::open(beside(path, "-wal"))?.sync_data()?;
     }
     Ok(())
 }

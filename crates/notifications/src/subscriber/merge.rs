@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::pull::{PullError, Taken};
 
 /// How many messages are taken from a consumer at once.
-pub(super) const BATCH: usize = 500;
+const BATCH: usize = 500;
 /// How long after a message was taken from one consumer another that has nothing is believed to have
 /// nothing before it. A server counts what a consumer has yet to get a moment after it has stored it,
 /// and in a cluster each consumer may be on a server of its own.

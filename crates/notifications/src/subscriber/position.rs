@@ -27,6 +27,32 @@ pub(super) struct Handled {
     pub(super) filters: BTreeMap<String, u64>,
 }
 
+/// What a position file held before each filter had a position of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Before {
+    position: u64,
+    begun: bool,
+    #[serde(rename = "entry_id")]
+    _entry_id: Option<String>,
+    source: Option<String>,
+    filters: Vec<String>,
+}
+
+impl From<Before> for Handled {
+    fn from(before: Before) -> Self {
+        let position = before.position;
+        Self {
+            position,
+            begun: before.begun,
+            // When it was recorded was not kept.
+            entry: None,
+            source: before.source,
+            filters: before.filters.into_iter().map(|f| (f, position)).collect(),
+        }
+    }
+}
+
 /// An entry by which it is seen whether the ledger is still the one of then.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,9 +86,16 @@ impl PositionFile {
     pub(super) fn read(&self) -> Result<Option<Handled>, SubscribeError> {
         let failed = |cause| wrong(&self.path, cause);
         match fs::read(&self.path) {
-            Ok(text) => Ok(Some(
-                serde_json::from_slice(&text).map_err(|e| failed(e.into()))?,
-            )),
+            Ok(text) => {
+                let handled = serde_json::from_slice(&text);
+                let handled = handled.or_else(|error| {
+                    let before: Before = serde_json::from_slice(&text).map_err(|_| error)?;
+                    Ok(before.into())
+                });
+                handled
+                    .map(Some)
+                    .map_err(|e: serde_json::Error| failed(e.into()))
+            }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => Err(failed(cause)),
         }
@@ -80,5 +113,28 @@ fn wrong(file: &Path, cause: io::Error) -> SubscribeError {
     SubscribeError::File {
         file: file.display().to_string(),
         cause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_from_before_filters_had_positions_of_their_own_goes_on_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("position.json");
+        let before = "{\"position\":41,\"begun\":true,\"entry_id\":\"x\",\"source\":\"urn:y\",\
+                      \"filters\":[\"a.>\",\"b.>\"]}";
+        fs::write(&path, before).unwrap();
+        let file = PositionFile::open(&path).unwrap();
+        let handled = file.read().unwrap().unwrap();
+        assert_eq!((handled.position, handled.begun), (41, true));
+        assert_eq!(handled.filters["a.>"], 41);
+        assert_eq!(handled.filters["b.>"], 41);
+        file.write(&handled).unwrap();
+        assert_eq!(file.read().unwrap().unwrap(), handled);
+        fs::write(&path, "{\"position\":41}").unwrap();
+        assert!(file.read().is_err(), "nothing is made up");
     }
 }

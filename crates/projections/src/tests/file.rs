@@ -169,13 +169,13 @@ async fn a_rebuild_that_was_killed_is_begun_again() {
         .await;
     closed(&book).await;
     // What is left beside by one that was killed while it built: a torn file and its log.
-    let fresh = crate::lock::beside(&book.path(), ".rebuild");
+    let fresh = dutyledger_ledger::beside(&book.path(), ".rebuild");
     let (p, projector) = book.open().await;
     let rows = dump(&p).await;
     p.close().await;
     projector.close().await;
     fs::write(&fresh, b"torn").unwrap();
-    fs::write(crate::lock::beside(&fresh, "-wal"), b"torn").unwrap();
+    fs::write(dutyledger_ledger::beside(&fresh, "-wal"), b"torn").unwrap();
 
     let mut told = Vec::new();
     let position = rebuild(&book.path(), &book.ledger, |done, total| {
@@ -213,15 +213,15 @@ async fn a_log_never_outlives_the_file_that_is_replaced() {
     // Killed: the file and its log stay as they are, with the rows in the log.
     let killed = tempfile::tempdir().unwrap();
     for suffix in ["", "-wal"] {
-        let from = crate::lock::beside(&book.path(), suffix);
-        let to = crate::lock::beside(&killed.path().join("projections.db"), suffix);
+        let from = dutyledger_ledger::beside(&book.path(), suffix);
+        let to = dutyledger_ledger::beside(&killed.path().join("projections.db"), suffix);
         assert!(fs::copy(from, to).unwrap() > 0);
     }
     let path = killed.path().join("projections.db");
     book.add::<Area>(id(2), How::default(), registered("B"))
         .await;
     rebuild(&path, &book.ledger, |_, _| ()).await.unwrap();
-    assert!(!crate::lock::beside(&path, "-wal").exists());
+    assert!(!dutyledger_ledger::beside(&path, "-wal").exists());
     let (p, _projector) = Projections::open(&path, &book.ledger).await.unwrap();
     assert_eq!(p.position(), 3);
     assert_ne!(dump(&p).await, rows);
@@ -233,8 +233,8 @@ async fn a_rebuild_replaces_nothing_but_projections() {
     let book = Book::new().await;
     let ledger = book.folder.path().join("copy.db");
     for suffix in ["", "-wal"] {
-        let from = crate::lock::beside(&book.folder.path().join("ledger.db"), suffix);
-        fs::copy(from, crate::lock::beside(&ledger, suffix)).unwrap();
+        let from = dutyledger_ledger::beside(&book.folder.path().join("ledger.db"), suffix);
+        fs::copy(from, dutyledger_ledger::beside(&ledger, suffix)).unwrap();
     }
     let text = book.folder.path().join("notes.txt");
     fs::write(
