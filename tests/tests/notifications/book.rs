@@ -143,16 +143,21 @@ impl Book {
         if let Some(note) = note {
             relay = relay.noting(note.to_owned());
         }
-        let watch = relay.watch();
-        let (stop, mut stopping) = watch::channel(false);
-        let task = tokio::spawn(async move {
-            let stopped = async move {
-                let _ = stopping.wait_for(|stop| *stop).await;
-            };
-            relay.run(stopped).await;
-        });
-        Running { stop, watch, task }
+        running(relay)
     }
+}
+
+/// Sets a relay to work.
+pub(crate) fn running(mut relay: Relay) -> Running {
+    let watch = relay.watch();
+    let (stop, mut stopping) = watch::channel(false);
+    let task = tokio::spawn(async move {
+        let stopped = async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        relay.run(stopped).await;
+    });
+    Running { stop, watch, task }
 }
 
 fn draft(

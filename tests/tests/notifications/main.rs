@@ -3,10 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod acknowledgements;
 mod book;
 mod connecting;
 mod faults;
 mod kit;
+mod line;
 mod process;
 mod relays;
 mod states;

@@ -1,0 +1,134 @@
+//! Acknowledgements that are lost, late or wrong: nothing is taken for published that the server was
+//! not rightly heard to have stored, or that was not read back from it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use dutyledger_notifications::{Relay, Standing, State, Step};
+use dutyledger_test_nats::Nats;
+use serde_json::json;
+
+use crate::book::{Book, connection, running};
+use crate::line::{Fate, Line};
+use crate::stream::holds;
+
+/// The position whose acknowledgement meets with a mishap.
+const STRUCK: u64 = 30;
+
+/// Publishes a book over a line on which one acknowledgement meets with a mishap, once. The relay never
+/// has it for right, reads back what was stored and goes on after it.
+async fn is_made_good(mishap: impl Fn() -> Fate + Send + Sync + 'static) {
+    let nats = Nats::start();
+    let book = Book::new().await;
+    let head = book.append(60).await;
+    let struck = AtomicBool::new(false);
+    let line = Line::to(nats.port(), move |position| {
+        match position == STRUCK && !struck.swap(true, Ordering::Relaxed) {
+            true => mishap(),
+            false => Fate::Comes,
+        }
+    })
+    .await;
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&steps);
+    let relay = Relay::new(
+        (*book.ledger).clone(),
+        book.ledger.tail(),
+        connection(&line.url()),
+        1,
+    )
+    .observed(move |step| noted.lock().unwrap().push(step));
+    let relay = running(relay);
+    relay
+        .until("all is read back", |s| s.published == head)
+        .await;
+    let head = book.append(5).await;
+    relay.published(head).await;
+    holds(&nats.url(), "DUTYLEDGER_1", &book.ledger).await;
+
+    let steps = steps.lock().unwrap().clone();
+    let right = |position| steps.contains(&Step::Acknowledged(position));
+    assert!(right(STRUCK - 1) && right(head));
+    assert!(!right(STRUCK), "it was not acknowledged as it should be");
+    let look = relay.watch.look(0).await.unwrap();
+    assert_eq!((look.lag_entries, look.failures), (0, 1), "{look:?}");
+    relay.stop().await;
+}
+
+fn says(ack: serde_json::Value) -> impl Fn() -> Fate + Send + Sync + 'static {
+    move || Fate::Says(ack.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_line_is_cut_between_storing_and_the_acknowledgement() {
+    is_made_good(|| Fate::IsCutOff).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_alone_is_lost() {
+    is_made_good(|| Fate::IsLost).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_says_that_the_message_was_there_already() {
+    let ack = json!({ "stream": "DUTYLEDGER_1", "seq": STRUCK, "duplicate": true });
+    is_made_good(says(ack)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_names_another_sequence() {
+    is_made_good(says(json!({ "stream": "DUTYLEDGER_1", "seq": STRUCK + 1 }))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_comes_from_another_stream() {
+    is_made_good(says(json!({ "stream": "OTHER", "seq": STRUCK }))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_says_that_the_stream_ends_elsewhere() {
+    let error = json!({ "code": 400, "err_code": 10_071,
+        "description": "wrong last sequence: 7" });
+    is_made_good(says(json!({ "error": error }))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_says_no_though_the_message_was_stored() {
+    let error = json!({ "code": 503, "err_code": 10_077, "description": "message was not stored" });
+    is_made_good(says(json!({ "error": error }))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledgement_is_none_at_all() {
+    is_made_good(|| Fate::Says("+OK".to_owned())).await;
+}
+
+/// A server that stores and says nothing is not flooded, and what it stored is found.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_a_window_goes_out_without_an_acknowledgement() {
+    let nats = Nats::start();
+    let book = Book::new().await;
+    let head = book.append(700).await;
+    let silent = Arc::new(AtomicBool::new(true));
+    let silence = Arc::clone(&silent);
+    let line = Line::to(nats.port(), move |_| {
+        match silence.load(Ordering::Relaxed) {
+            true => Fate::IsLost,
+            false => Fate::Comes,
+        }
+    })
+    .await;
+    let relay = book.relay(&line.url());
+    let gave_up = |s: &Standing| matches!(s.state, State::Unreachable { .. });
+    relay.until("tired of waiting", gave_up).await;
+    assert_eq!(line.published(), (1..=512).collect::<Vec<_>>());
+    silent.store(false, Ordering::Relaxed);
+    relay.published(head).await;
+    holds(&nats.url(), "DUTYLEDGER_1", &book.ledger).await;
+    assert_eq!(
+        line.published(),
+        (1..=head).collect::<Vec<_>>(),
+        "none twice"
+    );
+    relay.stop().await;
+}
