@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use dutyledger_messages::message;
 use dutyledger_notifications::{Relay, Standing, State, Step};
 use dutyledger_test_nats::Nats;
 use serde_json::json;
@@ -104,11 +105,10 @@ async fn an_acknowledgement_is_none_at_all() {
 }
 
 /// A server that stores and says nothing is not flooded, and what it stored is found.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_more_than_a_window_goes_out_without_an_acknowledgement() {
+async fn goes_out_before_the_first_is_acknowledged(book: Book, at_once: u64) {
     let nats = Nats::start();
-    let book = Book::new().await;
-    let head = book.append(700).await;
+    let head = book.ledger.head();
+    assert!(head > at_once, "there is more to publish");
     let silent = Arc::new(AtomicBool::new(true));
     let silence = Arc::clone(&silent);
     let line = Line::to(nats.port(), move |_| {
@@ -121,14 +121,31 @@ async fn no_more_than_a_window_goes_out_without_an_acknowledgement() {
     let relay = book.relay(&line.url());
     let gave_up = |s: &Standing| matches!(s.state, State::Unreachable { .. });
     relay.until("tired of waiting", gave_up).await;
-    assert_eq!(line.published(), (1..=512).collect::<Vec<_>>());
+    assert_eq!(line.published(), (1..=at_once).collect::<Vec<_>>());
     silent.store(false, Ordering::Relaxed);
     relay.published(head).await;
     holds(&nats.url(), "DUTYLEDGER_1", &book.ledger).await;
-    assert_eq!(
-        line.published(),
-        (1..=head).collect::<Vec<_>>(),
-        "none twice"
-    );
+    let all: Vec<_> = (1..=head).collect();
+    assert_eq!(line.published(), all, "each once");
     relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_than_a_window_of_messages_goes_out_unacknowledged() {
+    let book = Book::new().await;
+    book.append(600).await;
+    goes_out_before_the_first_is_acknowledged(book, 512).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_fill_the_window_sooner() {
+    let book = Book::new().await;
+    for _ in 0..90 {
+        book.append_largest().await;
+    }
+    let entries = book.ledger.read(1, 1).await.unwrap();
+    let large = message(&entries[0].record().unwrap()).unwrap().data.len() as u64;
+    // The ledger's opening is small. One more is sent while there is less than 4 MiB on its way.
+    let at_once = 1 + (4 << 20) / large + 1;
+    goes_out_before_the_first_is_acknowledged(book, at_once).await;
 }

@@ -10,8 +10,8 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::{Append, Ledger, LedgerReader, Options, StreamAppend, SystemClock};
 use dutyledger_notifications::{Connection, Relay, Standing, State, Trouble, Watch};
 use dutyledger_record::{
-    Basis, Draft, EntryId, Envelope, Event, LedgerId, OccurredOn, Principal, RulePackRef,
-    Standing as Footing, Stream, StreamId, StreamType,
+    Basis, Draft, ENTRY_BYTES_MAX, EntryError, EntryId, Envelope, Event, LedgerId, OccurredOn,
+    Principal, RulePackRef, Standing as Footing, Stream, StreamId, StreamType,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -112,6 +112,10 @@ impl Book {
             payload,
             partnerships,
         );
+        self.append_draft(stream, draft.unwrap()).await;
+    }
+
+    async fn append_draft(&self, stream: Stream, draft: Draft) {
         let append = Append {
             streams: vec![StreamAppend {
                 stream,
@@ -121,6 +125,28 @@ impl Book {
             ..Append::default()
         };
         self.ledger.append(append).await.unwrap();
+    }
+
+    /// Appends the largest entry there can be, of as many partnerships as it has room for: their ids
+    /// are in its message twice.
+    pub(crate) async fn append_largest(&self) {
+        let stream = Stream::new(StreamType::of("strategy"), StreamId::new(self.edge.uuid()));
+        let draft = |partnerships: u64, text: usize| {
+            let payload =
+                json!({ "group": "young_people", "text": "x".repeat(text), "version": 1 });
+            let concerned = (0..partnerships).map(partnership).collect();
+            let (ledger, event) = (self.ledger.id(), "EngagementHeld");
+            draft(ledger, &stream, &self.edge, event, payload, concerned)
+        };
+        let size = |partnerships| draft(partnerships, 0).unwrap().bytes_max();
+        let room = ENTRY_BYTES_MAX - size(1);
+        let more = room / (size(2) - size(1));
+        let partnerships = u64::try_from(1 + more).unwrap();
+        let text = ENTRY_BYTES_MAX - size(partnerships);
+        let larger = draft(partnerships, text + 1);
+        assert!(matches!(larger, Err(EntryError::TooLarge { .. })));
+        let largest = draft(partnerships, text).unwrap();
+        self.append_draft(stream, largest).await;
     }
 
     pub(crate) async fn close(self) -> TempDir {
@@ -167,7 +193,7 @@ fn draft(
     event: &str,
     payload: Value,
     partnerships: Vec<StreamId>,
-) -> Draft {
+) -> Result<Draft, EntryError> {
     let entry = Envelope {
         entry_id: EntryId::new(edge.uuid()),
         stream: stream.clone(),
@@ -200,7 +226,7 @@ fn draft(
         schema_version: 1,
         event_type: event.to_owned(),
     };
-    Draft::new(ledger, event, &entry).unwrap()
+    Draft::new(ledger, event, &entry)
 }
 
 /// A connection as a test makes it.

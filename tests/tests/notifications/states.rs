@@ -2,6 +2,7 @@
 //! right.
 
 use dutyledger_ledger::backup;
+use dutyledger_messages::MESSAGE_BYTES_MAX;
 use dutyledger_notifications::{Connection, Credentials, RebuildError, Trouble, rebuild, refill};
 use dutyledger_test_nats::Nats;
 use serde_json::json;
@@ -448,14 +449,32 @@ async fn an_entry_without_a_message_stops_it_right_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_takes_no_large_message_is_refused_at_start() {
-    let nats = Nats::start_with("max_payload: 64KB");
+async fn the_largest_message_goes_where_there_is_room_and_a_server_with_less_is_refused_at_start() {
+    let takes = |bytes: usize| Nats::start_with(&format!("max_payload: {bytes}"));
     let book = Book::new().await;
+    let nats = takes(MESSAGE_BYTES_MAX - 1);
     let relay = book.relay(&nats.url());
     let trouble = relay.stands_still().await;
-    assert!(
-        matches!(trouble, Trouble::NoRoom { takes: 65_536, .. }),
-        "{trouble:?}"
+    let (takes_now, needed) = (124_095, 124_096);
+    assert_eq!(
+        trouble,
+        Trouble::NoRoom {
+            takes: takes_now,
+            needed
+        }
     );
+    let streams = ask(&nats.url(), "STREAM.NAMES", json!({})).await;
+    assert_eq!(streams["total"], 0, "nothing is begun: {streams}");
+    relay.stop().await;
+
+    let nats = takes(MESSAGE_BYTES_MAX);
+    book.append_largest().await;
+    let relay = book.relay(&nats.url());
+    relay.published(book.append(1).await).await;
+    relay.stop().await;
+    // It is read back as well.
+    let relay = book.relay_at(&nats.url(), None);
+    relay.published(book.append(1).await).await;
+    holds(&nats.url(), "DUTYLEDGER_1", &book.ledger).await;
     relay.stop().await;
 }
