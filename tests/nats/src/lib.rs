@@ -1,5 +1,5 @@
-//! A private NATS server for tests: real, with JetStream, on a port of its own, gone when the test
-//! process is, however that ends.
+//! A private NATS server for tests, or a cluster of them: real, with JetStream, on ports of their own,
+//! gone when the test process is, however that ends.
 //!
 //! `DUTYLEDGER_TEST_NATS_SERVER` names the program of another version.
 
@@ -77,13 +77,30 @@ impl Nats {
         Self::start_in(tempfile(), configuration)
     }
 
+    /// Starts servers that make a cluster, each named by its number: `0` and so on. They are ready to be
+    /// connected to, and agree on who leads when they have found each other.
+    #[must_use]
+    pub fn cluster(size: usize) -> Vec<Self> {
+        let ports = free_ports(size);
+        let routes: Vec<_> = ports
+            .iter()
+            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .collect();
+        let routes = routes.join(", ");
+        let servers = ports.iter().enumerate().map(|(number, port)| {
+            Self::start_with(&format!(
+                "server_name: \"{number}\"\n\
+                 cluster {{ name: tested, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
+            ))
+        });
+        servers.collect()
+    }
+
     /// Starts a server over a folder that is there.
     #[must_use]
     pub fn start_in(folder: TempDir, configuration: &str) -> Self {
         // The port stays the same however often the server is started again.
-        let free = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = free.local_addr().expect("it has an address").port();
-        drop(free);
+        let port = free_ports(1)[0];
         let configuration = configuration.replace("{folder}", &folder.path().display().to_string());
         let mut server = Self {
             folder,
@@ -247,6 +264,14 @@ impl Drop for Nats {
             keeper.end();
         }
     }
+}
+
+/// Ports that nobody listens on, each another.
+fn free_ports(count: usize) -> Vec<u16> {
+    let listen = |_| TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listeners: Vec<_> = (0..count).map(listen).collect();
+    let port = |listener: &TcpListener| listener.local_addr().expect("it has an address").port();
+    listeners.iter().map(port).collect()
 }
 
 fn tempfile() -> TempDir {

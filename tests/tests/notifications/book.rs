@@ -164,12 +164,17 @@ impl Book {
     }
 
     pub(crate) fn relay_over(&self, connection: Connection, note: Option<&Path>) -> Running {
-        let reader: LedgerReader = (*self.ledger).clone();
-        let mut relay = Relay::new(reader, self.ledger.tail(), connection, 1);
+        let mut relay = self.resting_relay(connection, 1);
         if let Some(note) = note {
             relay = relay.noting(note.to_owned());
         }
         running(relay)
+    }
+
+    /// A relay that is not at work yet. A stream it makes is kept on as many servers as it is told.
+    pub(crate) fn resting_relay(&self, connection: Connection, replicas: u32) -> Relay {
+        let reader: LedgerReader = (*self.ledger).clone();
+        Relay::new(reader, self.ledger.tail(), connection, replicas)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod acknowledgements;
 mod book;
+mod cluster;
 mod connecting;
 mod faults;
 mod kit;
