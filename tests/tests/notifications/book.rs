@@ -264,9 +264,11 @@ impl Running {
             .unwrap()
     }
 
-    /// Waits until everything up to a position is published.
+    /// Waits until everything up to a position is published, by this relay or by another.
     pub(crate) async fn published(&self, position: u64) {
-        let reached = |s: &Standing| s.published >= position && s.state == State::Publishing;
+        let reached = |s: &Standing| {
+            s.published >= position && matches!(s.state, State::Publishing | State::Following)
+        };
         self.until(&format!("published up to {position}"), reached)
             .await;
     }

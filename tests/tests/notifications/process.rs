@@ -6,12 +6,14 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use dutyledger_ledger::LedgerReader;
 use dutyledger_messages::schema_files;
 use dutyledger_test_nats::Nats;
 use dutyledger_tests::{Client, Server, Town, key, program, repository};
 use serde_json::{Value, json};
 
 use crate::book::PATIENCE;
+use crate::stream::{holds_up_to, last};
 
 /// Everything that a client is shown, page by page.
 fn feed(client: &Client, query: &str) -> Vec<Value> {
@@ -86,6 +88,34 @@ fn published(server: &Server) {
         assert!(since.elapsed() < PATIENCE, "{ready}");
         std::thread::yield_now();
     }
+}
+
+/// Waits until readiness is answered with a status, and the relay is in a state.
+fn readiness_says(server: &Server, status: u16, state: &str) {
+    let since = Instant::now();
+    loop {
+        let ready = server.stranger().get("/health/ready");
+        if ready.status == status && ready.body["notifications"]["state"] == state {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "{}", ready.text);
+        std::thread::yield_now();
+    }
+}
+
+/// Waits until nothing stands still any more, whichever relay publishes.
+fn is_ready_again(server: &Server) {
+    let since = Instant::now();
+    while server.stranger().get("/health/ready").status != 200 {
+        assert!(since.elapsed() < PATIENCE, "{}", server.log());
+        std::thread::yield_now();
+    }
+}
+
+/// The last sequence of the first stream.
+fn last_sequence(nats: &Nats) -> u64 {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(last(&nats.url(), "DUTYLEDGER_1"))
 }
 
 fn permissions(partnership: &str) -> String {
@@ -187,15 +217,7 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
     published(&server);
     nats.kill();
     let _ = town.adopted("2023-06-01");
-    let state = |server: &Server| {
-        let ready = server.stranger().get("/health/ready");
-        (ready.status, ready.body["notifications"]["state"].clone())
-    };
-    let since = Instant::now();
-    while state(&server) != (200, "unreachable".into()) {
-        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
-        std::thread::yield_now();
-    }
+    readiness_says(&server, 200, "unreachable");
     let away = metrics(&server);
     assert!(away["dutyledger_notifications_lag_entries"] > 10.0);
     let lag = away["dutyledger_notifications_lag_seconds"];
@@ -215,11 +237,7 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
 
     publish_foreign(&nats);
     let _ = town.draft("2023-07-01");
-    let since = Instant::now();
-    while state(&server) != (503, "foreign-message".into()) {
-        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
-        std::thread::yield_now();
-    }
+    readiness_says(&server, 503, "foreign-message");
     let detail = server.stranger().get("/health/ready").body["notifications"]["detail"].clone();
     assert!(
         detail
@@ -236,11 +254,7 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
     );
     let rebuilt: Value = serde_json::from_slice(&rebuilt.stdout).unwrap();
     assert_eq!(rebuilt["stream"], "DUTYLEDGER_2");
-    let since = Instant::now();
-    while state(&server).0 != 200 {
-        assert!(since.elapsed() < PATIENCE, "{:?}", state(&server));
-        std::thread::yield_now();
-    }
+    is_ready_again(&server);
     published(&server);
     let said = server.log();
     assert_eq!(
@@ -248,6 +262,46 @@ fn nats_being_away_is_told_and_delays_nothing_and_a_stranger_turns_it_red() {
         1,
         "once: {said}"
     );
+}
+
+/// NATS is put back to an older copy of its store while the server runs and takes commands.
+#[test]
+fn an_older_copy_of_nats_is_noticed_by_the_server_that_runs_and_filled_again_beside_it() {
+    let mut nats = Nats::start();
+    let server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    let town = Town::found(&server, "Eastmere");
+    published(&server);
+    let in_copy = last_sequence(&nats);
+    nats.stop();
+    let copy = nats.copy_store();
+    nats.go();
+    let _ = Town::found(&server, "Westmere");
+    published(&server);
+
+    // It is put back while it is being published to.
+    nats.kill();
+    nats.put_back(&copy);
+    nats.go();
+    let strategy = town.adopted("2023-06-01");
+    assert!(!strategy.is_empty(), "commands are taken");
+    readiness_says(&server, 503, "stream-older-copy");
+    assert_eq!(last_sequence(&nats), in_copy, "nothing is published");
+    let told = server.stranger().get("/health/ready").body["notifications"]["detail"].clone();
+    let told = told.as_str().unwrap();
+    assert!(told.contains("dutyledger notifications refill"), "{told}");
+
+    let filled = server.run(&["notifications", "refill"]);
+    let said = String::from_utf8_lossy(&filled.stderr);
+    assert!(filled.status.success(), "{said}");
+    is_ready_again(&server);
+    published(&server);
+    let up_to = last_sequence(&nats);
+    assert!(up_to > in_copy);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let ledger = LedgerReader::open(&server.ledger()).await.unwrap();
+        holds_up_to(&nats.url(), "DUTYLEDGER_1", &ledger, up_to).await;
+    });
 }
 
 /// The figures at `/metrics`, each by its name and labels.
