@@ -14,6 +14,7 @@ use dutyledger_ledger::request_digest;
 use dutyledger_record::{Principal, canonical_json};
 
 use crate::app::{App, Limits};
+use crate::edge::principal_of;
 use crate::problem::{Code, Problem};
 use crate::waits::Ending;
 
@@ -88,6 +89,14 @@ impl Ask {
                 Some(mut ending) => ending.come().await,
                 None => std::future::pending().await,
             }
+        }
+    }
+
+    /// Refuses whoever's key was revoked, or has expired, since the request was let in.
+    pub(crate) async fn still_admitted(&self, app: &App) -> Result<(), Problem> {
+        match principal_of(app, &self.headers).await? {
+            Some(principal) if principal == self.principal => Ok(()),
+            _ => Err(Problem::plain(Code::Unauthenticated)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
@@ -142,7 +142,18 @@ pub(crate) async fn with_key(State(app): State<App>, request: Request, next: Nex
             Err(problem) => problem.into_response(),
         };
     }
-    let mut values = request.headers().get_all(header::AUTHORIZATION).iter();
+    match principal_of(&app, request.headers()).await {
+        Ok(principal) => admitted(principal, request, next).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The principal that the key in a request's headers stands for now, where it stands for one.
+pub(crate) async fn principal_of(
+    app: &App,
+    headers: &HeaderMap,
+) -> Result<Option<Principal>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let secret = match (
         values.next().and_then(|value| value.to_str().ok()),
         values.next(),
@@ -153,14 +164,10 @@ pub(crate) async fn with_key(State(app): State<App>, request: Request, next: Nex
             .map(|(_, secret)| secret.trim()),
         _ => None,
     };
-    let principal = match secret {
-        None => None,
-        Some(secret) => match app.bus.authenticate(secret).await {
-            Ok(principal) => principal,
-            Err(error) => return command_problem(error).into_response(),
-        },
-    };
-    admitted(principal, request, next).await
+    match secret {
+        None => Ok(None),
+        Some(secret) => app.bus.authenticate(secret).await.map_err(command_problem),
+    }
 }
 
 async fn admitted(principal: Option<Principal>, mut request: Request, next: Next) -> Response {

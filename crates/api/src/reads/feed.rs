@@ -42,7 +42,8 @@ const WAIT_MAX: u64 = 20;
 /// How long one answer of server-sent events lasts. Whoever listens asks again, and is asked for a
 /// key again.
 const STREAM_LASTS: Duration = Duration::from_secs(60);
-/// How often something is sent, so that a connection that is gone is noticed.
+/// How often something is sent, so that a connection that is gone is noticed. Whatever is sent, the
+/// key is asked for first.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 /// How long before it is looked again whether the rows get on, where they do not.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
@@ -141,8 +142,9 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         summary: "Listen to entries",
         about: "The same as server-sent events: the id of an event is its position, its name the type \
                 of the message, its data the row of the list. The answer ends after a minute; whoever \
-                listens asks again with `Last-Event-ID`, as browsers do by themselves. A principal listens \
-                eight times at once at the most.\n\nRests on \
+                listens asks again with `Last-Event-ID`, as browsers do by themselves. It ends within \
+                5 seconds where the key is revoked or expires, and says nothing more. A principal \
+                listens eight times at once at the most.\n\nRests on \
                 the rule of the record that nothing is removed.",
     };
     let router = add::<FeedQuery, Listed<Vec<Notice>>, _, _>(router, list, feed);
@@ -282,6 +284,9 @@ async fn feed(app: App, ask: Ask, query: FeedQuery) -> Outcome {
             break found;
         }
     };
+    if waits.is_some() {
+        ask.still_admitted(&app).await?;
+    }
     let next = format!("after={}", found.reached);
     let listed = Listed {
         links: Links::going_on(&ask, "after=", &next),
@@ -307,9 +312,10 @@ async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
     };
     // The rows may be behind what was recorded already.
     let after = asked.unwrap_or_else(|| app.bus.ledger().head());
+    let ending = Box::pin(ask.ending());
     let listener = Listener {
         app,
-        principal: ask.principal,
+        ask,
         filter,
         after,
         ends: Instant::now() + STREAM_LASTS,
@@ -317,11 +323,11 @@ async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
         _place: place,
     };
     let said = unfold(listener, |mut listener| async move {
-        let some = listener.some().await?;
+        let some = listener.admitted().await?;
         Some((some, listener))
     });
     // Whoever listens asks again, and is then answered by another server or by the next.
-    let body = Body::from_stream(said.take_until(Box::pin(ask.ending())));
+    let body = Body::from_stream(said.take_until(ending));
     let events = HeaderValue::from_static("text/event-stream");
     Ok(([(header::CONTENT_TYPE, events)], body).into_response())
 }
@@ -329,7 +335,7 @@ async fn listen(app: App, ask: Ask, query: ListenQuery) -> Outcome {
 /// One who listens.
 struct Listener {
     app: App,
-    principal: Principal,
+    ask: Ask,
     filter: Filter,
     after: u64,
     ends: Instant,
@@ -338,7 +344,19 @@ struct Listener {
 }
 
 impl Listener {
-    /// What is sent next; nothing where the answer ends.
+    /// What is sent next to one whose key still holds; nothing where the answer ends.
+    async fn admitted(&mut self) -> Option<Result<Bytes, std::io::Error>> {
+        let some = self.some().await?;
+        match self.ask.still_admitted(&self.app).await {
+            Ok(()) => Some(some),
+            Err(problem) => {
+                broke_off(problem);
+                None
+            }
+        }
+    }
+
+    /// What is sent next; nothing where it is time to ask again.
     async fn some(&mut self) -> Option<Result<Bytes, std::io::Error>> {
         if !std::mem::replace(&mut self.began, true) {
             // The head of the answer goes out with it.
@@ -347,10 +365,10 @@ impl Listener {
         let silent = Instant::now() + KEEP_ALIVE;
         while Instant::now() < self.ends {
             let at = (self.after, ROWS_MAX);
-            let found = match page(&self.app, self.principal, &self.filter, at).await {
+            let found = match page(&self.app, self.ask.principal, &self.filter, at).await {
                 Ok(found) => found,
                 Err(problem) => {
-                    tracing::error!(cause = problem.log, "server-sent events broke off");
+                    broke_off(problem);
                     return None;
                 }
             };
@@ -373,6 +391,13 @@ impl Listener {
     /// recorded between two answers is missed by nobody.
     fn reached(&self) -> String {
         format!("id: {}\n\n", self.after)
+    }
+}
+
+/// Says why an answer ends early, where that is our fault.
+fn broke_off(problem: Problem) {
+    if let Some(cause) = problem.log {
+        tracing::error!(cause, "server-sent events broke off");
     }
 }
 

@@ -6,17 +6,22 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use dutyledger_api::Limits;
 use dutyledger_record::PrincipalKind;
+use futures_util::future::join_all;
 use futures_util::{FutureExt, StreamExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::common::Server;
+use crate::common::{Place, Server};
 
 /// Longer than any of this takes that does not wait.
 const PROMPT: Duration = Duration::from_secs(10);
 
 fn listen(key: &str) -> Request<Body> {
-    let request = Request::get("/v1/entries/stream");
+    listen_at("/v1/entries/stream", key)
+}
+
+fn listen_at(path: &str, key: &str) -> Request<Body> {
+    let request = Request::get(path);
     let request = request.header("authorization", format!("Bearer {key}"));
     request.body(Body::empty()).unwrap()
 }
@@ -121,4 +126,132 @@ async fn one_principal_listens_a_few_times_at_the_most() {
     drop(listening(&server, &other).await);
     drop(listens);
     drop(listening(&server, &one).await);
+}
+
+/// What is heard from the beginning up to a position: the id, the name and the data of each event.
+async fn heard(server: &Server, key: &str, query: &str, head: u64) -> Vec<[String; 3]> {
+    let request = listen_at(&format!("/v1/entries/stream?after=0{query}"), key);
+    let answer = server.router.clone().oneshot(request).await.unwrap();
+    let mut said = answer.into_body().into_data_stream();
+    let begun = said.next().await.unwrap().unwrap();
+    assert_eq!(begun, "retry: 1000\nid: 0\n\n");
+    let mut events = Vec::new();
+    loop {
+        let text = said.next().await.unwrap().unwrap();
+        let text = String::from_utf8(text.to_vec()).unwrap();
+        for event in text.split_terminator("\n\n") {
+            let lines: Vec<_> = event.lines().collect();
+            match lines.as_slice() {
+                [id, name, data] => events.push([
+                    id.strip_prefix("id: ").unwrap().to_owned(),
+                    name.strip_prefix("event: ").unwrap().to_owned(),
+                    data.strip_prefix("data: ").unwrap().to_owned(),
+                ]),
+                // How far was looked, where there is nothing more.
+                [id] => {
+                    let reached: u64 = id.strip_prefix("id: ").unwrap().parse().unwrap();
+                    assert!(reached >= head, "it is said once all is said");
+                    return events;
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_heard_is_what_the_list_shows_the_same_principal() {
+    let server = Server::start().await;
+    let operator = server.key(PrincipalKind::Operator, None).await;
+    let place = Place::make(&server, &operator, "Eastmere").await;
+    let other = Place::make(&server, &operator, "Westmere").await;
+    for place in [&place, &other] {
+        let strategy = json!({ "partnership": place.partnership, "title": "A strategy", "bases": {
+            "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false } });
+        let drafted = server.command(&place.council_key, "/v1/strategies", strategy);
+        drafted.await.is(201);
+    }
+    let head = server.bus.ledger().head();
+    let (own, elses) = (&place.partnership, &other.partnership);
+    let queries = [
+        String::new(),
+        format!("&partnership={own}"),
+        format!("&partnership={elses}"),
+        "&stream_type=strategy".to_owned(),
+        "&event_type=AreaRegistered".to_owned(),
+        format!("&partnership={own}&stream_type=partnership&event_type=PartnershipFormed"),
+    ];
+    let keys = [
+        &place.coordinator_key,
+        &place.council_key,
+        &place.school_key,
+    ];
+    let compared = keys
+        .iter()
+        .flat_map(|key| queries.iter().map(move |query| (*key, query)));
+    let (server, many) = (&server, compared.clone().count());
+    let compared = compared.map(|(key, query)| async move {
+        let heard = heard(server, key, query, head).await;
+        let path = format!("/v1/entries?limit=200{query}");
+        let shown = server.get(key, &path).await.is(200).json;
+        let shown = shown["data"].as_array().unwrap().clone();
+        let parsed: Vec<Value> = heard
+            .iter()
+            .map(|[_, _, data]| serde_json::from_str(data).unwrap())
+            .collect();
+        assert_eq!(parsed, shown, "{query}");
+        for ([id, name, _], row) in heard.iter().zip(&shown) {
+            assert_eq!(*id, row["position"].to_string());
+            assert!(
+                name.starts_with("dutyledger.") && name.ends_with(".v1"),
+                "{name}"
+            );
+        }
+        // No more of the other partnership is among it than that it is there.
+        let of_other = |row: &&Value| row["partnerships"] == json!([elses]);
+        assert_eq!(shown.iter().filter(of_other).count(), 0, "{query}");
+        shown.len()
+    });
+    let lengths = join_all(compared).await;
+    assert_eq!(lengths.len(), many);
+    let [all, own, elses, strategies, areas, formed] = &lengths[..6] else {
+        unreachable!("there are more")
+    };
+    assert!(own < all && *elses == 0, "{lengths:?}");
+    assert_eq!((*strategies, *areas, *formed), (1, 2, 1));
+}
+
+/// It began to listen, and to wait, while its key held.
+#[tokio::test]
+async fn whose_key_is_revoked_hears_nothing_more() {
+    let limits = Limits {
+        waits_each: 1,
+        ..Limits::default()
+    };
+    let server = Server::start_with(limits).await;
+    let operator = server.key(PrincipalKind::Operator, None).await;
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let mut said = listening(&server, &auditor).await;
+    let head = server.bus.ledger().head();
+    let path = format!("/v1/entries?after={head}&wait=20&event_type=AreaRegistered");
+    // Of two one waits, and the other is answered at once.
+    let poll = || server.get_plain(&auditor, &path).boxed();
+    let both = futures_util::future::select(poll(), poll()).await;
+    let (answer, waiting) = both.factor_first();
+    answer.is(200);
+
+    let principal = server.bus.authenticate(&auditor).await.unwrap().unwrap();
+    let key = principal.key_id.unwrap();
+    let revocation = format!("/v1/keys/{key}/revocation");
+    server.post(&operator, &revocation, json!({})).await.is(200);
+    let area = json!({ "country": "england", "kind": "district", "name": "Eastmere" });
+    server.command(&operator, "/v1/areas", area).await.is(201);
+
+    let more = tokio::time::timeout(PROMPT, said.next()).await;
+    assert!(more.expect("it is cut off in time").is_none());
+    let answer = tokio::time::timeout(PROMPT, waiting).await;
+    assert_eq!(
+        answer.expect("it is answered").is(401).code(),
+        "unauthenticated"
+    );
 }
