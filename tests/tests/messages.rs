@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use dutyledger_application::sealing::sealed_texts;
 use dutyledger_domain::kebab_case;
@@ -145,38 +145,148 @@ fn a_subject_says_the_stream_the_event_and_the_partnership() {
     }
 }
 
-#[test]
-fn no_text_of_an_entry_is_in_its_message() {
-    // Every text that somebody may write is one that nothing else says.
-    fn mark(value: &mut Value, marked: &mut usize) {
-        match value {
-            Value::String(text) if text.contains(' ') || text.contains("://") => {
-                *text = format!("written by somebody {marked}");
-                *marked += 1;
-            }
-            Value::Array(items) => items.iter_mut().for_each(|item| mark(item, marked)),
-            Value::Object(members) => members.values_mut().for_each(|value| mark(value, marked)),
-            _ => {}
+/// The places of a message that take any text by their schemas, and are ids all the same: those of
+/// rules and rule packs.
+const IDS_OF_RULES: [&str; 4] = [
+    "/rules/pack",
+    "/rules/unmet",
+    "/rules/warned",
+    "/particulars/pack",
+];
+
+/// The ids of the envelope that are said of an entry. Not said are the key it was recorded with, on
+/// whose behalf, what it rests on and what it belongs together with.
+const IDS_SAID: [&str; 6] = [
+    "/corrects",
+    "/entry_id",
+    "/ledger_id",
+    "/partnerships/0",
+    "/principal/id",
+    "/stream/id",
+];
+
+/// The JSON pointers of the texts in a value.
+fn texts(value: &Value) -> Vec<String> {
+    let below = |name: &str, value: &Value| {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        let below = texts(value).into_iter();
+        below
+            .map(move |rest| format!("/{name}{rest}"))
+            .collect::<Vec<_>>()
+    };
+    match value {
+        Value::String(_) => vec![String::new()],
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items
+                .flat_map(|(at, item)| below(&at.to_string(), item))
+                .collect()
+        }
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| below(name, value))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A record, written anew with what nothing else says in the place of each text that may be another:
+/// something that somebody wrote, or an id where the place takes nothing else. What stands where.
+fn marked(record: &str) -> (Record, Vec<(String, String)>) {
+    let mut value: Value = serde_json::from_str(record).unwrap();
+    let mut marks = Vec::new();
+    let named = ["/event/type", "/stream/type"];
+    for at in texts(&value)
+        .into_iter()
+        .filter(|at| !named.contains(&at.as_str()))
+    {
+        let number = marks.len();
+        let before = value.pointer(&at).unwrap().clone();
+        let written = format!("written by somebody {number};");
+        let id = format!("f0000000-0000-7000-8000-{number:012}");
+        let fits = [written, id].into_iter().find(|mark| {
+            *value.pointer_mut(&at).unwrap() = mark.as_str().into();
+            Record::parse(&value.to_string()).is_ok()
+        });
+        match fits {
+            Some(mark) => marks.push((at, mark)),
+            // A date, or a word of a closed list.
+            None => *value.pointer_mut(&at).unwrap() = before,
         }
     }
-    let mut marked = 0;
-    for (name, mut record) in samples() {
-        let sealed = sealed_texts(&record);
-        mark(&mut record.entry.payload, &mut marked);
+    (Record::parse(&value.to_string()).unwrap(), marks)
+}
+
+#[test]
+fn no_text_of_an_entry_is_in_its_message_and_no_id_that_is_not_said() {
+    let schemas: BTreeMap<_, _> = schema_files().into_iter().collect();
+    let (mut written, mut said_of_payloads) = (0, 0);
+    for (name, text) in json_files("events/samples") {
+        let (record, marks) = marked(&text);
+        let said = message(&record).unwrap();
+        let data: Value = serde_json::from_str(&said.data).unwrap();
+        let event = kebab_case(&record.event.event_type);
+        let schema = &schemas[&format!("messages/{event}.v{}.json", record.event.schema_version)];
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let validator = jsonschema::options()
+            .should_validate_formats(true)
+            .build(&schema)
+            .unwrap();
+        // Whatever somebody may write has no place where a message takes ids, kinds and dates alone.
+        let refused: Vec<_> = validator
+            .iter_errors(&data)
+            .map(|error| error.instance_path().to_string())
+            .filter(|at| !["", "/particulars"].contains(&at.as_str()))
+            .collect();
+        let taken = texts(&data);
+        for (from, mark) in &marks {
+            let in_message = bytes(&said).contains(mark.as_str());
+            let of_payload = from.starts_with("/payload/");
+            written += usize::from(mark.starts_with("written"));
+            if in_message && !of_payload && mark.starts_with('f') {
+                assert!(IDS_SAID.contains(&from.as_str()), "{name}: {from} is said");
+            }
+            if !mark.starts_with("written") {
+                continue;
+            }
+            let places = taken.iter().filter(|at| {
+                let text = data.pointer(at).and_then(Value::as_str);
+                text.is_some_and(|text| text.contains(mark.as_str()))
+            });
+            let mut places = places.peekable();
+            assert_eq!(
+                in_message,
+                places.peek().is_some(),
+                "{name}: {from}: in a header"
+            );
+            for place in places {
+                said_of_payloads += usize::from(of_payload);
+                let refuses = refused.iter().any(|at| place.starts_with(at.as_str()));
+                let rules = IDS_OF_RULES.iter().any(|at| place.starts_with(at));
+                assert!(refuses || rules, "{name}: {from} is said as {place}");
+            }
+        }
+    }
+    // Of the texts in payloads some are ids and kinds that are said; most are not.
+    assert!(written > 400, "only {written} texts were met");
+    assert!(
+        (50..written / 2).contains(&said_of_payloads),
+        "{said_of_payloads}"
+    );
+}
+
+#[test]
+fn nothing_sealed_is_in_a_message() {
+    for (name, record) in samples() {
         let said = bytes(&message(&record).unwrap());
-        assert!(!said.contains("written by somebody"), "{name}: {said}");
-        for (_, sealed) in sealed {
+        for (_, sealed) in sealed_texts(&record) {
             let sealed = serde_json::to_value(sealed).unwrap();
             for member in ["ciphertext", "nonce", "key_id"] {
                 let secret = sealed[member].as_str().unwrap();
                 assert!(!said.contains(secret), "{name}: {member}");
             }
         }
-        if let Some(key) = record.entry.standing.principal.key_id {
-            assert!(!said.contains(&key.to_string()), "{name}: whose key it was");
-        }
     }
-    assert!(marked > 30, "only {marked} texts were met");
 }
 
 #[test]
@@ -222,27 +332,206 @@ fn documented() -> Vec<String> {
     quoted.map(str::to_owned).collect()
 }
 
+/// The subjects that the samples are published to, with `<partnership>` for the id of one, and `several`
+/// beside it.
+fn published_to() -> BTreeSet<String> {
+    let mut subjects = BTreeSet::new();
+    for (_, record) in samples() {
+        let subject = message(&record).unwrap().subject;
+        let (event, concerned) = subject.rsplit_once('.').unwrap();
+        if concerned == "none" {
+            subjects.insert(subject);
+        } else {
+            subjects.insert(format!("{event}.<partnership>"));
+            subjects.insert(format!("{event}.several"));
+        }
+    }
+    subjects
+}
+
+/// Whether a subject with `*` and `>` stands for another.
+fn stands_for(filter: &str, subject: &str) -> bool {
+    let (mut filter, mut subject) = (filter.split('.'), subject.split('.'));
+    loop {
+        match (filter.next(), subject.next()) {
+            (None, None) => return true,
+            (Some(">"), Some(_)) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(wanted), Some(word)) if wanted == word => {}
+            _ => return false,
+        }
+    }
+}
+
 #[test]
 fn every_subject_of_the_documentation_is_one_that_is_published_to() {
-    let events = dutyledger_domain::streams::event_schemas();
+    let published = published_to();
     let subjects = documented();
     assert!(subjects.len() > 12, "{subjects:?}");
-    for subject in subjects
-        .iter()
-        .filter(|subject| !subject.contains("<stream-type>"))
-    {
-        let words: Vec<_> = subject
-            .trim_start_matches("dutyledger.v1.")
-            .split('.')
-            .collect();
-        let known = events.iter().any(|(event, kinds)| {
-            let name = kebab_case(event.event_type);
-            let of = |kind: &str| matches!(words[0], "*" | ">") || words[0] == kind;
-            let is = words
-                .get(1)
-                .is_none_or(|word| matches!(*word, "*" | ">") || *word == name);
-            is && kinds.iter().any(|kind| of(kind))
-        });
+    let form = "dutyledger.v1.<stream-type>.<event-type>.<partnership>";
+    for subject in subjects.iter().filter(|subject| *subject != form) {
+        let known = published.iter().any(|one| stands_for(subject, one));
         assert!(known, "{subject}");
     }
+}
+
+/// What AsyncAPI 3.0 says of the objects that the document has: their members, and no others. Written
+/// from the specification, <https://www.asyncapi.com/docs/reference/specification/v3.0.0>.
+fn asyncapi_3() -> Value {
+    let text = json!({ "type": "string" });
+    let reference = json!({ "type": "object", "required": ["$ref"], "additionalProperties": false,
+        "properties": { "$ref": { "type": "string", "format": "uri-reference" } } });
+    let object = |required: &[&str], properties: Value| {
+        json!({ "type": "object", "required": required, "properties": properties,
+            "additionalProperties": false })
+    };
+    // Names that may stand in a reference.
+    let map = |of: &Value| {
+        json!({ "type": "object", "additionalProperties": of,
+            "propertyNames": { "pattern": r"^[\w.-]+$" } })
+    };
+    let parameter = object(
+        &[],
+        json!({ "description": text, "default": text, "location": text,
+            "enum": { "type": "array", "items": text, "minItems": 1, "uniqueItems": true } }),
+    );
+    let channel = object(
+        &["address", "messages"],
+        json!({ "address": text, "title": text, "summary": text, "description": text,
+            "messages": map(&reference), "parameters": map(&parameter) }),
+    );
+    let operation = object(
+        &["action", "channel"],
+        json!({ "action": { "enum": ["send", "receive"] }, "channel": reference, "title": text,
+            "summary": text, "description": text,
+            "messages": { "type": "array", "items": reference } }),
+    );
+    let message = object(
+        &["headers", "payload"],
+        json!({ "headers": reference, "payload": reference, "contentType": text, "name": text,
+            "title": text, "summary": text, "description": text }),
+    );
+    let components = object(
+        &[],
+        json!({ "messages": map(&message), "schemas": map(&json!({ "type": "object" })) }),
+    );
+    object(
+        &["asyncapi", "info"],
+        json!({ "asyncapi": { "const": "3.0.0" },
+            "info": object(&["title", "version"],
+                json!({ "title": text, "version": text, "description": text })),
+            "defaultContentType": text, "channels": map(&channel), "operations": map(&operation),
+            "components": components }),
+    )
+}
+
+/// Every reference in a value, wherever it stands.
+fn references(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            let reference = members.get("$ref").and_then(Value::as_str);
+            found.extend(reference.map(str::to_owned));
+            members.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_asyncapi_document_is_one_and_all_it_refers_to_is_there() {
+    let document = std::fs::read_to_string(repository().join("schemas/asyncapi.json")).unwrap();
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let described = jsonschema::validator_for(&asyncapi_3()).unwrap();
+    let wrong: Vec<_> = described.iter_errors(&document).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+
+    let mut all = Vec::new();
+    references(&document, &mut all);
+    let files = json_files("messages");
+    for reference in &all {
+        let found = match reference.strip_prefix("./messages/") {
+            Some(file) => files.contains_key(file),
+            None => reference
+                .strip_prefix('#')
+                .is_some_and(|at| document.pointer(at).is_some()),
+        };
+        assert!(found, "{reference} is not there");
+    }
+    for file in files.keys() {
+        let reference = format!("./messages/{file}");
+        assert!(all.contains(&reference), "{file} is no message's");
+    }
+    for (name, text) in &files {
+        let schema: Value = serde_json::from_str(text).unwrap();
+        assert!(jsonschema::meta::is_valid(&schema), "{name}");
+        // What AsyncAPI takes a schema for that does not say.
+        assert!(jsonschema::draft7::meta::is_valid(&schema), "{name}");
+    }
+    let headers = &document["components"]["schemas"]["headers"];
+    assert!(jsonschema::draft7::meta::is_valid(headers));
+}
+
+#[test]
+fn the_channels_of_the_asyncapi_document_are_the_subjects_with_their_messages() {
+    let document = dutyledger_messages::asyncapi();
+    let channels = document["channels"].as_object().unwrap();
+    for (name, channel) in channels {
+        let address = channel["address"].as_str().unwrap();
+        let declared = channel["parameters"].as_object().unwrap();
+        let named: BTreeSet<_> = address
+            .split('.')
+            .filter_map(|word| word.strip_prefix('{')?.strip_suffix('}'))
+            .collect();
+        let declared: BTreeSet<_> = declared.keys().map(String::as_str).collect();
+        assert_eq!(named, declared, "{name}");
+        let about = format!("#/channels/{name}");
+        let operations = document["operations"].as_object().unwrap().values();
+        let about = operations.filter(|one| one["channel"]["$ref"] == about.as_str());
+        assert!(about.map(|one| &one["action"]).eq(["send"]), "{name}");
+    }
+    let operations = document["operations"].as_object().unwrap();
+    assert_eq!(operations.len(), channels.len());
+
+    let headers = jsonschema::validator_for(&document["components"]["schemas"]["headers"]).unwrap();
+    for (name, record) in samples() {
+        let said = message(&record).unwrap();
+        let event = kebab_case(&record.event.event_type);
+        let channel = &channels[&event];
+        let kind = record.entry.stream.stream_type.as_str();
+        let kinds = channel["parameters"]["stream_type"]["enum"]
+            .as_array()
+            .unwrap();
+        assert!(kinds.iter().any(|one| one == kind), "{name}: {kind}");
+        let address = channel["address"].as_str().unwrap();
+        let address = address.replace("{stream_type}", kind);
+        let address = address.replace("{partnership}", "*");
+        assert!(stands_for(&address, &said.subject), "{name}: {address}");
+        let key = format!("{event}.v{}", record.event.schema_version);
+        let of = channel["messages"][&key]["$ref"].as_str().unwrap();
+        let of = document.pointer(of.trim_start_matches('#')).unwrap();
+        assert_eq!(of["name"].as_str(), header(&said, "ce-type"), "{name}");
+        let payload = format!("./messages/{event}.v{}.json", record.event.schema_version);
+        assert_eq!(of["payload"]["$ref"], payload.as_str(), "{name}");
+        let sent = said
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)));
+        let sent = Value::Object(sent.collect());
+        assert!(headers.is_valid(&sent), "{name}: {sent}");
+        let known = headers_named(&document);
+        let other = said.headers.iter().find(|(name, _)| !known.contains(*name));
+        assert_eq!(other, None, "{name}: a header that is not described");
+    }
+}
+
+/// The headers that the AsyncAPI document describes.
+fn headers_named(document: &Value) -> BTreeSet<&str> {
+    let headers = &document["components"]["schemas"]["headers"]["properties"];
+    headers
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
 }
