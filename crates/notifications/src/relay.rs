@@ -197,13 +197,15 @@ impl Relay {
                 }
             };
             // The client makes a lost connection anew by itself.
-            let js = jetstream::context::ContextBuilder::new()
-                .timeout(ANSWER)
-                .ack_timeout(ANSWER)
-                .max_ack_inflight(WINDOW)
-                .backpressure_on_inflight(true)
-                .build(client.clone());
             loop {
+                // A window of its own: whatever an earlier round left off waiting for keeps its place
+                // in that round's until it is given up.
+                let js = jetstream::context::ContextBuilder::new()
+                    .timeout(ANSWER)
+                    .ack_timeout(ANSWER)
+                    .max_ack_inflight(WINDOW)
+                    .backpressure_on_inflight(true)
+                    .build(client.clone());
                 let round = self.round(&js, &client, &mut failing).await;
                 self.write_note(Duration::ZERO).await;
                 self.lost = matches!(round, Err(Stop::Lost(_)));

@@ -9,6 +9,7 @@ use std::time::Instant;
 use dutyledger_ledger::LedgerReader;
 use dutyledger_messages::schema_files;
 use dutyledger_test_nats::Nats;
+use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
 use dutyledger_tests::{Client, Server, Town, key, program, repository};
 use serde_json::{Value, json};
 
@@ -302,6 +303,47 @@ fn an_older_copy_of_nats_is_noticed_by_the_server_that_runs_and_filled_again_bes
         let ledger = LedgerReader::open(&server.ledger()).await.unwrap();
         holds_up_to(&nats.url(), "DUTYLEDGER_1", &ledger, up_to).await;
     });
+}
+
+/// The ledger is put back to an older copy while the server runs: nothing of another history is ever
+/// published over the one that was.
+#[test]
+fn a_ledger_put_back_under_a_running_server_is_behind_its_stream_and_takes_no_command() {
+    let nats = Nats::start();
+    let database = Postgres::shared().database();
+    let url = database.url(OWNER);
+    let migrated = Command::new(program())
+        .args(["migrate", "--database-url", &url])
+        .output();
+    assert!(migrated.unwrap().status.success());
+    let mut server = Server::start_on(&database.url(APPLICATION));
+    server.end();
+    server.set(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    server.restart();
+    let sql = |sql: &str| Postgres::shared().sql(database.name(), sql);
+    let area = |name: &str| {
+        json!({ "occurred_on": "2023-01-31", "particulars": {
+            "country": "england", "kind": "district", "name": name } })
+    };
+    let _ = server.operator().post("/v1/areas", &area("Eastmere")).ok();
+    sql("CREATE TABLE public.head AS SELECT * FROM ledger.head");
+    let _ = server.operator().post("/v1/areas", &area("Westmere")).ok();
+    published(&server);
+    let in_stream = last_sequence(&nats);
+
+    // As its administrator, whom no trigger stops.
+    sql("BEGIN; SET LOCAL session_replication_role = replica; \
+         DELETE FROM ledger.entry WHERE position > (SELECT position FROM public.head); \
+         DELETE FROM ledger.root WHERE position > (SELECT position FROM public.head); \
+         DELETE FROM ledger.head; INSERT INTO ledger.head SELECT * FROM public.head; COMMIT");
+    readiness_says(&server, 503, "stream-ahead");
+    let body = area("Northmere").to_string();
+    let refused = server
+        .operator()
+        .try_send("POST", "/v1/areas", &[], Some(&body));
+    assert!(!refused.is_ok_and(|answer| answer.status < 500));
+    assert!(!server.ended().success(), "it was replaced");
+    assert_eq!(last_sequence(&nats), in_stream, "nothing is published");
 }
 
 /// The figures at `/metrics`, each by its name and labels.
