@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use dutyledger_domain::Country;
+use dutyledger_domain::deadlines::Dated;
+use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::area::area_id;
+use dutyledger_domain::streams::deadline::{AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue};
 use dutyledger_record::{
     Basis, Binding, DataKey, Draft, ENTRY_BYTES_MAX, EntryId, Envelope, Event, KeyId, LedgerId,
     ListDigest, Mark, NaturalKey, OccurredOn, PastFact, PlainText, Principal, PrincipalKind,
@@ -389,6 +392,78 @@ fn canonical_example() -> Value {
         "b": [true, null],
         "a": "line\nbreak, tab\t, \"quotes\", back\\slash, slash/, \u{e9}, \u{2014}, \u{1f}",
     })
+}
+
+/// One whose id changed would have everything in it announced again.
+#[test]
+fn a_deadline_is_announced_in_a_stream_named_by_obligation_and_date() {
+    let own = |kind, version| {
+        WhatIsDue::Own(DeadlineSet {
+            about: stream_id(STRATEGY),
+            authority: None,
+            counted_from: entry_id(1),
+            due_on: date("2025-01-31"),
+            kind,
+            partnership: Some(stream_id(PARTNERSHIP)),
+            provenance: Provenance::Guidance,
+            rule: RuleId::of("R-42.1"),
+            version,
+        })
+    };
+    let area = area_id(Country::England, "City of London");
+    let of_area = WhatIsDue::Area(AreaDeadline {
+        area,
+        counted_from: entry_id(1),
+        due_on: date("2024-01-31"),
+        partnership: stream_id(PARTNERSHIP),
+        provenance: Provenance::Guidance,
+        rule: RuleId::of("R-129.1"),
+    });
+    let area = area.to_string();
+    // A review and a direction are of no version: that part is empty.
+    for (set, key, id) in [
+        (
+            own(DeadlineKind::AnnualReview, Some(1)),
+            ["deadline", "annual_review", STRATEGY, "2025-01-31", ""],
+            "1bf5c4c5-f7ca-85af-8fc7-641989f286d7",
+        ),
+        (
+            own(DeadlineKind::ConsultationCloses, Some(1)),
+            [
+                "deadline",
+                "consultation_closes",
+                STRATEGY,
+                "2025-01-31",
+                "1",
+            ],
+            "9905cdf8-810b-86d9-a81a-43c20b043ab0",
+        ),
+        (
+            own(DeadlineKind::DirectionCompliance, None),
+            [
+                "deadline",
+                "direction_compliance",
+                STRATEGY,
+                "2025-01-31",
+                "",
+            ],
+            "e7c1b373-6b86-8122-81e4-39d18a084824",
+        ),
+        (
+            of_area,
+            ["deadline", "R-129.1", PARTNERSHIP, &area, "2024-01-31"],
+            "c77a8889-f5d1-8731-9b02-0e99c227e965",
+        ),
+    ] {
+        let dated = Dated {
+            set,
+            causes: vec![],
+            ended: None,
+            known_until: None,
+        };
+        assert_eq!(dated.stream().to_string(), id, "{key:?}");
+        assert_eq!(NaturalKey(&key).stream_id().to_string(), id, "{key:?}");
+    }
 }
 
 #[test]
