@@ -5,7 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// The largest integer a record may hold: 2^53 − 1, so that every JSON reader agrees on it.
-const INTEGER_MAX: i64 = (1 << 53) - 1;
+pub(crate) const INTEGER_MAX: i64 = (1 << 53) - 1;
 
 /// Why a value has no canonical form in this format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

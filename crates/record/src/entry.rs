@@ -3,10 +3,10 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use crate::canonical::{CanonicalError, canonical_json};
+use crate::canonical::{CanonicalError, INTEGER_MAX, canonical_json};
 use crate::ids::{EntryId, KeyId, LedgerId, StreamId, StreamType};
 use crate::sealed::Sealed;
 use crate::text::PublicText;
@@ -300,51 +300,45 @@ impl Draft {
             )));
         }
         let s = &entry.standing;
-        // The three groups of members on either side of the two that only the writer knows, in the
-        // order RFC 8785 gives them.
-        let first = json!({
-            "basis": to_json(&s.basis)?,
-            "causation_id": to_json(&s.causation_id)?,
-            "correlation_id": s.correlation_id,
-            "corrects": to_json(&s.corrects)?,
-            "entry_id": entry.entry_id,
-            "event": to_json(&event)?,
-            "format": FORMAT,
-            "ledger_id": ledger,
-            "occurred_on": to_json(&s.occurred_on)?,
-            "on_behalf_of": to_json(&s.on_behalf_of)?,
-            "partnerships": to_json(&s.partnerships)?,
-            "past_fact": to_json(&s.past_fact)?,
-            "payload": entry.payload,
-        });
-        let second = json!({ "principal": to_json(&s.principal)? });
-        let third = json!({
-            "reported": s.reported,
-            "rests_on": to_json(&s.rests_on)?,
-            "rules": to_json(&s.rules)?,
-            "source": to_json(&s.source)?,
-            "stream": to_json(&entry.stream)?,
-            "version": entry.version,
-            "warnings": to_json(&s.warnings)?,
-        });
-        for part in [&first, &second, &third] {
-            check_years(part)?;
-        }
-        let (first, second, third) = (
-            canonical_json(&first)?,
-            canonical_json(&second)?,
-            canonical_json(&third)?,
-        );
-        let inner = |text: &str| text[1..text.len() - 1].to_owned();
+        let versions = s.rests_on.iter().map(|on| on.version);
+        check_versions(versions.chain([entry.version]))?;
+        check_years(&entry.payload)?;
+        let payload = canonical_json(&entry.payload)?;
+        let first = members(&BeforePayload {
+            basis: s.basis,
+            causation_id: s.causation_id,
+            corrects: s.corrects,
+            correlation_id: s.correlation_id,
+            entry_id: entry.entry_id,
+            event: &event,
+            format: FORMAT,
+            ledger_id: ledger,
+            occurred_on: s.occurred_on,
+            on_behalf_of: &s.on_behalf_of,
+            partnerships: &s.partnerships,
+            past_fact: s.past_fact.as_ref(),
+        })?;
+        let second = members(&BeforeInstant {
+            principal: s.principal,
+        })?;
+        let third = members(&AfterInstant {
+            reported: s.reported,
+            rests_on: &s.rests_on,
+            rules: &s.rules,
+            source: s.source.as_ref(),
+            stream: &entry.stream,
+            version: entry.version,
+            warnings: &s.warnings,
+        })?;
         let draft = Self {
             entry_id: entry.entry_id,
             stream: entry.stream.clone(),
             version: entry.version,
             event,
             occurred_on: s.occurred_on.date,
-            before_position: format!("{{{},\"position\":", inner(&first)),
-            before_instant: format!(",{},\"recorded_at\":\"", inner(&second)),
-            after_instant: format!("\",{}}}", inner(&third)),
+            before_position: format!("{{{first},\"payload\":{payload},\"position\":"),
+            before_instant: format!(",{second},\"recorded_at\":\""),
+            after_instant: format!("\",{third}}}"),
         };
         let found = draft.bytes_max();
         if found > ENTRY_BYTES_MAX {
@@ -376,6 +370,69 @@ impl Draft {
     }
 }
 
+/// The members of a record in the order RFC 8785 gives them, in three groups: between them stand the
+/// payload and the two that only the writer knows. What they hold is declared in that order too.
+#[derive(Serialize)]
+struct BeforePayload<'a> {
+    basis: Basis,
+    causation_id: Option<EntryId>,
+    corrects: Option<EntryId>,
+    correlation_id: Uuid,
+    entry_id: EntryId,
+    event: &'a Event,
+    format: u32,
+    ledger_id: LedgerId,
+    occurred_on: OccurredOn,
+    on_behalf_of: &'a [StreamId],
+    partnerships: &'a [StreamId],
+    past_fact: Option<&'a PastFact>,
+}
+
+#[derive(Serialize)]
+struct BeforeInstant {
+    principal: Principal,
+}
+
+#[derive(Serialize)]
+struct AfterInstant<'a> {
+    reported: bool,
+    rests_on: &'a [RestsOn],
+    rules: &'a RulePackRef,
+    source: Option<&'a Source>,
+    stream: &'a Stream,
+    version: u64,
+    warnings: &'a [Warning],
+}
+
+/// The canonical text of some members, without the braces around them.
+fn members(group: &impl Serialize) -> Result<String, EntryError> {
+    let text = serde_json::to_string(group).map_err(|e| EntryError::Json(e.to_string()))?;
+    if cfg!(debug_assertions) || is_suspect(&text) {
+        let value = serde_json::from_str(&text).map_err(|e| EntryError::Json(e.to_string()))?;
+        check_years(&value)?;
+        let canonical = canonical_json(&value)?;
+        debug_assert_eq!(canonical, text, "members are declared in canonical order");
+    }
+    Ok(text[1..text.len() - 1].to_owned())
+}
+
+/// Whether JSON may hold what steps outside the format, a NUL or a signed year, and is to be looked at
+/// member by member. Nearly none does.
+fn is_suspect(text: &str) -> bool {
+    ["\\u0000", "\"+", "\"-"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+/// Versions are integers that every reader of JSON agrees on.
+fn check_versions(mut versions: impl Iterator<Item = u64>) -> Result<(), CanonicalError> {
+    let agreed = |version: &u64| i64::try_from(*version).is_ok_and(|v| v <= INTEGER_MAX);
+    match versions.find(|version| !agreed(version)) {
+        None => Ok(()),
+        Some(large) => Err(CanonicalError::Number(large.to_string())),
+    }
+}
+
 /// Dates and instants have years of four digits: anything else would not be read back alike by
 /// every reader.
 fn check_years(value: &Value) -> Result<(), EntryError> {
@@ -398,10 +455,6 @@ fn check_years(value: &Value) -> Result<(), EntryError> {
         Value::Object(members) => members.values().try_for_each(check_years),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
     }
-}
-
-fn to_json(value: &impl Serialize) -> Result<Value, EntryError> {
-    serde_json::to_value(value).map_err(|e| EntryError::Json(e.to_string()))
 }
 
 /// Writes an instant inside a payload as the format does, for `#[serde(serialize_with)]`.
@@ -530,6 +583,7 @@ impl Record {
 mod tests {
     use super::*;
     use chrono::TimeZone;
+    use serde_json::json;
 
     fn sample(payload: Value) -> Envelope<Value> {
         Envelope {
@@ -586,6 +640,37 @@ mod tests {
         let record = Record::parse(&text).unwrap();
         assert_eq!(record.entry, entry);
         assert_eq!(record.position, 17);
+    }
+
+    #[test]
+    fn a_standing_holds_no_nul_no_signed_year_and_no_version_beyond_2_to_the_53() {
+        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let refused = |change: &dyn Fn(&mut Standing)| {
+            let mut entry = sample(json!({}));
+            change(&mut entry.standing);
+            let text = serde_json::to_string(&entry.standing).unwrap();
+            (
+                Draft::new(ledger, event(), &entry).is_err(),
+                is_suspect(&text),
+            )
+        };
+        assert_eq!(refused(&|_| ()), (false, false));
+        assert_eq!(
+            refused(&|s| s.rules.pack = "enacted\0".into()),
+            (true, true)
+        );
+        let far = NaiveDate::from_ymd_opt(12_024, 1, 31).unwrap();
+        assert_eq!(refused(&|s| s.occurred_on.date = far), (true, true));
+        let rests_on = |version| {
+            vec![RestsOn {
+                id: StreamId::new(Uuid::from_u128(7)),
+                stream_type: StreamType::of("area"),
+                version,
+            }]
+        };
+        let most = 9_007_199_254_740_991;
+        assert!(!refused(&|s| s.rests_on = rests_on(most)).0);
+        assert!(refused(&|s| s.rests_on = rests_on(most + 1)).0);
     }
 
     #[test]
