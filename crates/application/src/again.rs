@@ -51,7 +51,7 @@ pub async fn decide_again<K: StreamKind>(
     let ids = Unused::default();
     let id = match request.target {
         Target::New => StreamId::new(ids.next()),
-        Target::Stream(id) => id,
+        Target::Stream(id) | Target::Existing(id) => id,
     };
     let loaded = deciding.load::<K>(&request, id).await?;
     let at = |error: CommandError| error.decided_at(when.known_at);

@@ -45,6 +45,8 @@ pub enum Target {
     New,
     /// A stream that is, or is to be, known by this id.
     Stream(StreamId),
+    /// A stream that must be there: a command that could open one does not.
+    Existing(StreamId),
 }
 
 /// An idempotency key and the digest of the request it was used for.
@@ -353,7 +355,7 @@ impl Bus {
         };
         let id = match request.target {
             Target::New => StreamId::new(self.edge.uuid()),
-            Target::Stream(id) => id,
+            Target::Stream(id) | Target::Existing(id) => id,
         };
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
         // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
@@ -430,7 +432,7 @@ impl Bus {
     fn recorded<K: StreamKind>(
         &self,
         id: StreamId,
-        mut history: History<K>,
+        history: History<K>,
         recorded: Recorded<K>,
     ) -> Result<Answer, CommandError> {
         let Recorded {
@@ -438,11 +440,8 @@ impl Bus {
             entries,
             encoded,
         } = recorded;
-        for entry in entries {
-            history.push(entry);
-        }
-        let (stream, version) = (StreamName::new(K::TYPE, id), history.version());
-        self.warm.put(id, history);
+        let stream = StreamName::new(K::TYPE, id);
+        let version = self.warm.grow(id, history, entries);
         let positions = receipt.first_position..;
         let entries = encoded
             .into_iter()
@@ -528,7 +527,11 @@ impl Deciding<'_> {
         loaded: &Loaded<K>,
     ) -> Result<(), CommandError> {
         let actual = loaded.history.version();
-        if actual == 0 && request.command.opens() == Opens::No {
+        let opens = match request.target {
+            Target::Existing(_) => Opens::No,
+            Target::New | Target::Stream(_) => request.command.opens(),
+        };
+        if actual == 0 && opens == Opens::No {
             return Err(CommandError::Hidden);
         }
         // What one may not see, one does not change either, whatever date it is changed for.
@@ -553,7 +556,7 @@ impl Deciding<'_> {
         let history = match request.target {
             // Nobody else knows its id.
             Target::New => History::default(),
-            Target::Stream(_) => self.history::<K>(id).await?,
+            Target::Stream(_) | Target::Existing(_) => self.history::<K>(id).await?,
         };
         let (state, latest) = (history.state(on), history.state(NaiveDate::MAX));
         let command = &request.command;

@@ -13,7 +13,7 @@ use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use dutyledger_domain::{Histories, History, Listed, StreamKind, by_kind};
 use dutyledger_ledger::{LedgerReader, Stored};
-use dutyledger_record::{Stream, StreamId};
+use dutyledger_record::{Envelope, Stream, StreamId};
 
 use crate::load::LoadError;
 
@@ -124,6 +124,28 @@ impl Warm {
             behind: false,
         };
         self.0.insert(stream, held);
+    }
+
+    /// Holds a history with the entries that were recorded after it, and tells the version it then
+    /// has.
+    ///
+    /// What is held shares the history, and a history that is shared is copied where it grows: so that
+    /// is let go of first. Whoever wants the stream meanwhile reads it from the ledger.
+    pub(crate) fn grow<K: StreamKind>(
+        &self,
+        id: StreamId,
+        mut history: History<K>,
+        entries: Vec<Envelope<K::Event>>,
+    ) -> u64 {
+        let stream = Stream::new(K::TYPE, id);
+        let older = |held: &Held| held.entries <= history.version();
+        drop(self.0.remove_if(&stream, older));
+        for entry in entries {
+            history.push(entry);
+        }
+        let version = history.version();
+        self.put(id, history);
+        version
     }
 
     /// Takes in that the ledger holds more of a stream.

@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use dutyledger_application::{Request, Target};
 use dutyledger_domain::{Acting, CommandSet, Particulars, ReasonGiven, SourceGiven, StreamKind};
-use dutyledger_record::{EntryId, OccurredOn, Stream, StreamId};
+use dutyledger_record::{EntryId, OccurredOn, StreamId};
 
 use crate::app::App;
 use crate::ask::Ask;
@@ -138,7 +138,7 @@ where
     let (target, opens) = match on {
         On::New => (Target::New, true),
         On::Named(name) => (Target::Stream(name(&particulars)), true),
-        On::Path => (Target::Stream(existing::<K>(&app, &ask).await?), false),
+        On::Path => (Target::Existing(ask.path("id")?), false),
         On::Ledger => (
             Target::Stream(StreamId::new(app.bus.ledger().id().uuid())),
             false,
@@ -179,19 +179,3 @@ where
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoQuery {}
-
-/// The stream in the path, which must be there: a command in a path never opens one.
-async fn existing<K: StreamKind>(app: &App, ask: &Ask) -> Result<StreamId, Problem> {
-    let id = ask.path("id")?;
-    let stream = Stream::new(K::TYPE, id);
-    match app
-        .bus
-        .ledger()
-        .stream_version(&stream)
-        .await
-        .map_err(internal)?
-    {
-        0 => Err(Problem::absent()),
-        _ => Ok(id),
-    }
-}
