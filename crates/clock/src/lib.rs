@@ -184,7 +184,7 @@ impl Clock {
         let mut all = BTreeSet::new();
         let mut after = after;
         while after < up_to {
-            let page = self.bus.ledger().read(after, ENTRIES).await?;
+            let page = self.bus.ledger().read_on(after, ENTRIES).await?;
             let mut streams = BTreeSet::new();
             for stored in page.iter().filter(|stored| stored.position <= up_to) {
                 let record = stored.record()?;

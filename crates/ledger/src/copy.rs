@@ -107,6 +107,9 @@ async fn copy_rest<S: Store>(
     }
     let mut copied = Copied {
         batch: found.as_ref().map_or(0, |found| found.batch),
+        durable: found
+            .as_ref()
+            .map_or_else(Frontier::empty, |found| found.frontier.clone()),
         frontier: Frontier::empty(),
         there: found.is_some(),
     };
@@ -170,6 +173,9 @@ async fn roots_within(
 /// How far a copy is.
 struct Copied {
     batch: u64,
+    /// The tree over what is written.
+    durable: Frontier,
+    /// The tree over what was read.
     frontier: Frontier,
     there: bool,
 }
@@ -185,6 +191,7 @@ impl Copied {
     ) -> Batch {
         Batch {
             after: self.batch,
+            onto: self.durable.clone(),
             head: Head {
                 ledger: from.id(),
                 batch: self.batch + 1,
@@ -214,6 +221,7 @@ impl Copied {
         match committed.map_err(CopyError::Write)? {
             Committed::Durable => {
                 self.batch += 1;
+                self.durable = batch.head.frontier;
                 self.there = true;
                 Ok(())
             }

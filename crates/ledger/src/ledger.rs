@@ -4,14 +4,12 @@ use std::io;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use dutyledger_record::{Draft, EntryError, Frontier, LedgerId, Record};
-use tokio::runtime;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::append::{Append, AppendError, Receipt, Size};
 use crate::clock::{Clock, truncated};
@@ -168,6 +166,7 @@ impl Ledger {
             clock,
             inbox,
             tail,
+            recent: reader.recent(),
             status: status.clone(),
             batch_max: Size {
                 rows: options.batch_rows_max,
@@ -175,14 +174,14 @@ impl Ledger {
             },
             forgot_at: None,
         };
-        let thread = spawn(writer, status.clone(), lock.clone())?;
+        let writer = spawn(writer, status.clone(), lock.clone());
         Ok(Self {
             queue,
             tail: seen,
             reader,
             status,
             lock,
-            writer: Arc::new(Mutex::new(Some(thread))),
+            writer: Arc::new(Mutex::new(Some(writer))),
             tasks: tasks.into_iter().map(|task| task.abort_handle()).collect(),
             note,
         })
@@ -253,14 +252,14 @@ impl Ledger {
         // able to write.
         self.reader.clone().close().await;
         self.queue.close();
-        let thread = self
+        let writer = self
             .writer
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some(thread) = thread {
+        if let Some(writer) = writer {
             // A writer that panicked has said so already, and there is no more to wait for.
-            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+            let _ = writer.await;
         }
         if let Some(lock) = &self.lock {
             lock.release();
@@ -331,6 +330,7 @@ async fn found<S: Store>(
     }
     let batch = Batch {
         after: 0,
+        onto: Frontier::empty(),
         head,
         entries: vec![entry],
         roots: vec![root],
@@ -348,25 +348,20 @@ async fn found<S: Store>(
     }
 }
 
-/// Starts the writer on a thread of its own, where no request can cancel it and none waits behind
-/// its hashing.
+/// Starts the writer as a task of its own, which no request can cancel: it runs where its callers
+/// do, so that handing it an append wakes no other thread.
 fn spawn<S: Store>(
     writer: Writer<S>,
     status: Status,
     lock: Option<Arc<OwnerLock>>,
-) -> io::Result<JoinHandle<()>> {
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    thread::Builder::new()
-        .name("ledger-writer".to_owned())
-        .spawn(move || {
-            let ended = StopWhenDone(status);
-            runtime.block_on(writer.run());
-            drop(ended);
-            // The file stays ours until its last writer is done with it, even if every handle is gone.
-            drop(lock);
-        })
+) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let ended = StopWhenDone(status);
+        writer.run().await;
+        drop(ended);
+        // The file stays ours until its last writer is done with it, even if every handle is gone.
+        drop(lock);
+    })
 }
 
 /// Marks the ledger as stopped when the writer ends, in whatever way, even by a panic.

@@ -25,6 +25,7 @@ mod plan;
 mod postgres;
 mod queue;
 mod reader;
+mod recent;
 mod sqlite;
 mod status;
 mod store;

@@ -178,6 +178,7 @@ impl<'a> Plan<'a> {
             known: Known::new(memory, asked, answers),
             batch: Batch {
                 after: head.batch,
+                onto: head.frontier.clone(),
                 head: Head {
                     batch: head.batch + 1,
                     recorded_at,

@@ -10,6 +10,7 @@ use crate::key::ApiKey;
 use crate::lock::true_path;
 use crate::place::Place;
 use crate::postgres::PostgresReads;
+use crate::recent::Recent;
 use crate::sqlite::SqliteReads;
 use crate::value::integer;
 
@@ -72,6 +73,8 @@ impl Row {
 pub struct LedgerReader {
     ledger: LedgerId,
     reads: Reads,
+    /// What a writer in this process recorded last, where there is one.
+    recent: Recent,
 }
 
 #[derive(Clone, Debug)]
@@ -117,7 +120,16 @@ impl LedgerReader {
                 place: place.to_string(),
                 what: "ledger",
             })?;
-        Ok(Self { ledger, reads })
+        Ok(Self {
+            ledger,
+            reads,
+            recent: Recent::default(),
+        })
+    }
+
+    /// Where the writer in this process puts what it recorded.
+    pub(crate) fn recent(&self) -> Recent {
+        self.recent.clone()
     }
 
     /// Which ledger it is.
@@ -165,6 +177,19 @@ impl LedgerReader {
     /// When the database cannot be read.
     pub async fn read(&self, after: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
         ask!(self, read(after, limit))
+    }
+
+    /// The same for whoever follows the ledger as it grows: what was recorded last in this process is at
+    /// hand and is not asked of the database. Fewer than `limit` are not the end of it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn read_on(&self, after: u64, limit: u32) -> Result<Vec<Stored>, ReadError> {
+        let recent = self.recent.after(after, limit);
+        if recent.is_empty() {
+            return self.read(after, limit).await;
+        }
+        Ok(recent)
     }
 
     /// At most `limit` entries of streams of the type `erasure`, after a stream and version, in the

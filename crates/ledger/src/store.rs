@@ -32,6 +32,12 @@ pub(crate) trait Store: Send + 'static {
     /// Keeps other writers out until the next commit or release, and tells where the ledger is.
     fn hold(&mut self) -> impl Future<Output = Result<Head, StoreError>> + Send;
 
+    /// The root of the Merkle tree up to a position, where a commit ended there.
+    fn root(
+        &mut self,
+        position: u64,
+    ) -> impl Future<Output = Result<Option<[u8; 32]>, StoreError>> + Send;
+
     /// Lets other writers in again.
     fn release(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
@@ -119,6 +125,8 @@ pub(crate) struct Answers {
 pub(crate) struct Batch {
     /// The number of the batch before it, which the head must have.
     pub(crate) after: u64,
+    /// The Merkle tree it adds to, which the head must have too: another history may have come as far.
+    pub(crate) onto: Frontier,
     /// The head once this is durable.
     pub(crate) head: Head,
     pub(crate) entries: Vec<NewEntry>,

@@ -14,6 +14,7 @@ use crate::clock::{Clock, instant_not_before};
 use crate::memory::Memory;
 use crate::plan::{Care, Plan, questions};
 use crate::queue::{Answer, Inbox, Queued};
+use crate::recent::Recent;
 use crate::status::Status;
 use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
 
@@ -32,6 +33,8 @@ pub(crate) struct Writer<S> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
     pub(crate) tail: Arc<watch::Sender<u64>>,
+    /// Where what was recorded is at hand for those who follow.
+    pub(crate) recent: Recent,
     pub(crate) status: Status,
     pub(crate) batch_max: Size,
     pub(crate) forgot_at: Option<DateTime<Utc>>,
@@ -131,12 +134,13 @@ impl<S: Store> Writer<S> {
             return Ok(results);
         }
         let head = self.store.hold().await.map_err(Failure::before)?;
-        if head.ledger != self.head.ledger || head.batch < self.head.batch {
-            return Err(Failure::before(
-                "the database holds an older or another ledger than before: it was replaced".into(),
-            ));
-        }
-        if head.batch != self.head.batch {
+        if head != self.head {
+            if !self.goes_on_to(&head).await? {
+                return Err(Failure::before(
+                    "the database holds an older or another ledger than before: it was replaced"
+                        .into(),
+                ));
+            }
             self.moved(head);
         }
         match self.attempt(appends, Care::Asking).await? {
@@ -146,6 +150,16 @@ impl<S: Store> Writer<S> {
                 "the database refused a batch that nothing in it stands against".into(),
             )),
         }
+    }
+
+    /// Whether the ledger that this writer left goes on to where the head is now: a database that was
+    /// put back may have been written to since, and have come as far on another way.
+    async fn goes_on_to(&mut self, head: &Head) -> Result<bool, Failure> {
+        if head.ledger != self.head.ledger || head.batch <= self.head.batch {
+            return Ok(false);
+        }
+        let root = self.store.root(self.head.position).await;
+        Ok(root.map_err(Failure::before)? == Some(self.head.frontier.root()))
     }
 
     /// Judges a batch and tries to make it durable; nothing when it has to be judged again.
@@ -208,6 +222,7 @@ impl<S: Store> Writer<S> {
             "recorded a batch"
         );
         self.memory.record(&batch);
+        self.recent.add(batch.entries);
         self.head = batch.head;
         self.tell();
     }

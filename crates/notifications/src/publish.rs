@@ -160,7 +160,7 @@ async fn read_on(
 async fn read(ledger: &LedgerReader, tail: &mut watch::Receiver<u64>, after: u64) -> Page {
     let gone = |_| Stop::passing("the ledger was closed");
     tail.wait_for(|head| *head > after).await.map_err(gone)?;
-    let entries = ledger.read(after, PAGE).await?;
+    let entries = ledger.read_on(after, PAGE).await?;
     let mut page = Vec::with_capacity(entries.len());
     for entry in entries {
         let made = match entry.record() {

@@ -91,7 +91,7 @@ pub(crate) async fn next(
     after: u64,
     limit: u32,
 ) -> Result<Vec<Stored>, ProjectionError> {
-    let page = ledger.read(after, limit).await?;
+    let page = ledger.read_on(after, limit).await?;
     if page.first().is_none_or(|first| first.position != after + 1) {
         return Err(ProjectionError::Missing {
             position: after + 1,

@@ -177,7 +177,7 @@ async fn page(
     let entries = app
         .bus
         .ledger()
-        .read(after, LOOKED_AT_MAX)
+        .read_on(after, LOOKED_AT_MAX)
         .await
         .map_err(internal)?;
     for entry in entries {

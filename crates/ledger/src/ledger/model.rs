@@ -14,6 +14,7 @@ use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use tempfile::TempDir;
+use tokio::runtime;
 use uuid::Uuid;
 
 use super::*;
@@ -82,6 +83,11 @@ impl<S: Store> Store for Mortal<S> {
         let head = inner.hold().await?;
         self.pass(Point::AfterHolding)?;
         Ok(head)
+    }
+
+    async fn root(&mut self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        let inner = self.inner.as_mut().ok_or("it died")?;
+        inner.root(position).await
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {

@@ -43,6 +43,10 @@ impl<S: Store> Store for Deadline<S> {
         in_time(self.within, self.store.hold()).await
     }
 
+    async fn root(&mut self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        in_time(self.within, self.store.root(position)).await
+    }
+
     async fn release(&mut self) -> Result<(), StoreError> {
         in_time(self.within, self.store.release()).await
     }

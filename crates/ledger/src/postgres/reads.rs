@@ -312,6 +312,9 @@ impl PostgresReads {
 }
 
 /// The versions of streams, as a reader and a writer ask for them.
+///
+/// The last version is asked for as the first one backwards: a plan that was made while the table was
+/// small would take `max` for a walk through all versions of the stream.
 pub(super) async fn versions(
     executor: impl PgExecutor<'_>,
     streams: &[&Stream],
@@ -319,8 +322,9 @@ pub(super) async fn versions(
     let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
     let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
     let rows = sqlx::query_scalar::<_, i64>(
-        "SELECT coalesce((SELECT max(version) FROM ledger.entry \
-                          WHERE stream_type = wanted.type AND stream_id = wanted.id), 0) \
+        "SELECT coalesce((SELECT version FROM ledger.entry \
+                          WHERE stream_type = wanted.type AND stream_id = wanted.id \
+                          ORDER BY version DESC LIMIT 1), 0) \
          FROM unnest($1::text[], $2::uuid[]) WITH ORDINALITY AS wanted (type, id, place) \
          ORDER BY place",
     )

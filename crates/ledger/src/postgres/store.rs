@@ -26,14 +26,14 @@ use crate::value::{hash, integer, number};
 /// other's commit and then finds it moved.
 ///
 /// 1 ledger, 2 batch before, 3 position, 4 instant, 5 frontier, 6 to 16 entries, 17 to 23 names,
-/// 24 and 25 roots
+/// 24 and 25 roots, 26 frontier before
 macro_rules! commit {
     ($($more:literal)?) => {
         concat!(
             "WITH moved AS ( \
                  UPDATE ledger.head SET batch = batch + 1, position = $3, recorded_at = $4, \
                                         frontier = $5 \
-                 WHERE ledger_id = $1 AND batch = $2 RETURNING 1 \
+                 WHERE ledger_id = $1 AND batch = $2 AND frontier = $26 RETURNING 1 \
              ), entries AS ( \
                  INSERT INTO ledger.entry (position, entry_id, stream_type, stream_id, version, \
                                            event_type, schema_version, occurred_on, recorded_at, \
@@ -72,23 +72,23 @@ const COMMIT: &str = commit!();
 
 /// The commit of a batch that changes API keys or forgets names.
 ///
-/// 26 to 33 keys issued, 34 and 35 keys revoked, 36 the instant before which names are forgotten
+/// 27 to 34 keys issued, 35 and 36 keys revoked, 37 the instant before which names are forgotten
 const COMMIT_MORE: &str = commit!(
     ", issued AS ( \
          INSERT INTO ledger.api_key (key_id, hash, kind, principal_id, label, issued_at, \
                                      expires_at, revoked_at) \
          SELECT k.* FROM moved, \
-                unnest($26::uuid[], $27::bytea[], $28::text[], $29::uuid[], $30::text[], \
-                       $31::timestamptz[], $32::timestamptz[], $33::timestamptz[]) AS k \
+                unnest($27::uuid[], $28::bytea[], $29::text[], $30::uuid[], $31::text[], \
+                       $32::timestamptz[], $33::timestamptz[], $34::timestamptz[]) AS k \
      ), revoked AS ( \
          UPDATE ledger.api_key SET revoked_at = coalesce(revoked_at, revocation.at) \
          FROM moved, (SELECT key_id, min(at) AS at \
-                      FROM unnest($34::uuid[], $35::timestamptz[]) AS r (key_id, at) \
+                      FROM unnest($35::uuid[], $36::timestamptz[]) AS r (key_id, at) \
                       GROUP BY key_id) AS revocation \
          WHERE api_key.key_id = revocation.key_id \
      ), forgotten AS ( \
          DELETE FROM ledger.idempotency USING moved \
-         WHERE NOT lasting AND created_at < $36 \
+         WHERE NOT lasting AND created_at < $37 \
      ) "
 );
 
@@ -147,6 +147,15 @@ impl Store for PostgresStore {
         .fetch_one(&mut self.conn)
         .await?;
         head(row)
+    }
+
+    async fn root(&mut self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        let root =
+            sqlx::query_scalar::<_, Vec<u8>>("SELECT root FROM ledger.root WHERE position = $1")
+                .bind(integer(position))
+                .fetch_optional(&mut self.conn)
+                .await?;
+        Ok(root.as_deref().map(hash).transpose()?)
     }
 
     async fn release(&mut self) -> Result<(), StoreError> {
@@ -220,7 +229,8 @@ impl Store for PostgresStore {
             .bind(names.lasting)
             .bind(names.instants)
             .bind(roots.0)
-            .bind(roots.1);
+            .bind(roots.1)
+            .bind(batch.onto.to_bytes());
         if more {
             let keys = Keys::of(&batch.keys);
             commit = commit

@@ -123,6 +123,14 @@ impl Store for SqliteStore {
         Ok(self.head().await?.ok_or("the ledger has no head")?)
     }
 
+    async fn root(&mut self, position: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        let root = sqlx::query_scalar::<_, Vec<u8>>("SELECT root FROM root WHERE position = ?1")
+            .bind(integer(position))
+            .fetch_optional(&mut self.conn)
+            .await?;
+        Ok(root.as_deref().map(hash).transpose()?)
+    }
+
     async fn release(&mut self) -> Result<(), StoreError> {
         Ok(())
     }

@@ -39,6 +39,10 @@ impl Store for MemoryStore {
         unreachable!("nobody else writes, and nothing is refused")
     }
 
+    async fn root(&mut self, _: u64) -> Result<Option<[u8; 32]>, StoreError> {
+        unreachable!("nobody else writes")
+    }
+
     async fn release(&mut self) -> Result<(), StoreError> {
         Ok(())
     }
@@ -121,6 +125,7 @@ fn rig(appends: usize, bytes: usize, batch_max: Size) -> Rig {
         inbox,
         memory: Memory::default(),
         tail: Arc::new(sender),
+        recent: Recent::default(),
         status: status.clone(),
         batch_max,
         forgot_at: None,

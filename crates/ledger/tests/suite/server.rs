@@ -136,6 +136,42 @@ async fn what_is_recorded_is_never_changed_or_removed_by_whoever_serves_nor_by_t
 }
 
 #[tokio::test]
+async fn a_writer_adds_nothing_to_another_history_however_far_that_has_come() {
+    for others in [2, 3] {
+        let place = Place::postgres().await;
+        let ours = place.open().await;
+        let sql = |sql: &str| place.database().sql("postgres", sql).unwrap();
+        ours.append(append(vec![part(1, 0, 1, 10)])).await.unwrap();
+        sql("CREATE TABLE public.head AS SELECT * FROM ledger.head");
+        ours.append(append(vec![part(1, 1, 1, 20)])).await.unwrap();
+        ours.append(append(vec![part(1, 2, 1, 30)])).await.unwrap();
+
+        // Its administrator puts the database back, and another process records in it.
+        sql("BEGIN; SET LOCAL session_replication_role = replica; \
+             DELETE FROM ledger.entry WHERE position > (SELECT position FROM public.head); \
+             DELETE FROM ledger.root WHERE position > (SELECT position FROM public.head); \
+             DELETE FROM ledger.head; INSERT INTO ledger.head SELECT * FROM public.head; COMMIT");
+        let theirs = place.open().await;
+        for n in 0..others {
+            let other = append(vec![part(2, n, 1, 40 + u128::from(n))]);
+            theirs.append(other).await.unwrap();
+        }
+        let held = theirs.read(0, 100).await.unwrap();
+
+        let late = ours.append(append(vec![part(3, 0, 1, 50)])).await;
+        assert_eq!(late, Err(AppendError::Stopped), "{others}");
+        let Health::Stopped { why } = ours.health() else {
+            panic!("it goes on after {others}");
+        };
+        assert!(why.contains("it was replaced"), "{why}");
+        assert_eq!(theirs.read(0, 100).await.unwrap(), held);
+        whole(&theirs).await;
+        ours.close().await;
+        theirs.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_database_that_is_not_prepared_is_refused_and_the_message_says_how_to() {
     let place = Place::unprepared();
     for error in [
