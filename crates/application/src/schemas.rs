@@ -80,7 +80,10 @@ fn rules_line(row: &Row) -> String {
         .into_iter()
         .flatten()
         .collect();
-    let mode = word(&row.mode);
+    let mode = match row.gate {
+        Some(gate) => format!("{} (its gate: {})", word(&row.mode), word(&gate)),
+        None => word(&row.mode),
+    };
     let status = row.status.map(|status| word(&status)).unwrap_or_default();
     let mut place = Vec::new();
     if rules::is_enforced(row.id.as_str()) {

@@ -261,6 +261,10 @@ pub struct Row {
     pub also: Vec<RuleId>,
     /// How strong it is.
     pub mode: Mode,
+    /// How strong its gate is, where that is not the same: what only some may do is a power, and
+    /// whoever else does it is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<Mode>,
     /// Where it comes from.
     pub layer: Layer,
     /// How far it holds in law.
@@ -305,6 +309,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// How strong it is where it stands in the way of a decision.
+    #[must_use]
+    pub fn at_the_gate(&self) -> Mode {
+        self.gate.unwrap_or(self.mode)
+    }
+
     /// The chapter of the guidance its paragraph stands in, `act` for a row of the Act alone,
     /// `other` for what other documents say.
     #[must_use]
@@ -366,8 +376,10 @@ const RELEASED: &[&str] = &[
     include_str!("../packs/enacted-2022.r1.json"),
     include_str!("../packs/enacted-2022.r2.json"),
     include_str!("../packs/enacted-2022.r3.json"),
+    include_str!("../packs/enacted-2022.r4.json"),
     include_str!("../packs/draft-2021.r1.json"),
     include_str!("../packs/draft-2021.r2.json"),
+    include_str!("../packs/draft-2021.r3.json"),
 ];
 
 static PACKS: LazyLock<Vec<(RulePack, String)>> = LazyLock::new(|| {
@@ -469,7 +481,7 @@ pub fn strength(rules: &RulePackRef, id: &str, on: NaiveDate) -> Strength {
     let Some(row) = pack.row(id).filter(|row| pack.applies(row, on)) else {
         return Strength::Silent;
     };
-    match row.mode {
+    match row.at_the_gate() {
         Mode::Must | Mode::Excluded if row.layer.binds() => Strength::Refuses,
         Mode::Must | Mode::Excluded | Mode::Should | Mode::Encouraged => Strength::Warns,
         Mode::May | Mode::Fact => Strength::Silent,

@@ -63,7 +63,7 @@ fn cited_in_the_domain() -> BTreeSet<String> {
 
 /// The rows the domain cites that a pack does not hold, or holds without any strength.
 fn missing(pack: &RulePack) -> BTreeSet<String> {
-    let gates = |row: &&Row| !matches!(row.mode, Mode::May | Mode::Fact);
+    let gates = |row: &&Row| !matches!(row.at_the_gate(), Mode::May | Mode::Fact);
     let held: BTreeSet<_> = pack
         .rows
         .iter()
@@ -101,6 +101,7 @@ fn a_gates_row_missing_from_the_pack_or_without_strength_is_noticed() {
         let mut weak = enacted().0.clone();
         for row in weak.rows.iter_mut().filter(|row| row.id.as_str() == id) {
             row.mode = Mode::May;
+            row.gate = None;
         }
         assert_eq!(missing(&weak), BTreeSet::from([id]));
     }
@@ -290,12 +291,13 @@ fn each_pack_holds_every_id_that_is_its_own_once() {
 fn a_later_revision_says_no_more_strongly_what_an_earlier_one_said() {
     let (earlier, _) = pack(ENACTED, 1).unwrap();
     assert!(enacted().0.revision > earlier.revision);
+    let refuses = |row: &Row| matches!(row.at_the_gate(), Mode::Must | Mode::Excluded);
     for row in &earlier.rows {
         let now = enacted()
             .0
             .row(row.id.as_str())
-            .map(|row| (row.mode, row.layer));
-        assert_eq!(now, Some((row.mode, row.layer)), "{}", row.id);
+            .map(|row| (refuses(row), row.layer));
+        assert_eq!(now, Some((refuses(row), row.layer)), "{}", row.id);
     }
 }
 
@@ -365,10 +367,8 @@ fn what_shows_a_row_can_be_recorded_where_it_is_looked_for() {
 #[test]
 fn a_row_does_what_its_mode_says_from_the_day_the_pack_is_in_force() {
     for row in &enacted().0.rows {
-        let Row {
-            id, mode, layer, ..
-        } = row;
-        let expected = match mode {
+        let Row { id, layer, .. } = row;
+        let expected = match row.at_the_gate() {
             Mode::Must | Mode::Excluded if layer.binds() => Strength::Refuses,
             Mode::Must | Mode::Excluded | Mode::Should | Mode::Encouraged => Strength::Warns,
             Mode::May | Mode::Fact => Strength::Silent,

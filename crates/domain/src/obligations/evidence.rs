@@ -45,6 +45,9 @@ pub enum By {
     Representative,
     /// Each specified authority is recognised as the member it is by law.
     Membership,
+    /// Each authority of a kind looked at takes part in its own right in the partnership, which is
+    /// formed.
+    TakesPart,
     /// The partnership has a lead and a structure.
     LeadAndRoute,
     /// The partnership works through a structure that was there before.
@@ -149,8 +152,8 @@ pub struct Evidence {
     /// The kinds of authority looked at; the row's bearers where none is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub of: Vec<Bearer>,
-    /// What the row stands like where entries show it, if not as its strength has it: a gate that
-    /// refuses may stand before a power.
+    /// What the row stands like where entries show it, if not as its mode has it. Earlier revisions
+    /// said so of powers that a gate stands before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub present: Option<Status>,
     /// What the row stands like where no entry shows it.
@@ -189,6 +192,16 @@ impl Evidence {
         } else {
             self.gates.contains(gate)
         }
+    }
+
+    /// What the row stands like where entries show it: a power is used, an exclusion applies, and a
+    /// duty is met.
+    pub(super) fn something_shown(&self, row: &Row) -> Status {
+        self.present.unwrap_or(match row.mode {
+            Mode::May => Status::Used,
+            Mode::Excluded => Status::Applies,
+            _ => Status::Satisfied,
+        })
     }
 
     /// What the row stands like where nothing shows it: a power is not used, an exclusion does not

@@ -94,6 +94,7 @@ impl<'a> Judge<'a> {
         let found = match evidence.by {
             By::Representative => self.representatives(row, evidence),
             By::Membership => self.memberships(evidence),
+            By::TakesPart => self.taking_part(row, evidence),
             By::LeadAndRoute => vec![self.lead_and_route(evidence)],
             By::ExistingRoute => vec![self.existing_route(evidence)],
             By::RegisteredForEachArea => vec![self.registered(row, evidence)],
@@ -259,11 +260,7 @@ impl<'a> Judge<'a> {
         shown: Vec<EntryId>,
         waits: Option<&str>,
     ) -> Found {
-        let present = evidence.present.unwrap_or(match row.mode {
-            Mode::May => Status::Used,
-            Mode::Excluded => Status::Applies,
-            _ => Status::Satisfied,
-        });
+        let present = evidence.something_shown(row);
         let absent = evidence.nothing_shown(row, Status::Due);
         let found = match (shown.is_empty(), absent, waits) {
             (false, ..) => Found::new(present, "The record shows it."),

@@ -14,6 +14,9 @@ use crate::streams::partnership::Representative;
 use crate::streams::strategy::{Action, Stance, Touched};
 use crate::values::{ActionStatus, Capacity, ExceptedDuty, ExceptionGround, ItemId, Route};
 
+const NONE_OF_THIS_KIND: &str =
+    "No authority of this kind is recorded for the partnership's areas.";
+
 impl Judge<'_> {
     /// The specified and relevant authorities of the areas, and other members, of a kind looked at.
     fn looked_at(&self, row: &Row, evidence: &Evidence) -> BTreeSet<StreamId> {
@@ -58,10 +61,7 @@ impl Judge<'_> {
             let shown = self.posts(evidence, |post| post.authority == authority);
             self.represented(row, evidence, shown).of(authority)
         });
-        or_not_applicable(
-            each.collect(),
-            "No authority of this kind is recorded for the partnership's areas.",
-        )
+        or_not_applicable(each.collect(), NONE_OF_THIS_KIND)
     }
 
     pub(super) fn education_representative(&self, row: &Row, evidence: &Evidence) -> Found {
@@ -89,6 +89,33 @@ impl Judge<'_> {
             .of(authority)
         });
         each.collect()
+    }
+
+    /// Whether each of them takes part itself. Who represents it is its own affair.
+    pub(super) fn taking_part(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
+        let each = self.looked_at(row, evidence).into_iter().map(|authority| {
+            let member = self.state.members.get(&authority);
+            let member = member.filter(|member| member.until.is_none());
+            let shows = member.map(|member| [Some(member.since), self.state.formed]);
+            let shows = shows.into_iter().flatten().flatten();
+            let shows = shows.map(|at| at.entry_id).collect();
+            match (member, self.state.formed) {
+                (Some(_), Some(_)) => Found::new(
+                    Status::Satisfied,
+                    "It takes part in the partnership in its own right.",
+                ),
+                (Some(_), None) => Found::new(Status::Due, "The partnership is not formed.")
+                    .next("Decide together to form the partnership, and record it."),
+                (None, _) => Found::new(
+                    Status::Due,
+                    "The record does not show that it takes part in the partnership.",
+                )
+                .next("Recognise it as a member."),
+            }
+            .by(self.own_among(evidence, &shows))
+            .of(authority)
+        });
+        or_not_applicable(each.collect(), NONE_OF_THIS_KIND)
     }
 
     pub(super) fn lead_and_route(&self, evidence: &Evidence) -> Found {
@@ -302,7 +329,7 @@ impl Judge<'_> {
                         "It was asked: it agreed {agreed} of the actions that touch it and declined \
                          {declined}."
                     );
-                    Found::new(evidence.present.unwrap_or(Status::Satisfied), why)
+                    Found::new(evidence.something_shown(row), why)
                 } else {
                     let why = format!(
                         "It has not answered {silent} of the actions that touch it. Silence is \

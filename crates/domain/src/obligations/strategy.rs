@@ -143,7 +143,7 @@ impl<'a> StrategyLooked<'a> {
         let stands = |unmet: &&Unmet| evidence.is_gate(row, &unmet.rule);
         let found = match self.unmet.iter().find(stands) {
             None => Found::new(
-                evidence.present.unwrap_or(Status::Satisfied),
+                evidence.something_shown(row),
                 "Nothing of it is missing on the newest version.",
             ),
             Some(unmet) => Found::new(

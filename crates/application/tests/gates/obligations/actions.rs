@@ -105,6 +105,31 @@ fn r_89_1_a_secure_home_carries_out_the_actions_set_for_it_as_a_prison_does() {
 }
 
 #[test]
+fn r_86_1_a_governor_sees_that_the_prison_meets_what_is_set_for_it() {
+    carries_out("R-86.1", PRISON, SCHOOL);
+    whoever_represents_it("R-86.1", PRISON);
+}
+
+#[test]
+fn r_90_1_the_head_of_a_secure_home_sees_that_it_meets_what_is_set_for_it() {
+    carries_out("R-90.1", SECURE_HOME, PRISON);
+    whoever_represents_it("R-90.1", SECURE_HOME);
+}
+
+/// A post that represents it is optional, and shows nothing of what it does.
+#[track_caller]
+fn whoever_represents_it(id: &str, body: Body) {
+    let adopted = strategy()
+        .touching("2022-05-04", body)
+        .adopted("2023-03-01", 1);
+    let represented = partnership().representing("2023-02-15", body);
+    row(id, &having(&adopted).with(&represented))
+        .of(body)
+        .stands(Status::Due)
+        .shown_by(&[]);
+}
+
+#[test]
 fn r_82_1_a_prison_carries_out_the_actions_set_for_it_when_asked() {
     carries_out("R-82.1", PRISON, SCHOOL);
     let home = strategy()

@@ -1,8 +1,9 @@
 //! What a pack as a whole says: facts, what is not recorded yet, when it is in force, and whose a
 //! row is.
 
+use dutyledger_domain::Duty;
 use dutyledger_domain::obligations::{Obligation, Status, obligations, of_authority};
-use dutyledger_domain::rules::{DRAFT, LegalStatus, enacted, newest};
+use dutyledger_domain::rules::{DRAFT, LegalStatus, Mode, enacted, newest};
 
 use super::{having, row};
 use crate::given::*;
@@ -30,6 +31,39 @@ fn a_fact_has_no_status() {
     for fact in ["R-16.1", "R-22.1", "A-13.3"] {
         let stands = row(fact, &adopted()).stands(Status::Fact).undated();
         assert_eq!(stands.shown_by(&[]).0.next, None);
+    }
+}
+
+#[test]
+fn a_power_is_used_or_not_and_a_duty_never() {
+    let said = |mode| -> &[Status] {
+        match mode {
+            Mode::May => &[Status::Used, Status::NotUsed],
+            Mode::Excluded => &[Status::Applies, Status::DoesNotApply],
+            Mode::Fact => &[Status::Fact],
+            Mode::Must | Mode::Should | Mode::Encouraged => &[
+                Status::Overdue,
+                Status::Due,
+                Status::NotYetDue,
+                Status::Excepted,
+                Status::Satisfied,
+            ],
+        }
+    };
+    let directed = adopted().with(&directed(COUNCIL, Duty::Consult));
+    let settings = [setting(), having(&strategy()), adopted(), directed];
+    for setting in &settings {
+        for one in all(setting, DECIDED_ON)
+            .into_iter()
+            .chain(drafts(setting, DECIDED_ON))
+        {
+            let whatever = matches!(
+                one.status,
+                Status::NotApplicable | Status::NotKnown | Status::NotRecordedYet
+            );
+            let fits = whatever || said(one.mode).contains(&one.status);
+            assert!(fits, "{one:#?}");
+        }
     }
 }
 
