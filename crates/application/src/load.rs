@@ -157,6 +157,14 @@ pub async fn rules(ledger: &LedgerReader, up_to: Option<u64>) -> Result<RulePack
     Ok(own(ledger, up_to).await?.0)
 }
 
+/// The dates of deadlines a ledger had set, as known at a position.
+///
+/// # Errors
+/// When the ledger's own stream cannot be read.
+pub async fn dates(ledger: &LedgerReader, up_to: Option<u64>) -> Result<Dates, LoadError> {
+    Ok(own(ledger, up_to).await?.1)
+}
+
 /// What the ledger's own stream says that answers depend on: the rule pack it had adopted, and the
 /// dates of deadlines it had set.
 async fn own(ledger: &LedgerReader, up_to: Option<u64>) -> Result<(RulePackRef, Dates), LoadError> {

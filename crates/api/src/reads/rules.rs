@@ -7,9 +7,14 @@ use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use dutyledger_application::load;
+use dutyledger_domain::dates::Dates;
+use dutyledger_domain::obligations::Due;
 use dutyledger_domain::rules::{self, Row, RulePack};
+use dutyledger_record::Source;
 
 use super::obligations::Pack as Named;
+use super::state::known_at;
 use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
@@ -31,6 +36,43 @@ struct Pack {
     data: Vec<Row>,
 }
 
+/// A rule, and what this ledger says of it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Rule {
+    /// The rule, as the pack has it.
+    #[serde(flatten)]
+    row: Row,
+    /// The one date that holds for all, where the rule has one: the pack's, or the one set in its
+    /// place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<Date>,
+}
+
+/// The date of a rule as it holds in this ledger.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Date {
+    /// The date, where it comes from, and the entry that set it where one did.
+    #[serde(flatten)]
+    due: Due,
+    /// The day it was set for, where an entry set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<NaiveDate>,
+    /// What shows it, where an entry set it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
+}
+
+impl Date {
+    fn of(row: &Row, dates: &Dates, on: NaiveDate) -> Option<Self> {
+        let set = dates.set(row, on);
+        Some(Self {
+            due: dates.due(row, on)?,
+            from: set.map(|set| set.on),
+            source: set.and_then(|set| set.source.clone()),
+        })
+    }
+}
+
 /// What the rules may be asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +80,22 @@ struct RulesQuery {
     /// Of this rule pack, in its newest revision; the law as enacted where left out.
     #[serde(default)]
     pack: Option<Named>,
+}
+
+/// What one rule may be asked.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RuleQuery {
+    /// Of this rule pack, in its newest revision; the law as enacted where left out.
+    #[serde(default)]
+    pack: Option<Named>,
+    /// Its date as true on this day; today where left out.
+    #[serde(default)]
+    on: Option<NaiveDate>,
+    /// Its date as known when the ledger ended at this position; now where left out.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    known_at: Option<u64>,
 }
 
 pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
@@ -56,19 +114,21 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         id: "readRule",
         tag: "Record",
         summary: "Read a rule",
-        about: "One rule. For everyone with a key.\n\nRests on the section or paragraph it names.",
+        about: "One rule. Where it has one date for all, `date` is the one that holds in this ledger, \
+                with the entry that set it and its source; `deadline` is what the pack says. For \
+                everyone with a key.\n\nRests on the section or paragraph it names.",
     };
     let router = add::<RulesQuery, Pack, _, _>(router, all_read, all);
-    add::<RulesQuery, Row, _, _>(router, one_read, one)
+    add::<RuleQuery, Rule, _, _>(router, one_read, one)
 }
 
-fn asked_for(query: &RulesQuery) -> Result<(&'static RulePack, &'static str), Problem> {
-    let name = query.pack.unwrap_or(Named::Enacted).name();
+fn asked_for(pack: Option<Named>) -> Result<(&'static RulePack, &'static str), Problem> {
+    let name = pack.unwrap_or(Named::Enacted).name();
     rules::newest(name).ok_or_else(|| internal("a rule pack is not among those compiled in"))
 }
 
 async fn all(_: App, _: Ask, query: RulesQuery) -> Outcome {
-    let (pack, sha256) = asked_for(&query)?;
+    let (pack, sha256) = asked_for(query.pack)?;
     let shown = Pack {
         pack: pack.name.clone(),
         revision: pack.revision,
@@ -79,9 +139,16 @@ async fn all(_: App, _: Ask, query: RulesQuery) -> Outcome {
     Ok(Json(shown).into_response())
 }
 
-async fn one(_: App, ask: Ask, query: RulesQuery) -> Outcome {
+async fn one(app: App, ask: Ask, query: RuleQuery) -> Outcome {
     let id: String = ask.path("rule")?;
-    let (pack, _) = asked_for(&query)?;
+    let (pack, _) = asked_for(query.pack)?;
     let row = pack.row(&id).ok_or_else(Problem::absent)?;
-    Ok(Json(row).into_response())
+    let known_at = known_at(&app, query.known_at)?;
+    let dates = load::dates(app.bus.ledger(), Some(known_at)).await;
+    let on = query.on.unwrap_or_else(|| app.bus.edge().today());
+    let rule = Rule {
+        row: row.clone(),
+        date: Date::of(row, &dates.map_err(internal)?, on),
+    };
+    Ok(Json(rule).into_response())
 }

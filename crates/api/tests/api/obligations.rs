@@ -356,6 +356,33 @@ async fn the_date_of_the_first_strategy_is_set_by_the_operator_and_withdrawn() {
     let recorded = town.server.post(&operator, path, today).await.is(200);
     let entry = recorded.json["entries"][0]["entry_id"].as_str().unwrap();
 
+    // The rule shows the date that holds, with the entry and its source, beside the pack's own.
+    let rule = async |asked: &str| {
+        let path = format!("/v1/rules/R-10.4{asked}");
+        let answer = town.server.get(&town.place.council_key, &path).await;
+        answer.is(200).json
+    };
+    let shown = rule("").await;
+    assert_eq!(shown["deadline"]["on"], "2024-01-31");
+    let day = &shown["date"]["from"];
+    assert!(day.is_string(), "{shown}");
+    assert_eq!(
+        shown["date"],
+        json!({
+            "on": "2024-03-31",
+            "provenance": "regulations",
+            "set_by": entry,
+            "from": day,
+            "source": {
+                "title": "The Regulations", "reference": "regulation 3", "date": "2022-12-12",
+                "sha256": null,
+            },
+        })
+    );
+    let own = json!({ "on": "2024-01-31", "provenance": "unverified" });
+    assert_eq!(rule("?on=2024-03-01").await["date"], own);
+    assert_eq!(rule("?known_at=1").await["date"], own);
+
     let after = row("").await;
     assert_eq!(
         after["due"],
@@ -374,6 +401,7 @@ async fn the_date_of_the_first_strategy_is_set_by_the_operator_and_withdrawn() {
         .is(403);
     town.server.post(&operator, path, withdrawn).await.is(200);
     assert_eq!(row("").await["due"]["on"], "2024-01-31");
+    assert_eq!(rule("").await["date"], own);
     assert_eq!(
         triggers().await,
         [(json!("attention"), json!("2024-02-01"))]
@@ -392,6 +420,7 @@ async fn the_rules_of_the_draft_are_listed_when_they_are_asked_for() {
     assert!(draft.json["in_force_from"].is_null());
     let rows = draft.json["data"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["section"].is_null()));
+    assert!(get("/v1/rules/R-10.4?pack=draft-2021").await.is(200).json["date"].is_null());
     let row = get("/v1/rules/R-42.1?pack=draft-2021").await.is(200);
     assert_eq!(row.json["mode"], "must");
     assert_eq!(get("/v1/rules/R-42.1").await.is(200).json["mode"], "should");
