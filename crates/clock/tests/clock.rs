@@ -16,16 +16,19 @@ use dutyledger_clock::Clock;
 use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::direction::{AcceptCompliance, VaryDirection};
 use dutyledger_domain::streams::ledger::{LedgerCommand, LedgerMode, SetDeadlineDate};
+use dutyledger_domain::streams::partnership::{
+    MatterGiven, PartnershipCommand, RecordPartnershipPosition,
+};
 use dutyledger_domain::streams::strategy::{
     AdoptVersion, CompleteReview, DraftStrategy, OpenConsultation, PublishVersion, StartRevision,
     StrategyCommand,
 };
 use dutyledger_domain::streams::{
-    CorrectEntry, Deadline, Direction, LedgerStream, Strategy, TriggerStream,
+    CorrectEntry, Deadline, Direction, LedgerStream, Partnership, Strategy, TriggerStream,
 };
 use dutyledger_domain::{
-    Acting, Bases, PublicationForm, ReasonGiven, ReviewDecision, ReviewScope, SourceGiven,
-    StreamKind,
+    Acting, Bases, Position, PublicationForm, ReasonGiven, ReviewDecision, ReviewScope,
+    SourceGiven, StreamKind,
 };
 use dutyledger_ledger::Clock as Instants;
 use dutyledger_projections::{Projections, Projector};
@@ -219,6 +222,45 @@ impl Town {
         };
         let answer = open.bus.execute::<LedgerStream>(request).await.unwrap();
         answer.entries[0].entry_id
+    }
+
+    /// Those who agreed on the areas withdraw together that the partnership was formed.
+    async fn unform(&self, open: &Open) {
+        let stored = open.bus.ledger().read(0, 100_000).await.unwrap();
+        let all: Vec<Record> = stored.iter().map(|one| one.record().unwrap()).collect();
+        let formed = |record: &&Record| record.event.event_type == "PartnershipFormed";
+        let entry_id = all.iter().find(formed).unwrap().entry.entry_id;
+        let give = async |principal: Principal, command: PartnershipCommand| {
+            let to = Target::Stream(self.partnership);
+            let request = Request::plain(principal, to, command);
+            open.bus.execute::<Partnership>(request).await.unwrap();
+        };
+        for record in all {
+            let payload = &record.entry.payload;
+            if payload["on_matter"]["matter"] != "areas" {
+                continue;
+            }
+            let authority: StreamId = payload["authority"].as_str().unwrap().parse().unwrap();
+            let principal = Principal {
+                id: Some(authority),
+                key_id: None,
+                kind: PrincipalKind::Authority,
+            };
+            let position = RecordPartnershipPosition {
+                authority,
+                on_matter: MatterGiven::Correction { entry_id },
+                position: Position::Agree,
+                reason: None,
+            };
+            give(principal, position.into()).await;
+        }
+        let council = Principal {
+            id: Some(self.council),
+            key_id: None,
+            kind: PrincipalKind::Authority,
+        };
+        let reason = None;
+        give(council, CorrectEntry { entry_id, reason }.into()).await;
     }
 
     /// The council completes a review of the whole strategy.
@@ -534,6 +576,34 @@ async fn r_10_4_another_date_that_is_set_lifts_the_pack_s_and_speaks_for_itself_
             said("AreaDeadlinePassed", first, "2024-04-01", true),
         ]
     );
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_4_what_was_said_of_a_formation_that_is_withdrawn_is_taken_back_once() {
+    let town = Town::formed_on("2024-02-10").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let passed = said("AreaDeadlinePassed", "2024-01-31", "2024-02-01", true);
+    assert_eq!(open.deadlines_after(0).await, [passed]);
+    town.unform(&open).await;
+    for _ in 0..2 {
+        open.look().await;
+        assert_eq!(
+            open.deadlines_after(1).await,
+            [said(
+                "AreaDeadlineLifted",
+                "2024-01-31",
+                "2024-02-10",
+                false
+            )]
+        );
+    }
+    open.close().await;
+    town.clock.set(day("2024-03-01"));
+    let mut open = town.open().await;
+    open.look().await;
+    assert_eq!(open.deadlines_after(2).await, []);
     open.close().await;
 }
 

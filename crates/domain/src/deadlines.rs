@@ -19,7 +19,7 @@ use crate::streams::deadline::{
 use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::StrategyEvent;
-use crate::streams::{Direction, Partnership, Strategy};
+use crate::streams::{Direction, Partnership, PartnershipState, Strategy};
 use crate::values::{Coverage, ReviewScope, Shown};
 use crate::world::Histories;
 
@@ -310,19 +310,32 @@ fn of_areas(
             _ => None,
         })
         .collect();
-    // The areas are set as a whole: what dropped one is the last entry that set them.
+    // The areas are set as a whole: what dropped one is the last entry that set them, or that
+    // withdrew what did.
+    let set: BTreeSet<EntryId> = history
+        .entries()
+        .filter(|entry| {
+            use PartnershipEvent::{PartnershipAreaNamed, PartnershipAreaSet};
+            matches!(
+                entry.payload,
+                PartnershipAreaSet(_) | PartnershipAreaNamed(_)
+            )
+        })
+        .map(|entry| entry.entry_id)
+        .collect();
     let last_set = counted.iter().rev().find_map(|entry| {
-        let on = entry.standing.occurred_on.date;
-        let sets = matches!(&entry.payload, PartnershipEvent::PartnershipAreaSet(_));
-        sets.then_some(Ended::Lifted {
-            on,
+        let anew = matches!(entry.payload, PartnershipEvent::PartnershipAreaSet(_));
+        let withdraws = entry.standing.corrects;
+        let drops = anew || withdraws.is_some_and(|wrong| set.contains(&wrong));
+        drops.then_some(Ended::Lifted {
+            on: entry.standing.occurred_on.date,
             by: entry.entry_id,
         })
     });
     let published = first_strategy::published(partnership, histories, NaiveDate::MAX);
     let mut all = Vec::new();
     for (due_on, one) in for_all(row, histories) {
-        let Some(formed) = first_strategy::formed_by(&now, due_on) else {
+        let Some(formation) = formation(&now, history, due_on) else {
             continue;
         };
         let then = history.state(due_on);
@@ -337,12 +350,13 @@ fn of_areas(
                 on: at.on,
                 by: at.entry_id,
             });
-            let ended = [one.ended, met, dropped, dissolved].into_iter().flatten();
-            let causes = [Some(formed.entry_id), one.set_by].into_iter().flatten();
+            let ended = [one.ended, met, dropped, dissolved, formation.withdrawn];
+            let ended = ended.into_iter().flatten();
+            let causes = [Some(formation.entry_id), one.set_by].into_iter().flatten();
             all.push(Dated {
                 set: WhatIsDue::Area(AreaDeadline {
                     area: *area,
-                    counted_from: one.set_by.unwrap_or(formed.entry_id),
+                    counted_from: one.set_by.unwrap_or(formation.entry_id),
                     due_on,
                     partnership,
                     provenance: one.provenance,
@@ -355,6 +369,32 @@ fn of_areas(
         }
     }
     all
+}
+
+/// The entry that formed a partnership by the day something was due. Where the formation was
+/// withdrawn its dates are gone, and what was said of them is taken back.
+fn formation(
+    now: &PartnershipState,
+    history: &History<Partnership>,
+    due_on: NaiveDate,
+) -> Option<Cause> {
+    if let Some(formed) = first_strategy::formed_by(now, due_on) {
+        return Some(Cause {
+            entry_id: formed.entry_id,
+            on: formed.on,
+            version: None,
+            withdrawn: None,
+        });
+    }
+    let formed = causes(history, |entry| {
+        let on = entry.standing.occurred_on.date;
+        let forms = matches!(entry.payload, PartnershipEvent::PartnershipFormed(_));
+        forms.then_some((on, None))
+    });
+    let by_then = formed.into_iter().take_while(|(on, _)| *on <= due_on);
+    by_then
+        .flat_map(|(_, causes)| causes)
+        .find(|cause| cause.withdrawn.is_some())
 }
 
 /// What sets a date: the entry, when it happened, and what withdrew it.
@@ -459,15 +499,23 @@ fn of_strategy(
             met.or(over),
         ));
     }
-    for number in state.versions.keys() {
+    // Of versions that were withdrawn too.
+    let consulted_on: BTreeSet<u32> = history
+        .entries()
+        .filter_map(|entry| match &entry.payload {
+            StrategyEvent::ConsultationOpened(opened) => Some(opened.version),
+            _ => None,
+        })
+        .collect();
+    for number in &consulted_on {
         let opened = causes(history, |entry| match &entry.payload {
             StrategyEvent::ConsultationOpened(e) if e.version == *number => {
                 Some((e.responses_by, Some(e.version)))
             }
             _ => None,
         });
-        let consultation = &state.versions[number].consultation;
-        let closed = consultation.closed.map(|at| Ended::Met {
+        let consultation = state.versions.get(number).map(|of| &of.consultation);
+        let closed = consultation.and_then(|of| of.closed).map(|at| Ended::Met {
             on: at.on,
             by: at.entry_id,
         });
@@ -477,8 +525,8 @@ fn of_strategy(
             };
             // Opened again with another date: the last is the one that holds.
             let moved = consultation
-                .opened
-                .filter(|_| consultation.responses_by != Some(*due))
+                .filter(|of| of.responses_by != Some(*due))
+                .and_then(|of| of.opened)
                 .map(|at| Ended::Lifted {
                     on: at.on,
                     by: at.entry_id,

@@ -2,7 +2,6 @@
 //! withdrawn; as true on a date; and how far it speaks.
 
 use chrono::NaiveDate;
-use dutyledger_domain::RefusalCode;
 use dutyledger_domain::dates::Dates;
 use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Due, Status};
@@ -13,9 +12,12 @@ use dutyledger_domain::streams::ledger::{
     DeadlineDateSet, LedgerMode, LedgerOpened, SetDeadlineDate,
 };
 use dutyledger_domain::streams::partnership::{
-    PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved,
+    PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved, PartnershipEvent,
+    PartnershipFormed,
 };
-use dutyledger_domain::streams::{LedgerStream, Partnership};
+use dutyledger_domain::streams::strategy::{ConsultationOpened, RevisionStarted};
+use dutyledger_domain::streams::{EntryCorrected, LedgerStream, Partnership};
+use dutyledger_domain::{RefusalCode, Route};
 use dutyledger_record::{LedgerId, Source, Standing, StreamId};
 
 use crate::given::*;
@@ -255,6 +257,97 @@ fn r_10_4_another_date_lifts_the_one_before_and_withdrawing_it_brings_that_back(
     let (on, by) = (day("2023-07-01"), withdrawn.last());
     assert_eq!(old.ended, None);
     assert_eq!(new.ended, Some(Ended::Lifted { on, by }));
+}
+
+#[test]
+fn r_10_4_a_formation_that_is_withdrawn_takes_its_dates_back() {
+    let standing = partnership_that_was_formed();
+    let dated = only(&setting().with(&standing));
+    let withdrawn = standing.clone().corrected("2024-03-01");
+    let lifted = only(&setting().with(&withdrawn));
+    let (on, by) = (day("2024-03-01"), withdrawn.last());
+    assert_eq!(lifted.ended, Some(Ended::Lifted { on, by }));
+    assert_eq!(lifted.stream(), dated.stream());
+    let announced = Announced {
+        approached: true,
+        reached: true,
+        passed: true,
+        ended: false,
+    };
+    assert_eq!(
+        lifted.to_announce(day("2022-02-02"), announced, day("2024-03-01")),
+        [(Announcement::Lifted { by }, on)]
+    );
+    let taken_back = Announced {
+        ended: true,
+        ..Announced::default()
+    };
+    assert_eq!(
+        lifted.to_announce(day("2022-02-02"), taken_back, day(TODAY)),
+        []
+    );
+    // Formed again by the day, the date holds again; formed after it, it does not.
+    let formed = |on: &str| {
+        let name = text("The partnership");
+        let route = Route::CommunitySafetyPartnership;
+        let again = withdrawn.clone().and(on, PartnershipFormed { name, route });
+        only(&setting().with(&again)).ended
+    };
+    assert_eq!(formed("2024-01-31"), None);
+    assert_eq!(formed("2024-02-01"), Some(Ended::Lifted { on, by }));
+}
+
+/// What is last is that it was formed.
+fn partnership_that_was_formed() -> Past<Partnership> {
+    let name = text("The partnership");
+    let route = Route::CommunitySafetyPartnership;
+    proposed(&[town_id()], &SPECIFIED).and("2022-02-02", PartnershipFormed { name, route })
+}
+
+#[test]
+fn r_10_4_areas_that_were_set_by_mistake_take_their_dates_back() {
+    let both = partnership_of_both();
+    let wrong = both.those(|event| {
+        matches!(event, PartnershipEvent::PartnershipAreaNamed(e) if e.area == next_town_id())
+    })[0];
+    let withdrawn = both.and_so("2024-03-01", EntryCorrected { reason: None }, |standing| {
+        standing.corrects = Some(wrong);
+    });
+    let found = for_areas(&setting().with(&withdrawn));
+    let (on, by) = (day("2024-03-01"), withdrawn.last());
+    for (area, _, dated) in found {
+        let gone = (area == next_town_id()).then_some(Ended::Lifted { on, by });
+        assert_eq!(dated.ended, gone);
+    }
+}
+
+#[test]
+fn a_consultation_that_is_withdrawn_with_its_version_takes_its_date_back() {
+    let revised = strategy()
+        .adopted("2023-03-01", 1)
+        .and(
+            "2024-02-01",
+            RevisionStarted {
+                from_version: 1,
+                version: 2,
+            },
+        )
+        .corrected("2024-02-03")
+        .and(
+            "2024-02-02",
+            ConsultationOpened {
+                responses_by: day("2024-04-01"),
+                version: 2,
+            },
+        )
+        .corrected("2024-02-04");
+    let all = deadlines(partnership_id(), &having(&revised).histories);
+    let mut of_it = all
+        .iter()
+        .filter(|dated| dated.set.due_on() == day("2024-04-01"));
+    let (on, by) = (day("2024-02-04"), revised.last());
+    assert_eq!(of_it.next().unwrap().ended, Some(Ended::Lifted { on, by }));
+    assert_eq!(of_it.next(), None);
 }
 
 #[test]

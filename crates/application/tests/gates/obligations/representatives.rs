@@ -1,7 +1,7 @@
 //! The posts that represent authorities.
 
-use dutyledger_domain::obligations::Status;
 use dutyledger_domain::MemberStanding;
+use dutyledger_domain::obligations::Status;
 use dutyledger_domain::streams::partnership::{
     MemberSucceeded, PartnershipEvent as E, RepresentativeEnded,
 };
