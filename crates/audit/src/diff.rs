@@ -238,7 +238,7 @@ fn done(dated: &Dated, histories: &Histories) -> Option<(NaiveDate, EntryId)> {
     };
     let own = match &dated.set {
         WhatIsDue::Own(own) => own,
-        WhatIsDue::Area(_) => return met,
+        WhatIsDue::Area(_) | WhatIsDue::Action(_) => return met,
     };
     match own.kind {
         DeadlineKind::ConsultationCloses => None,

@@ -12,18 +12,19 @@ use dutyledger_record::{EntryId, Envelope, NaturalKey, StreamId};
 
 use crate::first_strategy;
 use crate::history::{History, StreamKind};
+use crate::obligations::By;
 use crate::rules::{self, Provenance, Row, RuleId};
 use crate::streams::deadline::{
-    Announced, Announcement, AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue,
+    ActionDeadline, Announced, Announcement, AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue,
 };
 use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::StrategyEvent;
 use crate::streams::{Direction, Partnership, PartnershipState, Strategy};
-use crate::values::{Coverage, ReviewScope, Shown};
+use crate::values::{ActionStatus, Capacity, Coverage, ExceptedDuty, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
 
-/// How long ahead a review or a first strategy is announced.
+/// How long ahead a review, a first strategy or an action is announced.
 const AHEAD: Days = Days::new(30);
 
 /// How a date ended.
@@ -78,6 +79,16 @@ impl Dated {
             ..
         } = match &self.set {
             WhatIsDue::Own(own) => own,
+            WhatIsDue::Action(set) => {
+                let parts = [
+                    "deadline",
+                    "action",
+                    &set.strategy.to_string(),
+                    &set.action.to_string(),
+                    &set.due_on.to_string(),
+                ];
+                return NaturalKey(&parts).stream_id();
+            }
             WhatIsDue::Area(set) => {
                 let parts = [
                     "deadline",
@@ -156,7 +167,7 @@ impl Dated {
         let passed = due.succ_opt().map(|on| (Stage::Passed, on));
         let kind = match &self.set {
             WhatIsDue::Own(own) => Some(own.kind),
-            WhatIsDue::Area(_) => None,
+            WhatIsDue::Area(_) | WhatIsDue::Action(_) => None,
         };
         match kind {
             // Nobody owes a response: that the day has come is all there is to say.
@@ -218,6 +229,7 @@ pub fn deadlines(partnership: StreamId, histories: &Histories) -> Vec<Dated> {
     for (id, history) in &histories.strategies {
         if history.state(NaiveDate::MAX).partnership == Some(partnership) {
             all.extend(of_strategy(*id, partnership, history, dissolved));
+            all.extend(of_actions(*id, partnership, history, dissolved));
         }
     }
     for (id, history) in &histories.directions {
@@ -542,6 +554,135 @@ fn of_strategy(
         }
     }
     all
+}
+
+/// The dates a strategy gives its actions: from the adoption of a version that has them, until they are
+/// done, excepted or revised.
+fn of_actions(
+    id: StreamId,
+    partnership: StreamId,
+    history: &History<Strategy>,
+    dissolved: Option<Shown>,
+) -> Vec<Dated> {
+    let state = history.state(NaiveDate::MAX);
+    let superseded = state.superseded.as_ref().map(|by| by.at);
+    let lifted = |at: Shown| Ended::Lifted {
+        on: at.on,
+        by: at.entry_id,
+    };
+    let over = [superseded, dissolved].into_iter().flatten();
+    let over = over.min_by_key(|at| at.on).map(lifted);
+    let withdrawn = |entry: EntryId| {
+        let mut others = history.entries();
+        let by = others.find(|other| other.standing.corrects == Some(entry))?;
+        Some(Ended::Lifted {
+            on: by.standing.occurred_on.date,
+            by: by.entry_id,
+        })
+    };
+    let mut owners: BTreeMap<ItemId, (StreamId, EntryId)> = BTreeMap::new();
+    let mut capacities: BTreeMap<(ItemId, StreamId), Capacity> = BTreeMap::new();
+    // Each version has what it proposes, and what it was begun with.
+    let mut actions: BTreeMap<u32, BTreeSet<ItemId>> = BTreeMap::new();
+    for entry in history.entries() {
+        match &entry.payload {
+            StrategyEvent::ActionProposed(e) => {
+                owners.insert(e.action, (e.owner, entry.entry_id));
+                actions.entry(e.version).or_default().insert(e.action);
+            }
+            StrategyEvent::ActionAuthorityNamed(e) => {
+                capacities.insert((e.action, e.authority), e.capacity);
+            }
+            StrategyEvent::RevisionStarted(e) => {
+                let carried = actions.get(&e.from_version).cloned().unwrap_or_default();
+                actions.entry(e.version).or_default().extend(carried);
+            }
+            _ => {}
+        }
+    }
+    let adoptions = causes(history, |entry| match &entry.payload {
+        StrategyEvent::StrategyAdopted(e) => {
+            Some((entry.standing.occurred_on.date, Some(e.version)))
+        }
+        _ => None,
+    });
+    let mut all = Vec::new();
+    for entry in history.entries() {
+        let StrategyEvent::ActionDated(dated) = &entry.payload else {
+            continue;
+        };
+        let Some((owner, proposed)) = owners.get(&dated.action).copied() else {
+            continue;
+        };
+        let has = |version: Option<u32>| {
+            let of_version = version.and_then(|version| actions.get(&version));
+            of_version.is_some_and(|all| all.contains(&dated.action))
+        };
+        let adopted = adoptions.values().flatten();
+        let with_it: Vec<_> = adopted.filter(|adopted| has(adopted.version)).collect();
+        let standing = with_it.iter().find(|adopted| adopted.withdrawn.is_none());
+        let Some(adopted) = standing.or_else(|| with_it.first()) else {
+            continue;
+        };
+        // The first version in force after it that leaves the action out revises it.
+        let now = state.in_force();
+        let revised = now
+            .filter(|(_, version)| !version.actions.contains(&dated.action))
+            .and_then(|(_, version)| version.adopted.as_ref())
+            .filter(|later| later.at.on >= adopted.on && later.at.entry_id != adopted.entry_id)
+            .map(|later| lifted(later.at));
+        let action = state.actions.get(&dated.action);
+        let met = action.filter(|action| action.is_completed()).map(|action| {
+            let done = action.progress.iter().rev();
+            let done = done.take_while(|step| step.status == ActionStatus::Completed);
+            done.last().map(|step| Ended::Met {
+                on: step.at.on,
+                by: step.at.entry_id,
+            })
+        });
+        let excepted = action.and_then(|action| {
+            let own = action.authorities.get(&owner)?.exception.as_ref();
+            let mut claims = own.into_iter().chain(state.exceptions.get(&owner));
+            let claim = claims.find(|e| e.stands_against(ExceptedDuty::CarryOutActions))?;
+            Some(lifted(claim.at))
+        });
+        let gone = [entry.entry_id, proposed].map(withdrawn);
+        let ended = gone
+            .into_iter()
+            .chain([adopted.withdrawn, met.flatten(), excepted, revised, over])
+            .flatten()
+            .min_by_key(|ended| ended.on());
+        all.push(Dated {
+            causes: vec![entry.entry_id, adopted.entry_id],
+            set: WhatIsDue::Action(ActionDeadline {
+                action: dated.action,
+                authority: owner,
+                counted_from: adopted.entry_id,
+                due_on: dated.by,
+                partnership,
+                provenance: Provenance::Local,
+                rule: carrying_out(capacities.get(&(dated.action, owner)).copied()),
+                strategy: id,
+            }),
+            ended,
+            known_until: None,
+        });
+    }
+    all
+}
+
+/// The row by which whoever has an action carries it out.
+fn carrying_out(owner: Option<Capacity>) -> RuleId {
+    let by = |row: &&Row, by| row.evidence.as_ref().is_some_and(|shown| shown.by == by);
+    let rows = || rules::enacted().0.rows.iter();
+    let mut own = rows().filter(|row| by(row, By::OwnActions));
+    let of_it = |row: &&Row| owner.is_some_and(|owner| row.bearers.iter().any(|b| b.is(owner)));
+    let row = own
+        .find(of_it)
+        .or_else(|| rows().find(|row| by(row, By::Implemented)));
+    let row =
+        row.unwrap_or_else(|| unreachable!("a strategy is to be carried out, as a test sees to"));
+    row.id.clone()
 }
 
 fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {

@@ -22,9 +22,11 @@ use crate::refusal::Unmet;
 use crate::reviews;
 use crate::rules::{self, Provenance, commencement};
 use crate::streams::direction::DirectionState;
-use crate::streams::strategy::{Action, Stance, StrategyState};
+use crate::streams::strategy::{Action, Exception, Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
-use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
+use crate::values::{
+    ActionStatus, Class, Duty, ExceptedDuty, HeldBy, ReviewDecision, Shown, in_words,
+};
 use crate::world::{Histories, World};
 
 pub use never::Never;
@@ -248,6 +250,7 @@ impl Found<'_> {
         }
         self.see_refused_actions(strategy);
         self.see_stopped_actions(strategy);
+        self.see_missed_actions(strategy);
     }
 
     /// No strategy by the date of the first: attention while that date is from a source that could
@@ -318,7 +321,9 @@ impl Found<'_> {
             };
             let duty = match class_of(self.world, action.owner) {
                 Some(Class::Specified) if strategy.bases.section_8 => Duty::PrepareAndImplement,
-                Some(Class::Relevant) if !claimed(strategy, action) => Duty::CarryOutActions,
+                Some(Class::Relevant) if !claimed(strategy, action, action.owner) => {
+                    Duty::CarryOutActions
+                }
                 _ => continue,
             };
             let shows = Shows {
@@ -454,11 +459,14 @@ impl Found<'_> {
                 let Stance::Declined { at } = touched.stance else {
                     continue;
                 };
-                let claimed = touched.exception.as_ref();
-                if !relevant || claimed.is_some_and(|exception| exception.at.own()) {
+                if !relevant || claimed(strategy, action, *authority) {
                     continue;
                 }
-                let open = at.own() && claimed.is_none();
+                let told = exceptions(strategy, action, *authority).any(|e| e.ended.is_none());
+                let open = at.own() && !told;
+                // While the ground of an exception lasted there was nothing to show.
+                let ended = exceptions(strategy, action, *authority).filter_map(|e| e.ended);
+                let since = ended.map(|at| at.on).max().unwrap_or(at.on).max(at.on);
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
                     state: if open {
@@ -466,17 +474,61 @@ impl Found<'_> {
                     } else {
                         TriggerState::Attention
                     },
-                    since: at.on,
+                    since,
                     assumed: at.assumed,
                     entry: at.entry_id,
                     what: format!(
-                        "The authority declined the action \"{}\" and claimed no exception.",
+                        "The authority declined the action \"{}\" and claims no exception.",
                         action.title
                     ),
                 };
                 for area in self.areas_of(*authority) {
                     self.add(*authority, area, &shows);
                 }
+            }
+        }
+    }
+
+    /// An action of the strategy in force that is not done, from the day after its own date: a notice, for the date is the
+    /// strategy's own. A specified authority then does not implement the strategy; a relevant one does
+    /// not carry out its action, unless it claimed an exception.
+    fn see_missed_actions(&mut self, strategy: &StrategyState) {
+        let Some((_, version)) = strategy.in_force() else {
+            return;
+        };
+        let Some(adopted) = version.adopted.as_ref() else {
+            return;
+        };
+        let actions = version
+            .actions
+            .iter()
+            .filter_map(|id| strategy.actions.get(id));
+        for action in actions {
+            let missed = action.by.filter(|_| !action.is_completed());
+            let Some(since) = missed.and_then(|by| by.succ_opt()) else {
+                continue;
+            };
+            let duty = match class_of(self.world, action.owner) {
+                Some(Class::Specified) if strategy.bases.section_8 => Duty::PrepareAndImplement,
+                Some(Class::Relevant) if !claimed(strategy, action, action.owner) => {
+                    Duty::CarryOutActions
+                }
+                _ => continue,
+            };
+            let shows = Shows {
+                duty,
+                state: TriggerState::Attention,
+                since: since.max(adopted.at.on),
+                assumed: adopted.at.assumed,
+                entry: adopted.at.entry_id,
+                what: format!(
+                    "The record does not show that the action \"{}\" is done, which the strategy \
+                     in force dates.",
+                    action.title
+                ),
+            };
+            for area in self.areas_of(action.owner) {
+                self.add(action.owner, area, &shows);
             }
         }
     }
@@ -613,15 +665,25 @@ impl Found<'_> {
     }
 }
 
-/// Whether the owner of an action itself claims an exception, for the action or for none in
-/// particular.
-fn claimed(strategy: &StrategyState, action: &Action) -> bool {
-    let of_action = action.authorities.get(&action.owner);
+/// The exceptions from s.15(4) that an authority claimed, or is told to have, for an action or for
+/// none in particular.
+fn exceptions<'s>(
+    strategy: &'s StrategyState,
+    action: &'s Action,
+    authority: StreamId,
+) -> impl Iterator<Item = &'s Exception> {
+    let of_action = action.authorities.get(&authority);
     let of_action = of_action.and_then(|touched| touched.exception.as_ref());
-    let mut claims = of_action
+    let all = of_action
         .into_iter()
-        .chain(strategy.exceptions.get(&action.owner));
-    claims.any(|exception| exception.at.own())
+        .chain(strategy.exceptions.get(&authority));
+    all.filter(|exception| exception.duty == ExceptedDuty::CarryOutActions)
+}
+
+/// Whether an authority itself claims an exception from carrying out an action.
+fn claimed(strategy: &StrategyState, action: &Action, authority: StreamId) -> bool {
+    let mut all = exceptions(strategy, action, authority);
+    all.any(|exception| exception.stands_against(ExceptedDuty::CarryOutActions))
 }
 
 /// Whether the duty was in force on a date: nothing is shown of a time before.

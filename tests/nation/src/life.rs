@@ -539,6 +539,7 @@ impl Life<'_> {
             title: text("Mentors"),
             description: text("Mentors for young people, where they already are"),
             owner,
+            by: None,
             authorities: authorities.clone(),
         };
         let known = self.recorder.state::<Strategy>(id).actions.len();

@@ -5,6 +5,7 @@ mod as_of;
 mod list;
 mod play;
 mod reader;
+mod told;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,6 +100,7 @@ const SAID_MIN: u32 = 3;
 fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
     let cases = if long() { 600 } else { 40 };
     let seen = RefCell::new(Seen::default());
+    let every_step = RefCell::new(if long() { 30 } else { 2 });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -109,7 +111,7 @@ fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
         Config {
             cases,
             failure_persistence: None,
-            max_shrink_iters: if long() { 200 } else { 40 },
+            max_shrink_iters: if long() { 200 } else { 0 },
             ..Config::default()
         },
         TestRng::deterministic_rng(RngAlgorithm::ChaCha),
@@ -129,6 +131,11 @@ fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
             };
             if checked.is_ok() {
                 as_of::agrees(&play, &entries, &steps).await;
+                let mut stepped = every_step.borrow_mut();
+                if *stepped > 0 {
+                    *stepped -= 1;
+                    as_of::every_step_is_explained(&play, &entries);
+                }
             }
             play.bus.close().await;
             checked.map_err(TestCaseError::fail)

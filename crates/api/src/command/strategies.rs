@@ -7,7 +7,7 @@ use dutyledger_domain::streams::Strategy;
 use dutyledger_domain::streams::strategy::{
     AdoptVersion, AgreeAction, AmendStrategy, AssessActionCost, ClaimException, CloseConsultation,
     CompleteReview, ConsiderMaterial, ConsultAuthorities, DeclineAction, DetermineObjection,
-    DraftStrategy, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
+    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
     ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
     RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
     RecordStrategyPosition, RemoveMaterial, StartRevision, SupersedeStrategy,
@@ -41,10 +41,11 @@ fn rest(table: Table<Strategy>) -> Table<Strategy> {
         .on::<RecordEngagement>("engagements", "Record whose views were gathered", "R-45.1", json!({ "version": 1, "group": "young_people" }))
         .on::<RecordEqualityAssessment>("equality-assessments", "Record due regard under the Equality Act 2010", "R-46.1", json!({ "version": 1 }))
         .on::<RecordEqualityMonitoring>("equality-monitorings", "Record that the effect on equality was monitored", "R-46.2", json!({ "version": 1 }))
-        .on::<ProposeAction>("actions", "Propose an action", "s.8(5), R-31.1", json!({ "version": 1, "title": "Mentors in schools", "description": "Train and place mentors in secondary schools.", "owner": ID, "authorities": ["0198d0c2-6f00-7000-8000-000000000002"] }))
+        .on::<ProposeAction>("actions", "Propose an action", "s.8(5), R-31.1", json!({ "version": 1, "title": "Mentors in schools", "description": "Train and place mentors in secondary schools.", "owner": ID, "by": "2027-03-31", "authorities": ["0198d0c2-6f00-7000-8000-000000000002"] }))
         .on::<AgreeAction>("agreements", "Agree an action", "s.15(4), R-31.1", json!({ "action": ID, "authority": ID }))
         .on::<DeclineAction>("refusals", "Decline an action", "s.15(4), R-31.1", json!({ "action": ID, "authority": ID, "reason": "We have no staff for it this year." }))
         .on::<ClaimException>("exceptions", "Claim an exception", "s.15(7) to (9), R-fn8.1, R-fn8.2, A-15.7-SA, A-15.9", json!({ "authority": ID, "duty": "15(4)", "ground": "unreasonable_costs", "action": ID, "cumulative_effect_considered": true }))
+        .on::<EndException>("exception-ends", "Say that the ground of an exception has ceased", "s.15(7), R-fn8.1", json!({ "authority": ID, "duty": "15(4)", "action": ID }))
         .on::<AssessActionCost>("cost-assessments", "Record that the cost of an action was assessed", "R-44.2", json!({ "action": ID }))
         .on::<ProgressAction>("progress", "Record how far an action has come", "s.8(3)(c)", json!({ "action": ID, "status": "started" }))
         .on::<ConsiderMaterial>("materials", "Record that material was considered", "s.8(8), A-8.8, A-9.9", json!({ "version": 1, "part": "Section 4, second table", "harms": ["safety"] }))

@@ -13,7 +13,9 @@ use ics::{Event, ICalendar, escape_text};
 
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
-use dutyledger_domain::streams::deadline::{AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue};
+use dutyledger_domain::streams::deadline::{
+    ActionDeadline, AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue,
+};
 use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_domain::{Histories, History, in_words};
 use dutyledger_ledger::request_digest;
@@ -175,6 +177,18 @@ fn said_for_an_area(set: &AreaDeadline, histories: &Histories) -> (String, u64) 
     (summary, versions.sum::<u64>() + changes)
 }
 
+/// The same, of an action.
+fn said_of_an_action(set: &ActionDeadline, histories: &Histories) -> (String, u64) {
+    let strategy = histories.strategies.get(&set.strategy);
+    let title = strategy.and_then(|history| {
+        let state = history.state(NaiveDate::MAX);
+        let action = state.actions.get(&set.action)?;
+        Some(format!(": {}", action.title.as_str()))
+    });
+    let summary = format!("An action is due{}", title.unwrap_or_default());
+    (summary, strategy.map(History::version).unwrap_or_default())
+}
+
 /// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
 /// grows with the streams it is derived from: the partnership's own is one of them.
 fn event<'a>(
@@ -187,6 +201,7 @@ fn event<'a>(
     let (summary, versions) = match &dated.set {
         WhatIsDue::Own(set) => said(set, histories),
         WhatIsDue::Area(set) => said_for_an_area(set, histories),
+        WhatIsDue::Action(set) => said_of_an_action(set, histories),
     };
     let partnership = histories.partnerships.get(&partnership);
     let sequence = versions + partnership.map(History::version).unwrap_or_default();

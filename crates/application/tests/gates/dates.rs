@@ -7,7 +7,7 @@ use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Due, Status};
 use dutyledger_domain::rules::{Provenance, RuleId, enacted_ref};
 use dutyledger_domain::streams::List;
-use dutyledger_domain::streams::deadline::{Announced, Announcement, WhatIsDue};
+use dutyledger_domain::streams::deadline::{ActionDeadline, Announced, Announcement, WhatIsDue};
 use dutyledger_domain::streams::ledger::{
     DeadlineDateSet, LedgerMode, LedgerOpened, SetDeadlineDate,
 };
@@ -15,9 +15,11 @@ use dutyledger_domain::streams::partnership::{
     PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved, PartnershipEvent,
     PartnershipFormed,
 };
-use dutyledger_domain::streams::strategy::{ConsultationOpened, RevisionStarted};
-use dutyledger_domain::streams::{EntryCorrected, LedgerStream, Partnership};
-use dutyledger_domain::{RefusalCode, Route};
+use dutyledger_domain::streams::strategy::{
+    ActionDated, ConsultationOpened, ExceptionEnded, RevisionStarted,
+};
+use dutyledger_domain::streams::{EntryCorrected, LedgerStream, Partnership, Strategy};
+use dutyledger_domain::{ActionStatus, ExceptedDuty, RefusalCode, Route};
 use dutyledger_record::{LedgerId, Source, Standing, StreamId};
 
 use crate::given::*;
@@ -180,7 +182,7 @@ fn for_areas(setting: &Setting) -> Vec<(StreamId, NaiveDate, Dated)> {
     let mut found: Vec<_> = all
         .filter_map(|dated| match &dated.set {
             WhatIsDue::Area(set) => Some((set.area, set.due_on, dated.clone())),
-            WhatIsDue::Own(_) => None,
+            WhatIsDue::Own(_) | WhatIsDue::Action(_) => None,
         })
         .collect();
     found.sort_by_key(|(area, due, _)| (*area, *due));
@@ -348,6 +350,64 @@ fn a_consultation_that_is_withdrawn_with_its_version_takes_its_date_back() {
     let (on, by) = (day("2024-02-04"), revised.last());
     assert_eq!(of_it.next().unwrap().ended, Some(Ended::Lifted { on, by }));
     assert_eq!(of_it.next(), None);
+}
+
+/// The dates of actions.
+fn of_actions(past: &Past<Strategy>) -> Vec<(ActionDeadline, Option<Ended>)> {
+    let all = deadlines(partnership_id(), &having(past).histories).into_iter();
+    all.filter_map(|dated| match dated.set {
+        WhatIsDue::Action(set) => Some((set, dated.ended)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn r_10_5_the_date_of_an_action_holds_from_the_adoption_until_it_is_done_excepted_or_revised() {
+    let by = day("2024-02-01");
+    let (action, version) = (action_id(), 1);
+    let dated = ActionDated {
+        action,
+        by,
+        version,
+    };
+    let proposed = strategy().and("2022-05-04", dated);
+    assert_eq!(of_actions(&proposed), []);
+    let adopted = proposed.clone().adopted("2023-03-01", 1);
+    let [(set, None)] = &of_actions(&adopted)[..] else {
+        panic!("one date");
+    };
+    assert_eq!((set.due_on, set.authority), (by, POLICE.id()));
+    assert_eq!(
+        (set.rule.as_str(), set.counted_from),
+        ("R-10.5", adopted.last())
+    );
+    let ends = |past: &Past<Strategy>| of_actions(past)[0].1;
+    let lifted = |on: &str, past: &Past<Strategy>| {
+        let (on, by) = (day(on), past.last());
+        Some(Ended::Lifted { on, by })
+    };
+    let done = adopted
+        .clone()
+        .progressed("2024-01-10", ActionStatus::Completed);
+    let (on, met_by) = (day("2024-01-10"), done.last());
+    assert_eq!(ends(&done), Some(Ended::Met { on, by: met_by }));
+    let excepted = adopted
+        .clone()
+        .claimed_by("2024-01-11", POLICE, ExceptedDuty::CarryOutActions);
+    assert_eq!(ends(&excepted), lifted("2024-01-11", &excepted));
+    let over = ExceptionEnded {
+        action: Some(action),
+        authority: POLICE.id(),
+        duty: ExceptedDuty::CarryOutActions,
+    };
+    assert_eq!(ends(&excepted.and("2024-01-12", over)), None);
+    let withdrawn = adopted.clone().corrected("2024-01-13");
+    assert_eq!(ends(&withdrawn), lifted("2024-01-13", &withdrawn));
+    // A revised version that keeps the action keeps its date.
+    let revised = adopted.revision("2024-01-14", 2).adopted("2024-01-15", 2);
+    assert_eq!(ends(&revised), None);
+    assert_eq!(of_actions(&revised).len(), 1);
 }
 
 #[test]

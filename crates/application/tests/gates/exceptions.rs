@@ -1,7 +1,7 @@
 //! Claiming an exception: against which duties, by whom, and what should be weighed (s.15(7)–(9)).
 
 use dutyledger_domain::streams::Strategy;
-use dutyledger_domain::streams::strategy::ClaimException;
+use dutyledger_domain::streams::strategy::{ClaimException, EndException};
 use dutyledger_domain::{ExceptedDuty as From, ExceptionGround, RefusalCode};
 
 use crate::given::*;
@@ -77,4 +77,27 @@ fn an_exception_is_claimed_by_the_duty_holder_and_never_reported() {
     claiming(SCHOOL, From::Collaborate)
         .reported()
         .refused(RefusalCode::NotPermitted, &["L-2"]);
+}
+
+#[test]
+fn r_fn8_1_an_exception_that_is_claimed_ends_once() {
+    let end = |duty| EndException {
+        authority: SCHOOL.id(),
+        duty,
+        action: Some(action_id()),
+    };
+    let duty = From::CarryOutActions;
+    let claimed = || strategy().claimed_by("2023-04-01", SCHOOL, duty);
+    let ended = given(claimed(), setting())
+        .when(SCHOOL.key(), end(duty))
+        .done();
+    given(ended, setting())
+        .when(SCHOOL.key(), end(duty))
+        .refused(RefusalCode::WrongState, &[]);
+    given(claimed(), setting())
+        .when(SCHOOL.key(), end(From::Collaborate))
+        .refused(RefusalCode::WrongState, &[]);
+    given(strategy(), setting())
+        .when(SCHOOL.key(), end(duty))
+        .refused(RefusalCode::WrongState, &[]);
 }

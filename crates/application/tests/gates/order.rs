@@ -25,10 +25,10 @@ use dutyledger_domain::streams::partnership::{
     RepresentativeEnded, RouteChosen,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDeclined, ActionProgressed, CauseRecordedAsUnknown, ConsultationClosed,
-    ConsultationResponseRecorded, EqualityImpactMonitored, ExceptionClaimed, MaterialConsidered,
-    MaterialRemoved, ObjectionDetermined, ObjectionRaised, ReviewCompleted, RevisionStarted,
-    StrategyAmended, StrategySuperseded,
+    ActionDated, ActionDeclined, ActionProgressed, CauseRecordedAsUnknown, ConsultationClosed,
+    ConsultationResponseRecorded, EqualityImpactMonitored, ExceptionClaimed, ExceptionEnded,
+    MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised, ReviewCompleted,
+    RevisionStarted, StrategyAmended, StrategySuperseded,
 };
 use dutyledger_domain::streams::{
     Access, Area, Authority, Direction, Erasure, LedgerStream, List, NeedsAssessment, Partnership,
@@ -222,6 +222,22 @@ fn strategies() -> Past<Strategy> {
                 action,
                 authority: PRISON.id(),
                 reason: None,
+            },
+        )
+        .and(
+            ON,
+            ActionDated {
+                action,
+                by: day("2024-06-01"),
+                version,
+            },
+        )
+        .and(
+            ON,
+            ExceptionEnded {
+                action: Some(action),
+                authority: SCHOOL.id(),
+                duty: ExceptedDuty::CarryOutActions,
             },
         )
         .and(

@@ -13,8 +13,9 @@ use dutyledger_domain::streams::direction::{
 use dutyledger_domain::streams::ledger::DeadlineDateSet;
 use dutyledger_domain::streams::partnership::{CoverageStated, PartnershipDissolved};
 use dutyledger_domain::streams::strategy::{
-    ActionAgreed, ActionDeclined, ActionProgressed, ActionProposed, ExceptionClaimed,
-    MaterialConsidered, ReviewCompleted, RevisionStarted, StrategyEvent as E, StrategySuperseded,
+    ActionAgreed, ActionDated, ActionDeclined, ActionProgressed, ActionProposed, ExceptionClaimed,
+    ExceptionEnded, MaterialConsidered, ReviewCompleted, RevisionStarted, StrategyEvent as E,
+    StrategySuperseded,
 };
 use dutyledger_domain::streams::{Direction, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::triggers::{
@@ -350,6 +351,17 @@ fn a_refused_action_shows_nothing_where_an_exception_is_claimed_or_the_authority
     };
     let excepted = declined(SECTION_8, own).and("2024-04-02", claimed);
     shows_nothing(&with(&excepted), Duty::CarryOutActions);
+    // Once its ground has ceased, the refusal shows from that day.
+    let ended = ExceptionEnded {
+        action: Some(action),
+        authority: SCHOOL.id(),
+        duty: ExceptedDuty::CarryOutActions,
+    };
+    let again = with(&excepted.and("2024-06-01", ended));
+    shows(&again, Duty::CarryOutActions, &[SCHOOL], TriggerState::Open);
+    for trigger in shown_by(&again, Duty::CarryOutActions) {
+        assert_eq!(trigger.since, day("2024-06-01"));
+    }
     let agreed_after_all = declined(SECTION_8, own).and("2024-04-02", agreed);
     shows_nothing(&with(&agreed_after_all), Duty::CarryOutActions);
 }
@@ -612,6 +624,17 @@ fn an_action_its_owner_gave_up_opens_a_trigger_and_one_others_tell_of_asks_for_a
         &[SCHOOL],
         TriggerState::Open,
     );
+    // An exception from another duty is none from this one.
+    let from_another = stopped(SECTION_8, SCHOOL, own).and(
+        "2024-04-02",
+        exception(SCHOOL, ExceptedDuty::Collaborate, true),
+    );
+    shows(
+        &with(&from_another),
+        Duty::CarryOutActions,
+        &[SCHOOL],
+        TriggerState::Open,
+    );
     let excepted = stopped(SECTION_8, SCHOOL, own).and(
         "2024-04-02",
         ExceptionClaimed {
@@ -620,6 +643,32 @@ fn an_action_its_owner_gave_up_opens_a_trigger_and_one_others_tell_of_asks_for_a
         },
     );
     shows_nothing(&with(&excepted), Duty::CarryOutActions);
+}
+
+#[test]
+fn an_action_past_the_date_the_strategy_gives_it_asks_for_attention_until_it_is_done() {
+    let dated = |by: &str| {
+        let dated = ActionDated {
+            action: action_id(),
+            by: day(by),
+            version: 1,
+        };
+        let action = strategy_under(SECTION_8, &SPECIFIED).and("2022-05-04", dated);
+        action.adopted(ADOPTED_ON, 1).published(ADOPTED_ON, 1)
+    };
+    let missed = dated("2024-04-01");
+    let found = shown_by(&with(&missed), Duty::PrepareAndImplement);
+    let of_action: Vec<_> = found
+        .iter()
+        .filter(|trigger| trigger.shows.contains("Mentors"))
+        .collect();
+    assert_eq!(of_action.len(), 1, "{found:#?}");
+    assert_eq!(of_action[0].authority, POLICE.id());
+    assert_eq!(of_action[0].state, TriggerState::Attention);
+    assert_eq!(of_action[0].since, day("2024-04-02"));
+    let done = missed.progressed("2024-04-10", ActionStatus::Completed);
+    let found = shown_by(&with(&done), Duty::PrepareAndImplement);
+    assert!(!found.iter().any(|t| t.shows.contains("Mentors")));
 }
 
 /// The rows of the enacted pack that are never a trigger for one reason.

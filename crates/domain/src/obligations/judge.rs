@@ -10,7 +10,8 @@ use super::strategy::StrategyLooked;
 use super::{By, Due, Evidence, Found, MadeUnder, Once, Status, Within};
 use crate::first_strategy;
 use crate::kebab::kebab_case;
-use crate::rules::{LegalStatus, Mode, Row, Until};
+use crate::rules::{LegalStatus, Mode, Provenance, Row, Until};
+use crate::streams::strategy::Action;
 use crate::streams::{Direction, DirectionState, NeedsAssessment, Partnership, PartnershipState};
 use crate::values::in_words;
 use crate::world::{Histories, World};
@@ -219,6 +220,25 @@ impl<'a> Judge<'a> {
             _ => Status::Due,
         };
         Found::new(status, why).due(due)
+    }
+
+    /// How actions that are not done stand, by the dates the strategy gives them: by the first of
+    /// them, and one without a date is owed from when it arose.
+    pub(super) fn by_their_dates<'b>(
+        &self,
+        row: &Row,
+        open: impl Iterator<Item = &'b Action>,
+        why: &str,
+    ) -> Found {
+        let (mut first, mut undated) = (None::<NaiveDate>, false);
+        for action in open {
+            undated |= action.by.is_none();
+            first = [first, action.by].into_iter().flatten().min();
+        }
+        let first = first.filter(|first| !undated || *first <= self.on);
+        let provenance = row.deadline.as_ref().map(|deadline| deadline.provenance);
+        let provenance = provenance.unwrap_or(Provenance::Local);
+        self.by_date(first.map(|first| Due::from_pack(first, provenance)), why)
     }
 
     /// Whether an entry of one of the events is there.

@@ -12,7 +12,7 @@ use crate::rules::Row;
 use crate::streams::StrategyState;
 use crate::streams::partnership::Representative;
 use crate::streams::strategy::{Action, Stance, Touched};
-use crate::values::{ActionStatus, Capacity, ExceptedDuty, ExceptionGround, ItemId, Route};
+use crate::values::{Capacity, ExceptedDuty, ExceptionGround, ItemId, Route};
 
 const NONE_OF_THIS_KIND: &str =
     "No authority of this kind is recorded for the partnership's areas.";
@@ -268,11 +268,10 @@ impl Judge<'_> {
         let mut all = Vec::new();
         for strategy in &self.strategies {
             for (authority, actions) in self.touched(row, evidence, &strategy.actions_in_force()) {
-                let open: Vec<_> = actions.values().filter(|a| !completed(a)).collect();
-                let claims = open
-                    .iter()
-                    .filter_map(|action| ground(strategy.state, action, authority));
-                let grounds: Vec<_> = claims.collect();
+                let open: Vec<_> = actions.values().filter(|a| !a.is_completed()).collect();
+                let claims = |action: &Action| ground(strategy.state, action, authority);
+                let grounds: Vec<_> = open.iter().filter_map(|action| claims(action)).collect();
+                let owed = open.iter().filter(|action| claims(action).is_none());
                 let found = match grounds.first() {
                     _ if open.is_empty() => Found::new(
                         Status::Satisfied,
@@ -286,13 +285,12 @@ impl Judge<'_> {
                             ground.letter()
                         ),
                     ),
-                    _ => Found::new(
-                        Status::Due,
-                        format!(
-                            "{} of the actions specified for it are not completed.",
-                            open.len() - grounds.len()
-                        ),
-                    )
+                    _ => {
+                        let count = open.len() - grounds.len();
+                        let why =
+                            format!("{count} of the actions specified for it are not completed.");
+                        self.by_their_dates(row, owed.map(|action| **action), &why)
+                    }
                     .next("Carry the actions out and record how far they have come."),
                 };
                 let shown = strategy
@@ -414,9 +412,11 @@ impl Judge<'_> {
     ) -> BTreeSet<StreamId> {
         let touched = strategy.actions.values();
         let touched = touched.flat_map(|action| &action.authorities);
-        let of_actions = touched.filter(|(_, t)| t.exception.is_some());
-        let mut all: BTreeSet<_> = of_actions.map(|(id, _)| *id).collect();
-        all.extend(strategy.exceptions.keys());
+        let claimed = touched.filter_map(|(id, t)| Some((id, t.exception.as_ref()?)));
+        let standing = claimed
+            .chain(&strategy.exceptions)
+            .filter(|(_, exception)| exception.ended.is_none());
+        let mut all: BTreeSet<_> = standing.map(|(id, _)| *id).collect();
         all.retain(|id| {
             let capacity = self.state.capacity_of(*id, self.world);
             capacity.is_none_or(|capacity| evidence.is_of(row, capacity))
@@ -442,11 +442,6 @@ fn or_not_applicable(all: Vec<Found>, why: &str) -> Vec<Found> {
     }
 }
 
-pub(super) fn completed(action: &Action) -> bool {
-    let last = action.progress.last();
-    last.is_some_and(|progress| progress.status == ActionStatus::Completed)
-}
-
 /// The ground of the exception from s.15(4) an authority itself claimed, for an action or for all.
 fn ground(
     strategy: &StrategyState,
@@ -458,6 +453,6 @@ fn ground(
     let claims = of_action
         .into_iter()
         .chain(strategy.exceptions.get(&authority));
-    let mut claims = claims.filter(|e| e.at.own() && e.duty == ExceptedDuty::CarryOutActions);
+    let mut claims = claims.filter(|e| e.stands_against(ExceptedDuty::CarryOutActions));
     claims.next().map(|exception| exception.ground)
 }

@@ -7,7 +7,6 @@ use dutyledger_record::{EntryId, StreamId};
 
 use super::entries::{Entries, LookedAt};
 use super::judge::Judge;
-use super::members::completed;
 use super::{By, Due, Evidence, Found, Once, Status};
 use crate::history::History;
 use crate::refusal::Unmet;
@@ -111,7 +110,7 @@ impl<'a> StrategyLooked<'a> {
             By::RevisedAnew => self.revised_anew(row, evidence),
             By::ConsultedOfKind => self.consulted_of_kind(row, evidence),
             By::Adopted => self.adopted(row, evidence, judge),
-            By::Implemented => self.implemented(evidence),
+            By::Implemented => self.implemented(row, evidence, judge),
             By::Published => self.published(evidence),
             By::AnnualReview => self.annual_review(row, evidence, judge),
             By::KeptUnderReview => self.kept_under_review(row, evidence, judge),
@@ -222,7 +221,7 @@ impl<'a> StrategyLooked<'a> {
         found.by(shown)
     }
 
-    fn implemented(&self, evidence: &Evidence) -> Found {
+    fn implemented(&self, row: &Row, evidence: &Evidence, judge: &Judge<'_>) -> Found {
         if self.in_force.is_none() {
             return Found::new(Status::NotYetDue, "No version is adopted yet.");
         }
@@ -232,7 +231,10 @@ impl<'a> StrategyLooked<'a> {
             ..LookedAt::default()
         };
         let shown = self.entries.showing(evidence, looked_at);
-        let done = actions.values().filter(|action| completed(action)).count();
+        let done = actions
+            .values()
+            .filter(|action| action.is_completed())
+            .count();
         let all = actions.len();
         let found = if all == 0 {
             Found::new(Status::Due, "The version in force specifies no action.")
@@ -240,11 +242,11 @@ impl<'a> StrategyLooked<'a> {
         } else if done == all {
             Found::new(Status::Satisfied, "Every action is completed.")
         } else {
-            Found::new(
-                Status::Due,
-                format!("{done} of {all} actions of the version in force are completed."),
-            )
-            .next("Record how far each action has come.")
+            let why = format!("{done} of {all} actions of the version in force are completed.");
+            let open = actions.values().filter(|action| !action.is_completed());
+            judge
+                .by_their_dates(row, open.copied(), &why)
+                .next("Record how far each action has come.")
         };
         found.by(shown)
     }

@@ -13,6 +13,7 @@ use crate::history::{Payload, StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::rules::{Provenance, RuleId};
 use crate::scene::Scene;
+use crate::values::ItemId;
 
 /// The kind of stream.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -182,16 +183,86 @@ event! {
     }
 }
 
+/// What an authority is to do by a date that the strategy in force gives one of its actions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ActionDeadline {
+    /// The action.
+    pub action: ItemId,
+    /// The authority that carries it out.
+    pub authority: StreamId,
+    /// The entry the date is counted from: the one that adopted the strategy with it.
+    pub counted_from: EntryId,
+    /// The date; it has passed from the next day.
+    pub due_on: NaiveDate,
+    /// The partnership.
+    pub partnership: StreamId,
+    /// Where the date comes from.
+    pub provenance: Provenance,
+    /// The row.
+    #[schemars(regex(pattern = "^[RAL]-[0-9A-Za-z.-]{1,12}$"))]
+    pub rule: RuleId,
+    /// The strategy.
+    pub strategy: StreamId,
+}
+
+event! {
+    /// A date of an action is 30 days ahead.
+    ActionDeadlineApproached {
+        /// What is due.
+        deadline: ActionDeadline,
+    }
+}
+event! {
+    /// A date of an action has come.
+    ActionDeadlineReached {
+        /// What is due.
+        deadline: ActionDeadline,
+        /// Whether the date had already come when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// A date of an action has passed, and the record does not show that what was due was done.
+    ActionDeadlinePassed {
+        /// What was due.
+        deadline: ActionDeadline,
+        /// Whether the date had already passed when what it is counted from was recorded.
+        late: bool,
+    }
+}
+event! {
+    /// The record shows that an action was done.
+    ActionDeadlineMet {
+        /// The entry that shows it.
+        by: EntryId,
+        /// What was due.
+        deadline: ActionDeadline,
+        /// The date it was done.
+        met_on: NaiveDate,
+    }
+}
+event! {
+    /// A date of an action no longer holds: it is excepted or revised, or what set it is gone.
+    ActionDeadlineLifted {
+        /// The entry that lifts it.
+        by: EntryId,
+        /// What was due.
+        deadline: ActionDeadline,
+    }
+}
+
 events! {
     /// The events of a deadline.
     DeadlineEvent {
         DeadlineApproached, DeadlineReached, DeadlinePassed, DeadlineMet, DeadlineLifted,
         AreaDeadlineApproached, AreaDeadlineReached, AreaDeadlinePassed, AreaDeadlineMet,
-        AreaDeadlineLifted,
+        AreaDeadlineLifted, ActionDeadlineApproached, ActionDeadlineReached, ActionDeadlinePassed,
+        ActionDeadlineMet, ActionDeadlineLifted,
     }
 }
 
-/// What is due: of a strategy or a case, or for an area.
+/// What is due: of a strategy or a case, for an area, or an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum WhatIsDue {
@@ -199,6 +270,8 @@ pub enum WhatIsDue {
     Own(DeadlineSet),
     /// For an area.
     Area(AreaDeadline),
+    /// An action.
+    Action(ActionDeadline),
 }
 
 impl WhatIsDue {
@@ -208,6 +281,7 @@ impl WhatIsDue {
         match self {
             Self::Own(own) => own.due_on,
             Self::Area(area) => area.due_on,
+            Self::Action(action) => action.due_on,
         }
     }
 
@@ -217,6 +291,7 @@ impl WhatIsDue {
         match self {
             Self::Own(own) => own.counted_from,
             Self::Area(area) => area.counted_from,
+            Self::Action(action) => action.counted_from,
         }
     }
 
@@ -226,6 +301,7 @@ impl WhatIsDue {
         match self {
             Self::Own(own) => own.partnership,
             Self::Area(area) => Some(area.partnership),
+            Self::Action(action) => Some(action.partnership),
         }
     }
 
@@ -235,6 +311,7 @@ impl WhatIsDue {
         match self {
             Self::Own(own) => &own.rule,
             Self::Area(area) => &area.rule,
+            Self::Action(action) => &action.rule,
         }
     }
 
@@ -245,6 +322,7 @@ impl WhatIsDue {
         match self {
             Self::Own(own) => !matches!(own.kind, DeadlineKind::ConsultationCloses),
             Self::Area(area) => !matches!(area.provenance, Provenance::Unverified),
+            Self::Action(_) => true,
         }
     }
 }
@@ -265,7 +343,9 @@ pub struct Announced {
 impl Announced {
     /// Goes on with an event of the deadline's stream.
     pub fn hear(&mut self, event_type: &str) {
-        match event_type.strip_prefix("Area").unwrap_or(event_type) {
+        let of_its_own = |prefix| event_type.strip_prefix(prefix);
+        let said = of_its_own("Area").or_else(|| of_its_own("Action"));
+        match said.unwrap_or(event_type) {
             "DeadlineApproached" => self.approached = true,
             "DeadlineReached" => self.reached = true,
             "DeadlinePassed" => self.passed = true,
@@ -353,6 +433,7 @@ impl Particulars<Deadline> for AnnounceDeadline {
         Ok(vec![match self.deadline {
             WhatIsDue::Own(deadline) => of_its_own(deadline, self.announcement),
             WhatIsDue::Area(deadline) => for_an_area(deadline, self.announcement),
+            WhatIsDue::Action(deadline) => of_an_action(deadline, self.announcement),
         }])
     }
 }
@@ -387,6 +468,21 @@ fn for_an_area(deadline: AreaDeadline, announcement: Announcement) -> DeadlineEv
     }
 }
 
+fn of_an_action(deadline: ActionDeadline, announcement: Announcement) -> DeadlineEvent {
+    match announcement {
+        Announcement::Approached => ActionDeadlineApproached { deadline }.into(),
+        Announcement::Reached { late } => ActionDeadlineReached { deadline, late }.into(),
+        Announcement::Passed { late } => ActionDeadlinePassed { deadline, late }.into(),
+        Announcement::Met { by, on } => ActionDeadlineMet {
+            by,
+            deadline,
+            met_on: on,
+        }
+        .into(),
+        Announcement::Lifted { by } => ActionDeadlineLifted { by, deadline }.into(),
+    }
+}
+
 commands! {
     /// The commands on a deadline.
     DeadlineCommand of Deadline { AnnounceDeadline }
@@ -409,6 +505,7 @@ impl StreamKind for Deadline {
         use DeadlineEvent as E;
         let own = |deadline: &DeadlineSet| WhatIsDue::Own(deadline.clone());
         let area = |deadline: &AreaDeadline| WhatIsDue::Area(deadline.clone());
+        let action = |deadline: &ActionDeadline| WhatIsDue::Action(deadline.clone());
         let deadline = match &entry.payload {
             E::DeadlineApproached(e) => own(&e.deadline),
             E::DeadlineReached(e) => own(&e.deadline),
@@ -420,6 +517,11 @@ impl StreamKind for Deadline {
             E::AreaDeadlinePassed(e) => area(&e.deadline),
             E::AreaDeadlineMet(e) => area(&e.deadline),
             E::AreaDeadlineLifted(e) => area(&e.deadline),
+            E::ActionDeadlineApproached(e) => action(&e.deadline),
+            E::ActionDeadlineReached(e) => action(&e.deadline),
+            E::ActionDeadlinePassed(e) => action(&e.deadline),
+            E::ActionDeadlineMet(e) => action(&e.deadline),
+            E::ActionDeadlineLifted(e) => action(&e.deadline),
             E::EntryCorrected(_) | E::ListClosed(_) => return,
         };
         state.announced.hear(&entry.payload.event().event_type);

@@ -1,9 +1,13 @@
 //! The actions of a strategy: who agrees them, what they cost, and who carries them out.
 
 use dutyledger_domain::obligations::Status;
+use dutyledger_domain::rules::Provenance;
 use dutyledger_domain::streams::Strategy;
-use dutyledger_domain::streams::strategy::{ActionAgreed, ActionDeclined, StrategyEvent as E};
+use dutyledger_domain::streams::strategy::{
+    ActionAgreed, ActionDated, ActionDeclined, ExceptionEnded, StrategyEvent as E,
+};
 use dutyledger_domain::{ActionStatus, ExceptedDuty};
+use dutyledger_record::Standing;
 
 use super::{having, prepares, row, used};
 use crate::given::*;
@@ -68,6 +72,86 @@ fn r_19_4_a_school_carries_out_the_actions_set_for_it() {
     row("R-19.4", &setting()).stands(Status::NotApplicable);
 }
 
+/// The town's strategy as adopted, its action touching a body, with a date where one is given.
+fn dated(body: Body, by: Option<&str>) -> Past<Strategy> {
+    let touching = strategy().touching("2022-05-04", body);
+    let dated = match by {
+        Some(by) => touching.and(
+            "2022-05-04",
+            ActionDated {
+                action: action_id(),
+                by: day(by),
+                version: 1,
+            },
+        ),
+        None => touching,
+    };
+    dated.adopted("2023-03-01", 1)
+}
+
+#[test]
+fn r_19_4_an_action_is_due_on_the_date_the_strategy_gives_it() {
+    let by = "2023-09-01";
+    let owed = having(&dated(SCHOOL, Some(by)));
+    for (on, status) in [
+        ("2023-08-31", Status::NotYetDue),
+        (by, Status::Due),
+        ("2023-09-02", Status::Overdue),
+    ] {
+        for row in [row("R-19.4", &owed).of(SCHOOL), row("R-10.5", &owed)] {
+            row.on(on).stands(status).due(by, Provenance::Local);
+        }
+    }
+    let undated = having(&dated(SCHOOL, None));
+    row("R-19.4", &undated)
+        .of(SCHOOL)
+        .on("2023-09-02")
+        .stands(Status::Due)
+        .undated();
+    let done = dated(SCHOOL, Some(by)).progressed("2023-10-01", ActionStatus::Completed);
+    row("R-19.4", &having(&done))
+        .of(SCHOOL)
+        .stands(Status::Satisfied)
+        .undated();
+}
+
+#[test]
+fn r_20_4_an_exception_whose_ground_has_ceased_excepts_nobody_any_more() {
+    let claimed = dated(PRISON, Some("2023-09-01")).claimed_by(
+        "2023-04-01",
+        PRISON,
+        ExceptedDuty::CarryOutActions,
+    );
+    let ended = |duty, stands: fn(&mut Standing)| {
+        let ended = ExceptionEnded {
+            action: Some(action_id()),
+            authority: PRISON.id(),
+            duty,
+        };
+        having(&claimed.clone().and_so("2023-10-01", ended, stands))
+    };
+    let setting = ended(ExceptedDuty::CarryOutActions, |_| ());
+    let asked = |on| row("R-20.4", &setting).of(PRISON).on(on);
+    asked("2023-09-30").stands(Status::Excepted).undated();
+    asked("2023-10-01")
+        .stands(Status::Overdue)
+        .due("2023-09-01", Provenance::Local);
+    row("R-fn8.1", &setting)
+        .on("2023-09-30")
+        .of(PRISON)
+        .stands(Status::Applies);
+    row("R-fn8.1", &setting)
+        .on("2023-10-01")
+        .stands(Status::DoesNotApply);
+    // Neither what others tell nor the end of another exception ends this one.
+    for other in [
+        ended(ExceptedDuty::CarryOutActions, past_fact),
+        ended(ExceptedDuty::Collaborate, |_| ()),
+    ] {
+        row("R-20.4", &other).of(PRISON).stands(Status::Excepted);
+    }
+}
+
 #[test]
 fn r_19_4_an_exception_from_all_its_actions_excepts_it_from_each() {
     let adopted = strategy().adopted("2023-03-01", 1);
@@ -93,6 +177,17 @@ fn r_21_1_relevant_authorities_may_be_turned_to_for_carrying_out_actions() {
     let without = strategy().without(of(SCHOOL));
     let by = strategy().those(of(SCHOOL));
     used("R-21.1", &having(&without), &having(&strategy()), &by);
+    for body in [PRISON, SECURE_HOME] {
+        let touching = without.clone().touching("2022-05-04", body);
+        used(
+            "R-21.1",
+            &having(&without),
+            &having(&touching),
+            &[touching.last()],
+        );
+    }
+    let council = without.clone().touching("2022-05-04", NEXT_COUNCIL);
+    row("R-21.1", &having(&council)).stands(Status::NotUsed);
 }
 
 #[test]

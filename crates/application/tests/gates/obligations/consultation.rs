@@ -141,6 +141,26 @@ fn a_9_4a_under_section_9_every_other_specified_authority_is_consulted() {
     row("A-9.4a", &setting.clone().with(&consulted))
         .stands(Status::Satisfied)
         .shown_by(&[consulted.last()]);
+    // Whoever of them is consulted shows it; a relevant authority does not.
+    for body in [
+        POLICE,
+        COUNCIL,
+        PROBATION,
+        YOUTH_OFFENDING_TEAM,
+        INTEGRATED_CARE_BOARD,
+        LOCAL_HEALTH_BOARD,
+        NEW_SCHOOL,
+    ] {
+        let another = consulted.clone().consulting("2023-02-02", 1, body);
+        let shown: &[_] = if body == NEW_SCHOOL {
+            &[consulted.last()]
+        } else {
+            &[consulted.last(), another.last()]
+        };
+        row("A-9.4a", &setting.clone().with(&another))
+            .stands(Status::Satisfied)
+            .shown_by(shown);
+    }
     let the_police_alone = partnership_for(&[town_id()], &[POLICE]);
     row("A-9.4a", &setting.with(&the_police_alone).with(&consulted))
         .stands(Status::Due)

@@ -129,22 +129,37 @@ fn r_10_5_a_strategy_is_carried_out() {
 
 #[test]
 fn r_25_1_other_kinds_may_be_added() {
-    let added = strategy().and(
-        "2022-05-04",
-        ViolenceKindIdentified {
-            assessment: None,
-            category: ViolenceCategory::DomesticAbuse,
-            description: None,
-            kind: item("another kind"),
-            version: 1,
-        },
-    );
-    used(
-        "R-25.1",
-        &having(&strategy()),
-        &having(&added),
-        &[added.last()],
-    );
+    // What the Serious Violence Strategy is about is no addition to it.
+    const CORE: [ViolenceCategory; 6] = [
+        ViolenceCategory::Homicide,
+        ViolenceCategory::ViolenceAgainstThePerson,
+        ViolenceCategory::KnifeCrime,
+        ViolenceCategory::GunCrime,
+        ViolenceCategory::CountyLines,
+        ViolenceCategory::PublicSpaceYouthViolence,
+    ];
+    for category in ViolenceCategory::ALL {
+        let identified = strategy().and(
+            "2022-05-04",
+            ViolenceKindIdentified {
+                assessment: None,
+                category: *category,
+                description: None,
+                kind: item("another kind"),
+                version: 1,
+            },
+        );
+        if CORE.contains(category) {
+            row("R-25.1", &having(&identified)).stands(Status::NotUsed);
+        } else {
+            used(
+                "R-25.1",
+                &having(&strategy()),
+                &having(&identified),
+                &[identified.last()],
+            );
+        }
+    }
 }
 
 #[test]

@@ -1,12 +1,13 @@
 //! Actions: proposed, agreed or declined by each authority they touch, carried out.
 
+use chrono::NaiveDate;
 use dutyledger_record::{PlainText, PublicText, Sealed, StreamId};
 
 use super::Strategy;
 use super::commands::{action, not_superseded, version_in_preparation};
 use super::events::{
-    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionDeclined, ActionProgressed,
-    ActionProposed, ExceptionClaimed, StrategyEvent,
+    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionDated, ActionDeclined,
+    ActionProgressed, ActionProposed, ExceptionClaimed, ExceptionEnded, StrategyEvent,
 };
 use super::state::StrategyState;
 use crate::decide::{Actor, Actors, Particulars};
@@ -26,6 +27,9 @@ command! {
         description: PublicText,
         /// The authority that carries it out.
         owner: StreamId,
+        /// The date by which it is to be done, where the strategy gives one.
+        #[serde(default)]
+        by: Option<NaiveDate>,
         /// The other authorities it touches.
         #[serde(default)]
         #[schemars(length(max = 2000))]
@@ -60,6 +64,12 @@ impl Particulars<Strategy> for ProposeAction {
         let partnership = state
             .partnership
             .and_then(|id| scene.world.partnerships.get(&id));
+        if self.by.is_some_and(|by| by < scene.on) {
+            return Err(Refusal::invalid(
+                "/particulars/by",
+                "An action is not proposed for a day that has passed.",
+            ));
+        }
         let id = scene.ids.next();
         let mut events: Vec<StrategyEvent> = vec![
             ActionProposed {
@@ -71,6 +81,14 @@ impl Particulars<Strategy> for ProposeAction {
             }
             .into(),
         ];
+        events.extend(self.by.map(|by| {
+            let (action, version) = (id, self.version);
+            StrategyEvent::from(ActionDated {
+                action,
+                by,
+                version,
+            })
+        }));
         for (row, authority) in touched.iter().enumerate() {
             let capacity = partnership.and_then(|p| p.capacity_of(*authority, scene.world));
             let Some(capacity) = capacity else {
@@ -248,6 +266,50 @@ impl Particulars<Strategy> for ClaimException {
                 enactment: self.enactment,
                 extent: self.extent.map(Sealed::from),
                 ground: self.ground,
+            }
+            .into(),
+        ])
+    }
+}
+
+command! {
+    /// Says that the ground of an exception claimed has ceased: the duty holder alone.
+    EndException {
+        /// The authority that claimed it.
+        authority: StreamId,
+        /// The duty it was claimed against.
+        duty: ExceptedDuty,
+        /// The action it was about, where it was about one.
+        action: Option<ItemId>,
+    }
+}
+
+impl Particulars<Strategy> for EndException {
+    const NAME: &'static str = "end-exception";
+    const ACTORS: Actors = Actors::SUBJECT_ONLY;
+
+    fn subject(&self, _: &StrategyState) -> Option<StreamId> {
+        Some(self.authority)
+    }
+
+    fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
+        let claimed = match self.action {
+            Some(id) => {
+                let touched = action(state, id)?.authorities.get(&self.authority);
+                touched.and_then(|touched| touched.exception.as_ref())
+            }
+            None => state.exceptions.get(&self.authority),
+        };
+        if !claimed.is_some_and(|held| held.duty == self.duty && held.ended.is_none()) {
+            return Err(Refusal::state(
+                "This authority claims no such exception that has not ended.",
+            ));
+        }
+        Ok(vec![
+            ExceptionEnded {
+                action: self.action,
+                authority: self.authority,
+                duty: self.duty,
             }
             .into(),
         ])

@@ -4,7 +4,7 @@ use super::state::{Action, StrategyState, Version};
 use super::{
     AdoptVersion, AgreeAction, AmendStrategy, AssessActionCost, ClaimException, CloseConsultation,
     CompleteReview, ConsiderMaterial, ConsultAuthorities, DeclineAction, DetermineObjection,
-    DraftStrategy, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
+    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
     ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
     RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
     RecordStrategyPosition, RemoveMaterial, StartRevision, Strategy, SupersedeStrategy,
@@ -19,7 +19,7 @@ commands! {
         DraftStrategy, AmendStrategy, LinkAssessments, IdentifyKinds, IdentifyCauses,
         RecordCausesUnknown, OpenConsultation, ConsultAuthorities, RecordResponse,
         CloseConsultation, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
-        ProposeAction, AgreeAction, DeclineAction, ClaimException, AssessActionCost,
+        ProposeAction, AgreeAction, DeclineAction, ClaimException, EndException, AssessActionCost,
         ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection, DetermineObjection,
         RecordStrategyPosition, AdoptVersion, PublishVersion, CompleteReview, StartRevision,
         SupersedeStrategy,

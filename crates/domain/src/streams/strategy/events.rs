@@ -154,6 +154,17 @@ event! {
     }
 }
 event! {
+    /// The strategy gives an action a date (R-10.5, s.15(4)).
+    ActionDated {
+        /// The action.
+        action: ItemId,
+        /// The date by which it is to be done; it has passed from the next day.
+        by: NaiveDate,
+        /// The version of the strategy that gives it.
+        version: u32,
+    }
+}
+event! {
     /// An authority an action touches; one entry of a list.
     ActionAuthorityNamed {
         /// The action.
@@ -201,6 +212,18 @@ event! {
         extent: Option<Sealed>,
         /// The ground.
         ground: ExceptionGround,
+    }
+}
+event! {
+    /// The ground of an exception that an authority claimed has ceased: the duty holds again
+    /// (s.15(7): "if or to the extent that").
+    ExceptionEnded {
+        /// The action it was claimed for, where it was about one.
+        action: Option<ItemId>,
+        /// The authority.
+        authority: StreamId,
+        /// The duty it was claimed against.
+        duty: ExceptedDuty,
     }
 }
 event! {
@@ -358,9 +381,10 @@ events! {
         ViolenceCauseIdentified, CauseRecordedAsUnknown, ConsultationOpened, AuthorityConsulted,
         ConsultationResponseRecorded seals "/response" => response,
         ConsultationClosed, EngagementHeld, EqualityImpactAssessed, EqualityImpactMonitored,
-        ActionProposed, ActionAuthorityNamed, ActionAgreed,
+        ActionProposed, ActionDated, ActionAuthorityNamed, ActionAgreed,
         ActionDeclined seals "/reason" => reason,
         ExceptionClaimed seals "/extent" => extent,
+        ExceptionEnded,
         ActionCostAssessed, ActionProgressed, MaterialConsidered, MaterialRemoved,
         ObjectionRaised seals "/reason" => reason,
         ObjectionDetermined,

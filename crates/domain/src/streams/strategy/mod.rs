@@ -99,6 +99,7 @@ impl StreamKind for Strategy {
             })
             | StrategyEvent::AuthorityConsulted(AuthorityConsulted { version: n, .. })
             | StrategyEvent::ActionProposed(ActionProposed { version: n, .. })
+            | StrategyEvent::ActionDated(ActionDated { version: n, .. })
             | StrategyEvent::StrategyPositionRecorded(StrategyPositionRecorded {
                 version: n,
                 ..
@@ -128,6 +129,7 @@ impl StreamKind for Strategy {
             StrategyEvent::StrategyPositionRecorded(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::ObjectionRaised(e) => (Actors::SUBJECT, Some(e.authority)),
             StrategyEvent::ExceptionClaimed(e) => (Actors::SUBJECT_ONLY, Some(e.authority)),
+            StrategyEvent::ExceptionEnded(e) => (Actors::SUBJECT_ONLY, Some(e.authority)),
             StrategyEvent::ActionProgressed(e) => (Actors::SUBJECT, Some(e.owner)),
             StrategyEvent::ActionProposed(e) => (ProposeAction::ACTORS, Some(e.owner)),
             StrategyEvent::StrategyAdopted(_)

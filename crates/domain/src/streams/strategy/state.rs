@@ -202,6 +202,17 @@ pub struct Exception {
     pub ground: ExceptionGround,
     /// When.
     pub at: Shown,
+    /// When its ground ceased, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Shown>,
+}
+
+impl Exception {
+    /// Whether an authority itself claims it against a duty, and its ground has not ceased.
+    #[must_use]
+    pub fn stands_against(&self, duty: ExceptedDuty) -> bool {
+        self.duty == duty && self.at.own() && self.ended.is_none()
+    }
 }
 
 /// How far an action has come.
@@ -222,12 +233,24 @@ pub struct Action {
     pub description: PublicText,
     /// The authority that carries it out.
     pub owner: StreamId,
+    /// The date by which it is to be done, where the strategy gives one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<NaiveDate>,
     /// The authorities it touches.
     pub authorities: BTreeMap<StreamId, Touched>,
     /// Whether its cost on a school, prison or secure setting was assessed and agreed.
     pub cost_assessed: bool,
     /// How far it has come; every step is kept.
     pub progress: Vec<Progress>,
+}
+
+impl Action {
+    /// Whether the last that is known of it is that it is done.
+    #[must_use]
+    pub fn is_completed(&self) -> bool {
+        let last = self.progress.last();
+        last.is_some_and(|progress| progress.status == ActionStatus::Completed)
+    }
 }
 
 /// A completed review.
@@ -381,6 +404,8 @@ impl StrategyState {
             E::EqualityImpactAssessed(e) => self.version(e.version).equality_assessed = true,
             E::EqualityImpactMonitored(_) => self.equality_monitored = Some(at),
             E::ActionProposed(_)
+            | E::ActionDated(_)
+            | E::ExceptionEnded(_)
             | E::ActionAuthorityNamed(_)
             | E::ActionAgreed(_)
             | E::ActionDeclined(_)
@@ -496,11 +521,18 @@ impl StrategyState {
                         title: e.title.clone(),
                         description: e.description.clone(),
                         owner: e.owner,
+                        by: None,
                         authorities: BTreeMap::new(),
                         cost_assessed: false,
                         progress: Vec::new(),
                     },
                 );
+            }
+            E::ActionDated(e) => {
+                self.content(e.version);
+                if let Some(action) = self.actions.get_mut(&e.action) {
+                    action.by = Some(e.by);
+                }
             }
             E::ActionAuthorityNamed(e) => {
                 if let Some(touched) = self.touched(e.action, e.authority) {
@@ -522,6 +554,7 @@ impl StrategyState {
                     duty: e.duty,
                     ground: e.ground,
                     at,
+                    ended: None,
                 };
                 let newer =
                     |held: Option<&Exception>| at.own() || held.is_none_or(|held| !held.at.own());
@@ -539,6 +572,14 @@ impl StrategyState {
                     None => {}
                 }
             }
+            E::ExceptionEnded(e) => {
+                // What somebody else tells never ends what the authority itself claims.
+                let ends =
+                    |held: &&mut Exception| held.duty == e.duty && (at.own() || !held.at.own());
+                if let Some(held) = self.claimed(e.action, e.authority).filter(ends) {
+                    held.ended = Some(at);
+                }
+            }
             E::ActionCostAssessed(e) => {
                 if let Some(action) = self.actions.get_mut(&e.action) {
                     action.cost_assessed = true;
@@ -553,6 +594,21 @@ impl StrategyState {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The exception an authority claimed last, for an action or for none in particular.
+    fn claimed(&mut self, action: Option<ItemId>, authority: StreamId) -> Option<&mut Exception> {
+        match action {
+            Some(action) => {
+                let touched = self
+                    .actions
+                    .get_mut(&action)?
+                    .authorities
+                    .get_mut(&authority)?;
+                touched.exception.as_mut()
+            }
+            None => self.exceptions.get_mut(&authority),
         }
     }
 
