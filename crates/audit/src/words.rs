@@ -25,6 +25,42 @@ const WORDS: &[Row] = &[
         "costs of actions",
         "assessed",
     ),
+    (
+        "ActionDated",
+        "date of an action",
+        "dates of actions",
+        "set",
+    ),
+    (
+        "ActionDeadlineApproached",
+        "date of an action that is 30 days ahead",
+        "dates of actions that are 30 days ahead",
+        "announced",
+    ),
+    (
+        "ActionDeadlineLifted",
+        "date of an action that no longer holds",
+        "dates of actions that no longer hold",
+        "announced",
+    ),
+    (
+        "ActionDeadlineMet",
+        "date of an action that was met",
+        "dates of actions that were met",
+        "announced",
+    ),
+    (
+        "ActionDeadlinePassed",
+        "date of an action that passed",
+        "dates of actions that passed",
+        "announced",
+    ),
+    (
+        "ActionDeadlineReached",
+        "date of an action that has come",
+        "dates of actions that have come",
+        "announced",
+    ),
     ("ActionDeclined", "action", "actions", "declined"),
     (
         "ActionProgressed",
@@ -247,6 +283,7 @@ const WORDS: &[Row] = &[
         "recorded",
     ),
     ("ExceptionClaimed", "exception", "exceptions", "claimed"),
+    ("ExceptionEnded", "exception", "exceptions", "ended"),
     ("ExportServed", "export", "exports", "served"),
     (
         "FindingRecorded",

@@ -76,6 +76,7 @@ invariants! {
     publication_is_free_of_barred_material,
     only_who_was_consulted_responds,
     an_exception_is_against_a_duty_that_has_exceptions,
+    an_exception_that_ends_was_claimed,
     an_action_progresses_once_adopted,
     a_review_is_of_an_adopted_version,
     a_late_review_says_why,
@@ -282,6 +283,7 @@ fn what_only_its_maker_may_say_is_never_reported(b: &Before<'_>) -> Says {
             | "MaterialRemoved"
             | "ObjectionDetermined"
             | "ExceptionClaimed"
+            | "ExceptionEnded"
     );
     only.then(|| at(b.entry, "/reported") == &Value::Bool(false))
 }
@@ -341,6 +343,7 @@ fn an_authority_decides_for_itself(b: &Before<'_>) -> Says {
             | "StrategyPositionRecorded"
             | "ObjectionRaised"
             | "ExceptionClaimed"
+            | "ExceptionEnded"
             | "PartnershipPositionRecorded"
             | "MemberLeft"
     );
@@ -594,6 +597,22 @@ fn publication_is_free_of_barred_material(b: &Before<'_>) -> Says {
 fn only_who_was_consulted_responds(b: &Before<'_>) -> Says {
     (event(b.entry) == "ConsultationResponseRecorded")
         .then(|| b.consulted(of_version(b)).contains(authority(b)))
+}
+
+fn an_exception_that_ends_was_claimed(b: &Before<'_>) -> Says {
+    decided(b, "ExceptionEnded")?;
+    let same = |e: &&Value| {
+        ["action", "authority"].iter().all(|member| {
+            at(e, &format!("/payload/{member}")) == at(b.entry, &format!("/payload/{member}"))
+        })
+    };
+    let all = b
+        .here()
+        .filter(|e| matches!(event(e), "ExceptionClaimed" | "ExceptionEnded"));
+    let last = all.filter(same).last();
+    Some(last.is_some_and(|e| {
+        event(e) == "ExceptionClaimed" && at(e, "/payload/duty") == at(b.entry, "/payload/duty")
+    }))
 }
 
 fn an_exception_is_against_a_duty_that_has_exceptions(b: &Before<'_>) -> Says {

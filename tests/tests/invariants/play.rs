@@ -576,7 +576,8 @@ impl Play {
                 maker,
                 "propose-action",
                 json!({ "version": version, "title": "Mentors",
-                "description": "In schools", "owner": id(maker), "authorities": [id(anybody)] }),
+                "description": "In schools", "owner": id(maker), "authorities": [id(anybody)],
+                "by": s.c.is_multiple_of(2).then_some("2026-12-31") }),
             ),
             30..=33 => (
                 maker,
@@ -604,6 +605,12 @@ impl Play {
                     "cumulative_effect_considered": s.a.is_multiple_of(2) }),
                 )
             }
+            41 if s.b.is_multiple_of(2) => (
+                claiming,
+                "end-exception",
+                json!({ "authority": id(claiming), "duty": duties[usize::from(s.c) % 5],
+                    "action": if s.c.is_multiple_of(3) { Value::Null } else { action } }),
+            ),
             41..=42 => (maker, "assess-action-cost", json!({ "action": action })),
             43..=46 => (
                 maker,
@@ -800,7 +807,8 @@ impl Play {
         let (council, school) = (self.key(COUNCIL), self.key(SCHOOL));
         let [council_id, school_id] = [COUNCIL, SCHOOL].map(|n| json!(self.bodies[n]));
         if s.day.is_multiple_of(2) {
-            let proposed = json!({ "version": version, "title": "Mentors",
+            let by = s.a.is_multiple_of(2).then_some("2026-12-31");
+            let proposed = json!({ "version": version, "title": "Mentors", "by": by,
                 "description": "In schools", "owner": council_id, "authorities": [school_id] });
             self.on_strategy(plan, council, own, "propose-action", proposed)
                 .await;
@@ -816,6 +824,20 @@ impl Play {
                 "decline-action"
             };
             self.on_strategy(plan, school, own, name, stance).await;
+            if s.b.is_multiple_of(3) {
+                let mut claim = json!({ "authority": school_id, "duty": "15(4)", "action": action,
+                    "ground": "unreasonable_costs", "cumulative_effect_considered": true });
+                self.on_strategy(plan, school, own, "claim-exception", claim.clone())
+                    .await;
+                let particulars = claim.as_object_mut();
+                particulars.into_iter().for_each(|all| {
+                    all.retain(|name, _| {
+                        name != "ground" && name != "cumulative_effect_considered"
+                    });
+                });
+                self.on_strategy(plan, school, own, "end-exception", claim)
+                    .await;
+            }
         }
         if s.c.is_multiple_of(3) {
             let harmful = json!({ "version": version, "part": "Annex", "harms": ["safety"] });

@@ -326,7 +326,8 @@ fn actions(seen: &Before<'_>) -> Value {
             let owner = payload(e, "owner");
             actions.insert(
                 id,
-                json!({ "owner": owner, "touched": {}, "costed": false, "progress": [] }),
+                json!({ "owner": owner, "touched": {}, "costed": false, "progress": [],
+                    "by": null }),
             );
             continue;
         }
@@ -350,6 +351,7 @@ fn actions(seen: &Before<'_>) -> Value {
                 }
             }
             "ActionCostAssessed" => action["costed"] = true.into(),
+            "ActionDated" => action["by"] = payload(e, "by"),
             "ActionProgressed" => {
                 let steps = action["progress"].as_array_mut();
                 steps.into_iter().for_each(|s| s.push(payload(e, "status")));
@@ -397,6 +399,7 @@ fn strategy_answered(state: &Value) -> Value {
             "owner": a["owner"],
             "touched": mapped(&a["authorities"], touched),
             "costed": a["cost_assessed"],
+            "by": a["by"],
             "progress": progress,
         })
     };
