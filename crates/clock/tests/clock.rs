@@ -20,15 +20,15 @@ use dutyledger_domain::streams::partnership::{
     MatterGiven, PartnershipCommand, RecordPartnershipPosition,
 };
 use dutyledger_domain::streams::strategy::{
-    AdoptVersion, CompleteReview, DraftStrategy, OpenConsultation, PublishVersion, StartRevision,
-    StrategyCommand,
+    AdoptVersion, CompleteReview, DraftStrategy, OpenConsultation, ProgressAction, ProposeAction,
+    PublishVersion, StartRevision, StrategyCommand,
 };
 use dutyledger_domain::streams::{
     CorrectEntry, Deadline, Direction, LedgerStream, Partnership, Strategy, TriggerStream,
 };
 use dutyledger_domain::{
-    Acting, Bases, Position, PublicationForm, ReasonGiven, ReviewDecision, ReviewScope,
-    SourceGiven, StreamKind,
+    Acting, ActionStatus, Bases, Position, PublicationForm, ReasonGiven, ReviewDecision,
+    ReviewScope, SourceGiven, StreamKind,
 };
 use dutyledger_ledger::Clock as Instants;
 use dutyledger_projections::{Projections, Projector};
@@ -604,6 +604,62 @@ async fn r_10_4_what_was_said_of_a_formation_that_is_withdrawn_is_taken_back_onc
     let mut open = town.open().await;
     open.look().await;
     assert_eq!(open.deadlines_after(2).await, []);
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r_10_5_an_action_is_announced_on_the_date_the_strategy_gives_it_and_when_it_is_done() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    let mut open = town.open().await;
+    let (strategy, on, due) = (Target::Stream(town.strategy), "2026-11-21", "2027-03-31");
+    town.tell(&open, on, strategy, StartRevision {}).await;
+    let proposed = ProposeAction {
+        version: 3,
+        title: PublicText::new("Mentors").unwrap(),
+        description: PublicText::new("Mentors in schools").unwrap(),
+        owner: town.council,
+        by: Some(day(due)),
+        authorities: Vec::new(),
+    };
+    town.tell(&open, on, strategy, proposed).await;
+    open.look().await;
+    let of_actions = async |open: &Open| {
+        let mut all = open.deadlines_after(0).await;
+        all.retain(|(event, ..)| event.starts_with("Action"));
+        all
+    };
+    town.clock.set(day("2027-03-02"));
+    open.look().await;
+    // No version that has it is adopted yet.
+    assert_eq!(of_actions(&open).await, []);
+    let adopted = AdoptVersion { version: 3 };
+    town.tell(&open, "2027-03-01", strategy, adopted).await;
+    // That it is 30 days ahead is not said afterwards.
+    let mut expected = Vec::new();
+    for (today, event) in [
+        (due, "ActionDeadlineReached"),
+        ("2027-04-01", "ActionDeadlinePassed"),
+    ] {
+        town.clock.set(day(today));
+        open.look().await;
+        open.look().await;
+        expected.push(said(event, due, today, false));
+        assert_eq!(of_actions(&open).await, expected);
+    }
+    let state = open.projections.stream::<Strategy>(town.strategy).await;
+    let state = state.unwrap().unwrap().state;
+    let mut actions = state.actions.iter();
+    let (action, _) = actions.find(|(_, a)| a.by.is_some()).unwrap();
+    let done = ProgressAction {
+        action: *action,
+        status: ActionStatus::Completed,
+        note: None,
+    };
+    town.tell(&open, "2027-04-01", strategy, done).await;
+    open.look().await;
+    open.look().await;
+    expected.push(said("ActionDeadlineMet", due, "2027-04-01", false));
+    assert_eq!(of_actions(&open).await, expected);
     open.close().await;
 }
 
