@@ -100,7 +100,7 @@ const SAID_MIN: u32 = 3;
 fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
     let cases = if long() { 600 } else { 40 };
     let seen = RefCell::new(Seen::default());
-    let every_step = RefCell::new(if long() { 30 } else { 2 });
+    let every_step = RefCell::new(if long() { 30 } else { 1 });
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -111,7 +111,7 @@ fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
         Config {
             cases,
             failure_persistence: None,
-            max_shrink_iters: if long() { 200 } else { 0 },
+            max_shrink_iters: if long() { 200 } else { 10 },
             ..Config::default()
         },
         TestRng::deterministic_rng(RngAlgorithm::ChaCha),

@@ -203,7 +203,9 @@ fn partnership_answered(state: &Value) -> Value {
         .map(|p| json!([p["matter"], p["authority"], p["position"], is_own(&p["at"])]))
         .collect();
     let lists = state["lists"].as_array().into_iter().flatten();
-    let list = lists.filter(|list| !list["drawn_up_on"].is_null()).last();
+    let list = lists
+        .filter(|list| !list["drawn_up_on"].is_null())
+        .next_back();
     json!({
         "name": state["name"],
         "route": state["route"],
