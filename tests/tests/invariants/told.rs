@@ -202,10 +202,8 @@ fn partnership_answered(state: &Value) -> Value {
     let positions: Vec<_> = positions
         .map(|p| json!([p["matter"], p["authority"], p["position"], is_own(&p["at"])]))
         .collect();
-    let lists = state["lists"].as_array().into_iter().flatten();
-    let list = lists
-        .filter(|list| !list["drawn_up_on"].is_null())
-        .next_back();
+    let mut lists = state["lists"].as_array().into_iter().flatten();
+    let list = lists.rfind(|list| !list["drawn_up_on"].is_null());
     json!({
         "name": state["name"],
         "route": state["route"],
