@@ -265,7 +265,7 @@ fn r_10_4_another_date_lifts_the_one_before_and_withdrawing_it_brings_that_back(
 fn r_10_4_a_formation_that_is_withdrawn_takes_its_dates_back() {
     let standing = partnership_that_was_formed();
     let dated = only(&setting().with(&standing));
-    let withdrawn = standing.clone().corrected("2024-03-01");
+    let withdrawn = standing.corrected("2024-03-01");
     let lifted = only(&setting().with(&withdrawn));
     let (on, by) = (day("2024-03-01"), withdrawn.last());
     assert_eq!(lifted.ended, Some(Ended::Lifted { on, by }));
@@ -373,7 +373,7 @@ fn r_10_5_the_date_of_an_action_holds_from_the_adoption_until_it_is_done_excepte
     };
     let proposed = strategy().and("2022-05-04", dated);
     assert_eq!(of_actions(&proposed), []);
-    let adopted = proposed.clone().adopted("2023-03-01", 1);
+    let adopted = proposed.adopted("2023-03-01", 1);
     let [(set, None)] = &of_actions(&adopted)[..] else {
         panic!("one date");
     };

@@ -186,7 +186,7 @@ fn r_21_1_relevant_authorities_may_be_turned_to_for_carrying_out_actions() {
             &[touching.last()],
         );
     }
-    let council = without.clone().touching("2022-05-04", NEXT_COUNCIL);
+    let council = without.touching("2022-05-04", NEXT_COUNCIL);
     row("R-21.1", &having(&council)).stands(Status::NotUsed);
 }
 
