@@ -14,6 +14,7 @@ import hashlib
 import json
 import re
 import sys
+from base64 import b64decode, b64encode
 from datetime import date, datetime
 from pathlib import Path
 
@@ -218,6 +219,9 @@ def members(**checks):
 def base64(value, what):
     string(value, what)
     matches(BASE64, value, what)
+    # One text for each: no bits are left over.
+    same = b64encode(b64decode(value)).decode() == value
+    need(same, f"{what} has bits left over")
 
 
 def is_sealed(value):

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
@@ -463,6 +464,182 @@ fn a_deadline_is_announced_in_a_stream_named_by_obligation_and_date() {
         };
         assert_eq!(dated.stream().to_string(), id, "{key:?}");
         assert_eq!(NaturalKey(&key).stream_id().to_string(), id, "{key:?}");
+    }
+}
+
+/// What a record may not say: the rule of `schemas/record.md`, the example it is broken in, and what
+/// stands there instead of what.
+const BROKEN: &[(&str, &str, &str, &str)] = &[
+    (
+        "Ids: an entry is named by UUIDv7",
+        "a decision",
+        "-7000-8000-0000000000e3",
+        "-4000-8000-0000000000e3",
+    ),
+    (
+        "Ids: a UUID's variant is that of RFC 9562",
+        "a decision",
+        "7000-8000-0000000000e3",
+        "7000-c000-0000000000e3",
+    ),
+    (
+        "Ids: a ledger is named by UUIDv7",
+        "a decision",
+        "\"ledger_id\":\"01931c2e-5a00-7",
+        "\"ledger_id\":\"01931c2e-5a00-4",
+    ),
+    (
+        "Ids: a stream is named by UUIDv7 or UUIDv8",
+        "a decision",
+        "\"stream\":{\"id\":\"01931c2e-5a00-7",
+        "\"stream\":{\"id\":\"01931c2e-5a00-4",
+    ),
+    (
+        "Ids: an API key is named by UUIDv7",
+        "a decision",
+        "\"key_id\":\"01931c2e-5a00-7",
+        "\"key_id\":\"01931c2e-5a00-8",
+    ),
+    (
+        "Ids: a data key is named by UUIDv7",
+        "a sealed text",
+        "\"key_id\":\"01931c2e-5a00-7000-8000-000000000008",
+        "\"key_id\":\"01931c2e-5a00-4000-8000-000000000008",
+    ),
+    (
+        "Members: partnerships are streams",
+        "a decision",
+        "\"partnerships\":[\"01931c2e-5a00-7",
+        "\"partnerships\":[\"01931c2e-5a00-1",
+    ),
+    (
+        "Members: what it rests on are streams",
+        "a decision",
+        "\"rests_on\":[{\"id\":\"01931c2e-5a00-7",
+        "\"rests_on\":[{\"id\":\"01931c2e-5a00-1",
+    ),
+    (
+        "Members: corrects names an entry",
+        "a correction",
+        "\"corrects\":\"01931c2e-5a00-7",
+        "\"corrects\":\"01931c2e-5a00-8",
+    ),
+    (
+        "Members: causation_id names an entry",
+        "a decision",
+        "\"causation_id\":null",
+        "\"causation_id\":\"01931c2e-5a00-4000-8000-0000000000e1\"",
+    ),
+    (
+        "Members: correlation_id is a UUID of a version",
+        "a decision",
+        "\"correlation_id\":\"01931c2e-5a00-7",
+        "\"correlation_id\":\"01931c2e-5a00-0",
+    ),
+    (
+        "Canonical form: there is no year 0000 (occurred_on)",
+        "a decision",
+        "\"date\":\"2024-11-11\"",
+        "\"date\":\"0000-11-11\"",
+    ),
+    (
+        "Canonical form: there is no year 0000 (source)",
+        "a past fact",
+        "\"date\":\"2024-02-14\"",
+        "\"date\":\"0000-02-14\"",
+    ),
+    (
+        "Canonical form: there is no year 0000 (recorded_at)",
+        "a decision",
+        "\"recorded_at\":\"2024-",
+        "\"recorded_at\":\"0000-",
+    ),
+    (
+        "Members: a past fact has a source",
+        "a decision",
+        "\"basis\":\"decision\"",
+        "\"basis\":\"past_fact\"",
+    ),
+    (
+        "Members: a past fact says what it leaves open",
+        "a past fact",
+        "\"basis\":\"past_fact\"",
+        "\"basis\":\"decision\"",
+    ),
+    (
+        "Members: revisions count from 1",
+        "a decision",
+        "\"revision\":1},\"source\"",
+        "\"revision\":0},\"source\"",
+    ),
+    (
+        "Members: a source's digest is SHA-256",
+        "a past fact",
+        "\"sha256\":\"aca8",
+        "\"sha256\":\"ACA8",
+    ),
+    (
+        "Members: a stream's type is words",
+        "a decision",
+        "\"type\":\"strategy\"",
+        "\"type\":\"Strategy\"",
+    ),
+    (
+        "Members: an event is PascalCase",
+        "a decision",
+        "\"type\":\"StrategyPublished\"",
+        "\"type\":\"StrategyPublished2\"",
+    ),
+    (
+        "Members: positions count from 1",
+        "a decision",
+        "\"position\":17",
+        "\"position\":0",
+    ),
+    (
+        "Sealed text: a nonce has 24 bytes",
+        "a sealed text",
+        "\"nonce\":\"QEFC",
+        "\"nonce\":\"",
+    ),
+    (
+        "Sealed text: one algorithm",
+        "a sealed text",
+        "xchacha20-poly1305",
+        "xchacha20-poly1306",
+    ),
+];
+
+/// Runs the independent reader on a folder.
+fn independently(folder: &Path) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("record/check_record.py");
+    let output = Command::new("python3").arg(script).arg(folder).output();
+    let output = output.unwrap();
+    String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+}
+
+#[test]
+fn both_readers_refuse_what_the_document_does_not_allow() {
+    let (right, wrong) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let examples = examples();
+    for (at, (_, leaf_data)) in examples.iter().enumerate() {
+        assert!(Record::verify(leaf_data).is_ok());
+        fs::write(right.path().join(format!("{at}.json")), leaf_data).unwrap();
+    }
+    for (at, (rule, example, from, to)) in BROKEN.iter().enumerate() {
+        let (_, sound) = examples.iter().find(|(name, _)| name == example).unwrap();
+        let broken = sound.replacen(from, to, 1);
+        assert_ne!(&broken, sound, "{rule}");
+        assert!(Record::verify(&broken).is_err(), "{rule}: {broken}");
+        fs::write(wrong.path().join(format!("{at:02}.json")), broken).unwrap();
+    }
+    let (right, wrong) = (independently(right.path()), independently(wrong.path()));
+    assert!(right.contains(", 0 of them wrong"), "{right}");
+    for (at, (rule, ..)) in BROKEN.iter().enumerate() {
+        assert!(
+            wrong.contains(&format!("{at:02}.json: ")),
+            "{rule}: {wrong}"
+        );
     }
 }
 

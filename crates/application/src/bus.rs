@@ -20,7 +20,7 @@ use dutyledger_domain::{
 use dutyledger_ledger::{Idempotency, KeyChange, Ledger, LedgerReader, Receipt, Vault};
 use dutyledger_record::{
     Basis, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, Principal, PrincipalKind,
-    RulePackRef, Sealed, Stream as StreamName, StreamId,
+    RulePackRef, Sealed, Stream as StreamName, StreamId, is_uuid,
 };
 
 use crate::access::{self, Sight};
@@ -357,6 +357,7 @@ impl Bus {
             Target::New => StreamId::new(self.edge.uuid()),
             Target::Stream(id) | Target::Existing(id) => id,
         };
+        check_ids(&request)?;
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
         // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
         let Some(_turn) = self.turns.board(K::NAME, &id.to_string()).await else {
@@ -842,4 +843,32 @@ fn entry_answer(position: u64, event: Event, entry: Envelope<Value>) -> EntryAns
             .map(|p| p.unmet)
             .unwrap_or_default(),
     }
+}
+
+/// Ids that whoever gives a command chooses are ones the record may hold: every reader refuses others.
+fn check_ids<C>(request: &Request<C>) -> Result<(), CommandError> {
+    let refuse = |pointer: &str, why: &str| {
+        Err(CommandError::Refused {
+            refusal: Refusal::invalid(pointer, why),
+            decided_at: 0,
+        })
+    };
+    if request.correlation_id.is_some_and(|id| !is_uuid(id)) {
+        return refuse("/correlation_id", "This is no UUID of a version.");
+    }
+    if request.causation_id.is_some_and(|id| !id.is_of_format()) {
+        return refuse(
+            "/causation_id",
+            "The id of an entry is a UUID of version 7.",
+        );
+    }
+    let strange = request
+        .on_behalf_of
+        .iter()
+        .position(|id| !id.is_of_format());
+    if let Some(at) = strange {
+        let why = "The id of an authority is a UUID of version 7 or 8.";
+        return refuse(&format!("/on_behalf_of/{at}"), why);
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::canonical::{CanonicalError, INTEGER_MAX, canonical_json};
+use crate::form;
 use crate::ids::{EntryId, KeyId, LedgerId, StreamId, StreamType};
 use crate::sealed::Sealed;
 use crate::text::PublicText;
@@ -519,15 +520,16 @@ struct Flat {
 
 impl Record {
     /// Reads leaf data and checks that it is exactly what this format writes: the canonical form,
-    /// every member, a position from 1, and no more bytes than are allowed.
+    /// every member with a value it may have, and no more bytes than are allowed.
     ///
     /// # Errors
     /// When it is not.
     pub fn verify(leaf_data: &str) -> Result<Self, EntryError> {
         let record = Self::parse(leaf_data)?;
+        form::check(&record)?;
         let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry)?;
         let written = draft.leaf_data(record.position, record.recorded_at);
-        if record.position == 0 || written != leaf_data {
+        if written != leaf_data {
             return Err(EntryError::Malformed(
                 "it is not in the canonical form".to_owned(),
             ));
@@ -585,25 +587,27 @@ mod tests {
     use chrono::TimeZone;
     use serde_json::json;
 
+    /// A UUIDv7 by its number.
+    fn id(number: u128) -> Uuid {
+        Uuid::from_u128(0x0193_1c2e_5a00_7000_8000_0000_0000_0000 | number)
+    }
+
     fn sample(payload: Value) -> Envelope<Value> {
         Envelope {
-            entry_id: EntryId::new(Uuid::from_u128(2)),
-            stream: Stream::new(
-                StreamType::of("strategy"),
-                StreamId::new(Uuid::from_u128(3)),
-            ),
+            entry_id: EntryId::new(id(2)),
+            stream: Stream::new(StreamType::of("strategy"), StreamId::new(id(3))),
             version: 4,
             standing: Standing {
                 basis: Basis::Decision,
                 causation_id: None,
-                correlation_id: Uuid::from_u128(5),
+                correlation_id: id(5),
                 corrects: None,
                 occurred_on: OccurredOn {
                     assumed: false,
                     date: NaiveDate::from_ymd_opt(2024, 1, 31).unwrap(),
                 },
                 on_behalf_of: vec![],
-                partnerships: vec![StreamId::new(Uuid::from_u128(6))],
+                partnerships: vec![StreamId::new(id(6))],
                 past_fact: None,
                 principal: Principal::SYSTEM,
                 reported: false,
@@ -629,7 +633,7 @@ mod tests {
     #[test]
     fn leaf_data_is_the_canonical_form_of_the_whole_record_and_reads_back() {
         let entry = sample(json!({"z": 1, "a": "é"}));
-        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let ledger = LedgerId::new(id(1));
         let draft = Draft::new(ledger, event(), &entry).unwrap();
         let at = Utc.with_ymd_and_hms(2026, 11, 21, 9, 30, 0).unwrap();
         let text = draft.leaf_data(17, at);
@@ -644,7 +648,7 @@ mod tests {
 
     #[test]
     fn a_standing_holds_no_nul_no_signed_year_and_no_version_beyond_2_to_the_53() {
-        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let ledger = LedgerId::new(id(1));
         let refused = |change: &dyn Fn(&mut Standing)| {
             let mut entry = sample(json!({}));
             change(&mut entry.standing);
@@ -663,7 +667,7 @@ mod tests {
         assert_eq!(refused(&|s| s.occurred_on.date = far), (true, true));
         let rests_on = |version| {
             vec![RestsOn {
-                id: StreamId::new(Uuid::from_u128(7)),
+                id: StreamId::new(id(7)),
                 stream_type: StreamType::of("area"),
                 version,
             }]
@@ -675,7 +679,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_more_than_60_000_bytes_is_refused() {
-        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let ledger = LedgerId::new(id(1));
         let overhead = Draft::new(ledger, event(), &sample(json!("")))
             .unwrap()
             .bytes_max();
@@ -692,12 +696,7 @@ mod tests {
 
     #[test]
     fn a_record_with_an_unknown_member_or_another_format_is_not_read() {
-        let draft = Draft::new(
-            LedgerId::new(Uuid::from_u128(1)),
-            event(),
-            &sample(json!({})),
-        )
-        .unwrap();
+        let draft = Draft::new(LedgerId::new(id(1)), event(), &sample(json!({}))).unwrap();
         let text = draft.leaf_data(1, Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap());
         let unknown = text.replacen("{\"basis\"", "{\"aaa\":1,\"basis\"", 1);
         assert!(matches!(
@@ -713,12 +712,7 @@ mod tests {
 
     #[test]
     fn only_the_exact_text_is_verified() {
-        let draft = Draft::new(
-            LedgerId::new(Uuid::from_u128(1)),
-            event(),
-            &sample(json!({})),
-        )
-        .unwrap();
+        let draft = Draft::new(LedgerId::new(id(1)), event(), &sample(json!({}))).unwrap();
         let at = Utc.with_ymd_and_hms(2026, 1, 1, 0, 0, 0).unwrap();
         let text = draft.leaf_data(1, at);
         assert!(Record::verify(&text).is_ok());
@@ -735,7 +729,7 @@ mod tests {
 
     #[test]
     fn a_date_has_a_year_of_four_digits() {
-        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let ledger = LedgerId::new(id(1));
         for bad in [
             "+12024-01-01",
             "-0044-03-15",
@@ -750,7 +744,7 @@ mod tests {
 
     #[test]
     fn an_event_type_is_pascal_case_and_versions_count_from_1() {
-        let ledger = LedgerId::new(Uuid::from_u128(1));
+        let ledger = LedgerId::new(id(1));
         let bad = Event {
             schema_version: 1,
             event_type: "strategy-adopted".into(),

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::form::is_uuid;
+
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident of $($version:literal)|+) => {
         $(#[$doc])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
@@ -23,6 +25,12 @@ macro_rules! id {
             #[must_use]
             pub const fn new(uuid: Uuid) -> Self {
                 Self(uuid)
+            }
+
+            /// Whether it is a UUID of the kind that names one in this format.
+            #[must_use]
+            pub fn is_of_format(self) -> bool {
+                is_uuid(self.0) && matches!(self.0.get_version_num(), $($version)|+)
             }
 
             /// The bare UUID.
@@ -50,19 +58,19 @@ macro_rules! id {
 
 id!(
     /// Names a ledger: random, carried by its first entry.
-    LedgerId
+    LedgerId of 7
 );
 id!(
     /// Names an entry: UUIDv7.
-    EntryId
+    EntryId of 7
 );
 id!(
     /// Names a stream: UUIDv7 where a command opens it, UUIDv8 where it must exist once.
-    StreamId
+    StreamId of 7 | 8
 );
 id!(
     /// Names a key: an API key, or the data key of a sealed text.
-    KeyId
+    KeyId of 7
 );
 
 /// A kind of stream (`strategy`, `partnership`, …): an open set of lower-case words and hyphens.

@@ -6,6 +6,7 @@
 
 mod canonical;
 mod entry;
+mod form;
 mod ids;
 mod list;
 mod merkle;
@@ -20,6 +21,7 @@ pub use entry::{
     Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,
     format_instant, serialize_instant,
 };
+pub use form::is_uuid;
 pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
 pub use list::ListDigest;
 pub use merkle::{Frontier, FrontierError, node_hash};

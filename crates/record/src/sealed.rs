@@ -116,6 +116,16 @@ fn cipher(key: &DataKey) -> XChaCha20Poly1305 {
 }
 
 impl SealedBox {
+    /// Whether it is written as one: what is in it shows when it is opened.
+    pub(crate) fn is_of_format(&self) -> bool {
+        let nonce = BASE64.decode(&self.nonce);
+        let nonce = nonce.is_ok_and(|nonce| nonce.len() == NONCE_BYTES);
+        self.alg == ALG
+            && nonce
+            && BASE64.decode(&self.ciphertext).is_ok()
+            && self.key_id.is_of_format()
+    }
+
     /// Encrypts a text for one place, under one key and a nonce never used with it before.
     #[must_use]
     pub fn seal(

@@ -10,7 +10,7 @@ use dutyledger_record::{LedgerId, Record, Stream};
 use dutyledger_test_nation::{Nation, Size, figures};
 use uuid::Uuid;
 
-const LEDGER: LedgerId = LedgerId::new(Uuid::from_u128(0x1ed));
+const LEDGER: LedgerId = LedgerId::new(Uuid::from_u128(0x0193_1c2e_5a00_7000_8000_0000_0000_01ed));
 const SMALL: Size = Size {
     areas: 3,
     years: 2,
