@@ -23,11 +23,14 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::strategy::CompleteReview;
 use dutyledger_domain::streams::{Authority, Deadline, Direction, Strategy, TriggerStream};
 use dutyledger_domain::{Capacity, ReasonGiven, ReviewDecision, ReviewScope, StreamKind};
-use dutyledger_ledger::{Clock, verify};
+use dutyledger_ledger::{Append, Clock, StreamAppend, verify};
 use dutyledger_projections::{Projections, Projector};
 use dutyledger_proofs::tree::verify_consistency;
 use dutyledger_proofs::{Checkpoint, SigningKey};
-use dutyledger_record::{PlainText, Principal, PrincipalKind, PublicText, Record, StreamId};
+use dutyledger_record::{
+    Binding, DataKey, Draft, EntryId, KeyId, PlainText, Principal, PrincipalKind, PublicText,
+    Record, Sealed, SealedBox, StreamId, Warning,
+};
 use dutyledger_transparency::{Keeper, Log};
 use tempfile::TempDir;
 
@@ -289,6 +292,96 @@ async fn what_was_erased_stays_erased_with_its_date_and_its_key_stays_destroyed(
         }
         assert_eq!(bus.ledger().last_position().await.unwrap(), position);
     }
+    whole(&bus).await;
+    bus.close().await;
+}
+
+/// An entry like another, with a second text under a key of its own: no command makes one yet.
+async fn with_two_keys(bus: &Bus, like: &Record) -> (EntryId, [(String, KeyId); 2]) {
+    let (ledger, edge) = (bus.ledger(), bus.edge());
+    let mut entry = like.entry.clone();
+    entry.entry_id = EntryId::new(edge.uuid());
+    entry.version = ledger.stream_version(&entry.stream).await.unwrap() + 1;
+    let text = PlainText::new("It was weighed.").unwrap();
+    let mut keys = Vec::new();
+    let mut seal = |member: &str| {
+        let (id, key) = (KeyId::new(edge.uuid()), DataKey(edge.random()));
+        let binding = Binding {
+            ledger: ledger.id(),
+            entry: entry.entry_id,
+            member: member.to_owned(),
+        };
+        let closed = SealedBox::seal(&text, id, &key, edge.random(), &binding);
+        keys.push((id, key, edge.random()));
+        closed
+    };
+    let first = sealed_texts(like).remove(0).0;
+    let second = "/warnings/0/reason".to_owned();
+    let (one, other) = (seal(&first), seal(&second));
+    let texts = [(first, one.key_id), (second, other.key_id)];
+    let member = entry.payload.pointer_mut(&texts[0].0["/payload".len()..]);
+    *member.unwrap() = serde_json::to_value(one).unwrap();
+    entry.standing.warnings = vec![Warning {
+        reason: Sealed::Closed(Box::new(other)),
+        rule: "R-42.1".to_owned(),
+    }];
+    let draft = Draft::new(ledger.id(), like.event.clone(), &entry).unwrap();
+    bus.vault().store(keys).await.unwrap();
+    let append = Append {
+        streams: vec![StreamAppend {
+            stream: entry.stream.clone(),
+            expected_version: entry.version - 1,
+            drafts: vec![draft],
+        }],
+        ..Append::default()
+    };
+    let _ = ledger.append(append).await.unwrap();
+    (entry.entry_id, texts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_text_of_an_entry_is_erased_after_one_that_a_clock_ahead_dated() {
+    let (town, bus) = Town::told().await;
+    let all = records(&bus).await;
+    let like = all.iter().find(|record| {
+        let texts = sealed_texts(record);
+        texts
+            .first()
+            .is_some_and(|(at, _)| at.starts_with("/payload"))
+    });
+    let (entry, [first, second]) = with_two_keys(&bus, like.unwrap()).await;
+    let erase = |members: &[&String]| Erase {
+        entry,
+        members: members.iter().map(|member| (*member).clone()).collect(),
+        ground: ErasureGround::ConsentWithdrawn,
+    };
+    town.clock.set(AHEAD);
+    let ahead = bus.erase(OPERATOR, erase(&[&first.0])).await.unwrap();
+    assert_eq!(ahead.members, [(first.0.clone(), day("2036-02-29"))]);
+    town.clock.set(TOLD);
+    // All of it: what is erased already stays as it was said, and the other is erased today.
+    let both = [
+        (first.0.clone(), day("2036-02-29")),
+        (second.0.clone(), day("2026-11-21")),
+    ];
+    let rest = bus.erase(OPERATOR, erase(&[])).await.unwrap();
+    assert!(rest.answer.is_some());
+    assert_eq!(rest.members, both);
+    for members in [&[&second.0][..], &[&first.0], &[]] {
+        let again = bus.erase(OPERATOR, erase(members)).await.unwrap();
+        assert_eq!(again.answer, None, "it is recorded once");
+        assert!(again.members.iter().all(|one| both.contains(one)));
+    }
+    assert_eq!(bus.vault().held(&[first.1, second.1]).await.unwrap(), []);
+    let said = records(&bus).await.into_iter();
+    let said: Vec<_> = said
+        .filter(|one| one.event.event_type == "SealedTextErased")
+        .map(|one| (one.recorded_at, one.entry.standing.occurred_on.date))
+        .collect();
+    let [(one, _), (other, _)] = said[..] else {
+        panic!("{said:?}")
+    };
+    assert!(one <= other, "the instants never go back: {said:?}");
     whole(&bus).await;
     bus.close().await;
 }

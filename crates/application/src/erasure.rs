@@ -163,10 +163,16 @@ impl Bus {
             .filter(|(member, _)| chosen(member))
             .map(|(_, sealed)| sealed.key_id)
             .collect();
-        let data_keys: Vec<KeyId> = keys.iter().copied().collect();
+        let named = erased(self.ledger(), erase.entry).await?;
+        let named = |key: &KeyId| named.contains_key(key);
+        // What is erased already would have the rest refused with it.
+        let fresh: Vec<KeyId> = keys.iter().filter(|key| !named(key)).copied().collect();
         let command = EraseSealedText {
             entry: erase.entry,
-            data_keys: data_keys.clone(),
+            data_keys: match fresh.is_empty() {
+                true => keys.iter().copied().collect(),
+                false => fresh,
+            },
             ground: erase.ground,
             partnership: record.entry.standing.partnerships.first().copied(),
         };
@@ -182,21 +188,18 @@ impl Bus {
             {
                 None
             }
-            Err(error) => {
-                // A clock that was set back makes it seem that nothing could be erased yet.
-                let before = matches!(&error, CommandError::Refused { refusal, .. }
-                    if refusal.code == RefusalCode::DateBeforeOpening);
-                let named = erased(self.ledger(), erase.entry).await?;
-                if !before || !keys.iter().all(|key| named.contains_key(key)) {
-                    return Err(error);
-                }
-                None
-            }
+            Err(error) => return Err(error),
         };
         // Nothing is destroyed before the record says so, and everything that it says is.
-        let destroyed = self.vault().destroy(&data_keys).await;
-        destroyed.map_err(CommandError::NotDestroyed)?;
         let dates = erased(self.ledger(), erase.entry).await?;
+        let said = |key: &&KeyId| dates.contains_key(*key);
+        let said: Vec<KeyId> = keys.iter().filter(said).copied().collect();
+        let destroyed = self.vault().destroy(&said).await;
+        destroyed.map_err(CommandError::NotDestroyed)?;
+        if said.len() < keys.len() {
+            // Another erased a part of it meanwhile, so that nothing was recorded of the rest.
+            return Err(CommandError::Conflict);
+        }
         let members = texts.into_iter().filter_map(|(member, sealed)| {
             let on = dates.get(&sealed.key_id)?;
             keys.contains(&sealed.key_id).then_some((member, *on))

@@ -416,7 +416,7 @@ fn decide_on<K: StreamKind>(
         None if command.opens() == Opens::No => {
             return Err(Refusal::not_found("There is no such stream."));
         }
-        Some(opening) if on < opening.standing.occurred_on.date => {
+        Some(opening) if K::OPENED_FIRST && on < opening.standing.occurred_on.date => {
             return Err(Refusal::new(
                 RefusalCode::DateBeforeOpening,
                 format!(

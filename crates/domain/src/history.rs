@@ -110,6 +110,8 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
     type Command: CommandSet<Self>;
     /// How its records of old versions are read; see [`upcast`](crate::upcast).
     const UPCASTERS: &'static [Upcaster] = &[];
+    /// Whether nothing in a stream is dated before the entry that opened it.
+    const OPENED_FIRST: bool = true;
 
     /// Applies an entry. Total over any order of entries: it never fails and never panics.
     fn evolve(state: &mut Self::State, entry: &Envelope<Self::Event>);
