@@ -83,6 +83,11 @@ DOCUMENTS = {
     "schemas/proofs.md": ROOT / "schemas/proofs.md",
     "schemas/record.md": ROOT / "schemas/record.md",
 }
+# The digest of every edition of them that was ever released, those of today with them.
+EDITIONS = {
+    tuple(line.split("  ", 1))
+    for line in (ROOT / "schemas/editions.sha256").read_text("utf-8").splitlines()
+}
 FIXED = {"checkpoint", "entries.jsonl", "figures.json", "report.html", *DOCUMENTS}
 OF_ENTRIES = ("schemas/events/", "rule-packs/")
 INCLUSION = re.compile(r"proofs/inclusion/([1-9][0-9]{0,19})\.tlog-proof")
@@ -655,9 +660,14 @@ def signer(note, checkpoint, manifest, entries, given):
         return signed[0][0]
     key, last, root = max(signed, key=lambda one: one[1])
     need(checkpoint.size <= last, "old_key", "it signed after its last checkpoint")
-    proofs = [[]] if checkpoint.size in (0, last) else given.between(checkpoint.size, last)
-    sizes = (checkpoint.size, checkpoint.root, last, root)
-    shown = any(goes_on(*sizes, proof) for proof in proofs)
+    then, last = (checkpoint.size, checkpoint.root), (last, root)
+    if then[0] in (0, last[0]):
+        shown = goes_on(*then, *last, [])
+    else:
+        # A checkpoint of the current key that goes on from both shows it as well.
+        newer = given.signed_by(keys[0][0])
+        both = any(given.shows(then, one) and given.shows(last, one) for one in newer)
+        shown = given.shows(then, last) or both
     need(shown, "old_key", "nothing shows that its last checkpoint goes on from this")
     return key
 
@@ -720,7 +730,8 @@ def check_released(manifest, entries):
         need(not of_entries or path in schemas | packs, "container", f"{path} is of no entry")
         if path in DOCUMENTS:
             digest = hashlib.sha256(DOCUMENTS[path].read_bytes()).hexdigest()
-            need(digest == listed[path], "released", f"{path} is not the one released")
+            known = digest == listed[path] or (listed[path], path) in EDITIONS
+            need(known, "released", f"{path} is not one that was released")
     for pack, revision, sha256 in entries.packs:
         need(listed[pack_name(pack, revision)] == sha256, "released", f"{pack} {revision}")
 
@@ -782,6 +793,22 @@ class Given:
         if arguments.checkpoint:
             self.checkpoint = Note(arguments.checkpoint.read(), "signature")
         self.proofs = [consistency_proof(file.read()) for file in arguments.consistency]
+
+    def shows(self, old, new):
+        """Whether a proof given shows that one tree, its size and root, goes on from another."""
+        return any(goes_on(*old, *new, hashes) for size, hashes, _ in self.proofs if size == old[0])
+
+    def signed_by(self, key):
+        """The size and root of every checkpoint that a key signed in the proofs given."""
+        found = []
+        for _, _, note in self.proofs:
+            try:
+                checkpoint = Checkpoint(note)
+                if key.signed(note) and key.name == checkpoint.origin:
+                    found.append((checkpoint.size, checkpoint.root))
+            except Failure:
+                continue
+        return found
 
     def between(self, old, size):
         """The hashes of every proof given from one size to another."""

@@ -2,11 +2,13 @@
 //!
 //! A ledger's key is trusted because it was handed over by somebody trusted, never because a ledger
 //! or a bundle names it. An earlier key counts up to the last checkpoint it signed, and only for
-//! trees that one goes on from: whoever finds an old key can sign nothing with it.
+//! trees that one goes on from: whoever finds an old key can sign nothing with it. That it goes on is
+//! shown by a proof from one to the other, or by a checkpoint of the current key that goes on from both.
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::note::{Note, VerifierKey};
-use crate::tree::{Hash, ProofError, verify_consistency};
+use crate::text::ConsistencyProof;
+use crate::tree::{Hash, verify_consistency};
 
 /// The last checkpoint a key signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,8 @@ pub enum TrustError {
     /// An earlier key signed it, and nothing shows that the last checkpoint goes on from it.
     #[error(
         "a key that was replaced signed this checkpoint of {size} entries: a proof is needed that \
-         its last one, of {last}, goes on from it"
+         its last one, of {last}, goes on from it, or proofs that one checkpoint of the current key \
+         goes on from both"
     )]
     Unproven {
         /// The size of the key's last checkpoint.
@@ -107,17 +110,12 @@ impl TrustedKeys {
         &self.earlier
     }
 
-    /// The checkpoint of a note, where a key that counts for it signed it. `proof` gives the hashes
-    /// of a consistency proof between two sizes, if there are any; it is asked only where an
-    /// earlier key signed fewer entries than it counts up to.
+    /// The checkpoint of a note, where a key that counts for it signed it. Any of the proofs may be
+    /// what shows it, where an earlier key signed fewer entries than it counts up to.
     ///
     /// # Errors
     /// When it is refused.
-    pub fn accept(
-        &self,
-        note: &Note,
-        proof: impl FnOnce(u64, u64) -> Option<Vec<Hash>>,
-    ) -> Result<Accepted, TrustError> {
+    pub fn accept(&self, note: &Note, proofs: &[ConsistencyProof]) -> Result<Accepted, TrustError> {
         let earlier = self.earlier.iter().map(|earlier| &earlier.key);
         let (checkpoint, signed) = Checkpoint::open(note, earlier.chain([&self.current]))?;
         if signed.contains(&&self.current) {
@@ -136,41 +134,66 @@ impl TrustedKeys {
         let Some(EarlierKey { key, last }) = by else {
             return Err(CheckpointError::Note(crate::NoteError::Unknown).into());
         };
-        last.covers(&checkpoint, proof)?;
+        self.check_earlier(&checkpoint, last, proofs)?;
         Ok(Accepted {
             checkpoint,
             key: key.clone(),
             current: false,
         })
     }
+
+    /// Whether the last checkpoint of a key lets it have signed another: one of as many entries or
+    /// fewer, which it goes on from.
+    fn check_earlier(
+        &self,
+        checkpoint: &Checkpoint,
+        last: &LastCheckpoint,
+        proofs: &[ConsistencyProof],
+    ) -> Result<(), TrustError> {
+        let then = LastCheckpoint::of(checkpoint);
+        let (size, last_size) = (then.size, last.size);
+        if size > last_size {
+            return Err(TrustError::Outlived {
+                last: last_size,
+                size,
+            });
+        }
+        if size == last_size || size == 0 {
+            return match last.goes_on_from(&then, &[]) {
+                true => Ok(()),
+                false => Err(TrustError::Forked),
+            };
+        }
+        let shown = |old: &LastCheckpoint, new: &LastCheckpoint| {
+            let mut from = proofs.iter().filter(|proof| proof.old == old.size);
+            from.any(|proof| new.goes_on_from(old, &proof.hashes))
+        };
+        // What the current key signed: where that goes on from both, they are of one history.
+        let mut newer = proofs.iter().filter_map(|proof| {
+            let opened = Checkpoint::open(&proof.checkpoint, [&self.current]);
+            opened.ok().map(|(newer, _)| LastCheckpoint::of(&newer))
+        });
+        let one_history = |newer| shown(&then, &newer) && shown(last, &newer);
+        if shown(&then, last) || newer.any(one_history) {
+            return Ok(());
+        }
+        Err(TrustError::Unproven {
+            last: last_size,
+            size,
+        })
+    }
 }
 
 impl LastCheckpoint {
-    /// Whether this last checkpoint of a key lets it have signed another: one of as many entries or
-    /// fewer, which it goes on from. `proof` as for [`TrustedKeys::accept`].
-    ///
-    /// # Errors
-    /// When it does not.
-    pub fn covers(
-        &self,
-        checkpoint: &Checkpoint,
-        proof: impl FnOnce(u64, u64) -> Option<Vec<Hash>>,
-    ) -> Result<(), TrustError> {
-        let (size, last) = (checkpoint.size, self.size);
-        if size > last {
-            return Err(TrustError::Outlived { last, size });
+    const fn of(checkpoint: &Checkpoint) -> Self {
+        Self {
+            size: checkpoint.size,
+            root: checkpoint.root,
         }
-        let hashes = if size == last || size == 0 {
-            Vec::new()
-        } else {
-            proof(size, last).ok_or(TrustError::Unproven { last, size })?
-        };
-        match verify_consistency(size, &checkpoint.root, last, &self.root, &hashes) {
-            Ok(()) => Ok(()),
-            Err(ProofError::Length { .. } | ProofError::Range { .. } | ProofError::Root) => {
-                Err(TrustError::Forked)
-            }
-        }
+    }
+
+    fn goes_on_from(&self, old: &Self, hashes: &[Hash]) -> bool {
+        verify_consistency(old.size, &old.root, self.size, &self.root, hashes).is_ok()
     }
 }
 

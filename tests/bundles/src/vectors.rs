@@ -587,6 +587,7 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
     );
     forged.earlier = vec![replaced(story, 12)];
     forged.consistency = vec![proof];
+    early_by_newer(m, story, &fork);
 
     let kept = m.file("forked.checkpoint", &fork.checkpoint(size, &key(2)));
     let about = "the current key signed another history as well";
@@ -613,6 +614,46 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::Signature.code(),
     )
     .checkpoint = Some(kept);
+}
+
+/// A bundle from before the key was replaced, and proofs that were fetched after it was.
+fn early_by_newer(m: &mut Making, story: &Story, fork: &Story) {
+    let size = story.entries.len();
+    let mut from = |name: &str, of: &Story, old, size, by| {
+        m.file(
+            name,
+            &of.consistency(old, size, &of.checkpoint(size, &key(by))),
+        )
+    };
+    let old = from("old-to-newer.consistency", story, 10, size, 2);
+    let last = from("last-to-newer.consistency", story, 12, size, 2);
+    let other = from("last-to-other.consistency", story, 12, size - 1, 2);
+    let forged_old = from("old-to-forged.consistency", fork, 10, size, 1);
+    let forged_last = from("last-to-forged.consistency", fork, 12, size, 1);
+    let mut add = |name, about, bundle: &str, code, proofs: &[&String]| {
+        let vector = m.again(name, about, bundle, code);
+        vector.earlier = vec![replaced(story, 12)];
+        vector.consistency = proofs.iter().map(|proof| (*proof).clone()).collect();
+    };
+    let (early, forged, refused) = ("early.zip", "early-forged.zip", Kind::OldKey.code());
+    let about = "a bundle from before the key was replaced, and a checkpoint of the current key that \
+                 goes on from it and from the old key's last";
+    add("early-by-newer", about, early, 0, &[&old, &last]);
+    let about = "the same, and nothing shows that it goes on from the old key's last checkpoint";
+    add("early-by-half", about, early, refused, &[&old]);
+    let about = "the same, and the two proofs are of two checkpoints";
+    add("early-by-two", about, early, refused, &[&old, &other]);
+    let about = "the old key signed another history, and a newer checkpoint of it";
+    let proofs = [&forged_old, &forged_last];
+    add("early-forged-newer", about, forged, refused, &proofs);
+    let about = "the old key signed another history, which the current key's does not go on from";
+    add(
+        "early-forged-by-newer",
+        about,
+        forged,
+        refused,
+        &[&old, &last],
+    );
 }
 
 fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
