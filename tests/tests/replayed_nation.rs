@@ -11,9 +11,9 @@ use dutyledger_audit::{AsOf, belonging};
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::{Direction, NeedsAssessment, Partnership, Strategy};
 use dutyledger_domain::{Histories, StreamKind};
-use dutyledger_ledger::SystemClock;
+use dutyledger_ledger::{Place, SystemClock};
 use dutyledger_projections::{PAGE_ROWS_MAX, Projections};
-use dutyledger_record::StreamId;
+use dutyledger_record::{Stream, StreamId};
 use dutyledger_test_nation::{Nation, Size, fill};
 use dutyledger_tests::long;
 use serde::Serialize;
@@ -38,6 +38,7 @@ struct Compared {
 struct Recorded {
     bus: Bus,
     rows: Projections,
+    place: Place,
     head: u64,
 }
 
@@ -85,9 +86,15 @@ impl Recorded {
     async fn by_rows(&self, partnership: StreamId) -> Histories {
         let streams = self.rows.depends_on(partnership).await.unwrap();
         let kinds = [Strategy::TYPE, NeedsAssessment::TYPE, Direction::TYPE];
-        let own = streams
+        let own: BTreeSet<_> = streams
             .into_iter()
-            .filter(|stream| kinds.contains(&stream.stream_type));
+            .filter(|stream| kinds.contains(&stream.stream_type))
+            .collect();
+        // Tools beside the server are told the same, whoever writes the rows.
+        let told = dutyledger_projections::belonging(&self.place, self.bus.ledger(), partnership);
+        let mut all = own.clone();
+        all.insert(Stream::new(Partnership::TYPE, partnership));
+        assert_eq!(told.await.unwrap(), (all, self.head));
         load::of_partnership(self.bus.ledger(), partnership, own, self.head)
             .await
             .unwrap()
@@ -197,7 +204,12 @@ async fn a_replay_of_a_whole_nation_at_the_head_is_what_the_live_rows_say() {
         .unwrap();
     let head = projector.catch_up(|_, _| {}).await.unwrap();
     assert!(head >= entries);
-    let recorded = Recorded { bus, rows, head };
+    let recorded = Recorded {
+        bus,
+        rows,
+        place: home.projections,
+        head,
+    };
     // Nothing is dated after the last day, so the rows hold for the days to come: in a while every
     // review is overdue.
     let days = [size.today(), size.today() + Months::new(13)];

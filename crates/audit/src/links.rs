@@ -27,6 +27,7 @@ pub async fn belonging(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<BTreeSet<Stream>, LoadError> {
     let (mut found, mut after) = known;
+    let mut opened = BTreeSet::new();
     let head = ledger.last_position().await?;
     let id = partnership.to_string();
     while after < head {
@@ -37,20 +38,21 @@ pub async fn belonging(
             let entry = stored.record()?.entry;
             let named = entry.standing.partnerships.contains(&partnership);
             if entry.version == 1 && named && KINDS.contains(&entry.stream.stream_type.as_str()) {
-                found.insert(entry.stream);
+                opened.insert(entry.stream);
             }
         }
         progress(after, head);
     }
     // An entry may name several partnerships; its stream belongs to one.
-    let mut histories = load::histories(ledger, found.iter().cloned(), head).await?;
-    found.retain(|stream| {
+    let mut histories = load::histories(ledger, opened.iter().cloned(), head).await?;
+    opened.retain(|stream| {
         by_kind!(
             stream.stream_type.as_str(),
             K => belongs::<K>(&mut histories, stream.id, partnership),
             else false
         )
     });
+    found.append(&mut opened);
     Ok(found)
 }
 

@@ -43,6 +43,14 @@ impl Pool {
         })
     }
 
+    /// Begins to read at one moment; who only reads may begin nothing else.
+    pub(crate) async fn look(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
