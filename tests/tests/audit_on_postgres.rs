@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -204,6 +206,79 @@ fn a_ledger_on_postgres_is_signed_on_a_schedule_and_on_demand_proven_and_handed_
     let _ = signed_by_itself(&server, &second, head(&server));
     checked(&server, "later.zip", &second, &[]);
     checked(&server, "later-part.zip", &second, &of_one);
+}
+
+/// How many bundles the ledger says were handed over.
+fn handed_over(postgres: &Postgres, database: &Database) -> u32 {
+    let sql = "SELECT count(*) FROM ledger.entry WHERE event_type = 'ExportServed'";
+    postgres.sql(database.name(), sql).trim().parse().unwrap()
+}
+
+/// Asks for a bundle, and takes nothing of the answer yet.
+fn asked_for(server: &Server, key: &str) -> TcpStream {
+    let address = server.address().strip_prefix("http://").unwrap();
+    let mut line = TcpStream::connect(address).unwrap();
+    let request = format!(
+        "POST /v1/audit/exports HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\n\
+         Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
+    );
+    line.write_all(request.as_bytes()).unwrap();
+    line
+}
+
+#[test]
+fn who_takes_a_bundle_is_in_the_ledger_before_the_first_byte_and_one_is_made_at_a_time() {
+    /// How long nothing can be recorded.
+    const HELD: Duration = Duration::from_secs(5);
+    let postgres = Postgres::shared();
+    let (server, database, first) = signing(postgres);
+    let _ = Town::found(&server, "Pogmere");
+    let auditor = key(&server.operator(), "auditor", None);
+    let _ = signed_by_itself(&server, &first, head(&server));
+    assert_eq!(handed_over(postgres, &database), 0);
+    std::thread::scope(|scope| {
+        // Entries can be read meanwhile, and none recorded.
+        let hold = format!(
+            "BEGIN; LOCK TABLE ledger.head IN SHARE MODE; SELECT pg_sleep({}); COMMIT",
+            HELD.as_secs()
+        );
+        let name = database.name();
+        let held = scope.spawn(move || postgres.sql(name, &hold));
+        let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'ledger.head'::regclass \
+                     AND mode = 'ShareLock' AND granted";
+        let began = Instant::now();
+        while postgres.sql(name, locks).trim() != "1" {
+            assert!(began.elapsed() < PATIENCE);
+        }
+        let mut line = asked_for(&server, &auditor);
+        line.set_read_timeout(Some(HELD / 5)).unwrap();
+        let mut begins = [0; 12];
+        let nothing = line.read(&mut begins).unwrap_err();
+        assert_eq!(nothing.kind(), ErrorKind::WouldBlock, "not a byte is sent");
+        let other = server.client(&auditor);
+        let busy = other.post("/v1/audit/exports", &json!({}));
+        assert!(!held.is_finished(), "the machine is too slow for this");
+        assert_eq!((busy.status, busy.problem().1.as_str()), (503, "busy"));
+        assert_eq!(handed_over(postgres, &database), 0);
+        let _ = held.join().unwrap();
+        line.set_read_timeout(Some(PATIENCE)).unwrap();
+        line.read_exact(&mut begins).unwrap();
+        assert_eq!(handed_over(postgres, &database), 1, "before the first byte");
+        assert_eq!(&begins, b"HTTP/1.1 200");
+    });
+    // Whoever was told that it is busy is in no entry, and is served when it is not.
+    let began = Instant::now();
+    loop {
+        let line = &mut asked_for(&server, &auditor);
+        let mut begins = [0; 12];
+        line.read_exact(&mut begins).unwrap();
+        match &begins {
+            b"HTTP/1.1 200" => break,
+            b"HTTP/1.1 503" => assert!(began.elapsed() < PATIENCE),
+            other => panic!("{}", String::from_utf8_lossy(other)),
+        }
+    }
+    assert_eq!(handed_over(postgres, &database), 2, "one for each answer");
 }
 
 /// What `ledger verify` finds in a database, and how it ends.
