@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use dutyledger_test_postgres::{Database, Postgres};
 
 use crate::Fallible;
-use crate::cell::{By, Cell};
+use crate::audit::{self, Asked, Handed};
+use crate::cell::{By, Cell, Handing};
 use crate::check::{Due, check};
-use crate::fill::filled;
+use crate::fill::{How, filled};
 use crate::hogs::Hogs;
 use crate::http::Server;
 use crate::limit::{PlainClient, PostgresWriter, SqliteWriter};
@@ -46,6 +47,12 @@ pub(crate) struct Bench {
     filled: BTreeMap<(Db, u64), Store>,
     /// The peer's events, for its replay.
     peer_filled: Option<Database>,
+    /// Ledgers of those that are ready to be handed over.
+    handed: BTreeMap<(Db, u64), Handed>,
+    /// Nations that are asked.
+    asked: BTreeMap<Db, Asked>,
+    /// What there is to say besides figures.
+    told: Vec<String>,
 }
 
 impl Bench {
@@ -66,6 +73,9 @@ impl Bench {
             peer_best: None,
             filled: BTreeMap::new(),
             peer_filled: None,
+            handed: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            told: Vec::new(),
             settings: settings.clone(),
         })
     }
@@ -80,6 +90,11 @@ impl Bench {
         self.peer_best
     }
 
+    /// What there is to say besides figures.
+    pub(crate) fn told(&self) -> &[String] {
+        &self.told
+    }
+
     /// How many bytes a leaf of the raw driver's has.
     pub(crate) fn leaf_bytes(&self) -> usize {
         Rows::new(&self.template, 1)
@@ -90,8 +105,12 @@ impl Bench {
 
     /// What cells need that takes long: done once, before the rounds of their group.
     pub(crate) async fn prepare(&mut self, cells: &[Cell]) -> Fallible<()> {
+        self.handed.clear();
         for store in std::mem::take(&mut self.filled).into_values() {
             store.remove(self.server());
+        }
+        for asked in std::mem::take(&mut self.asked).into_values() {
+            asked.remove(self.server());
         }
         for cell in cells {
             match *cell {
@@ -106,22 +125,57 @@ impl Bench {
                         self.peer_filled = Some(peer.filled(server, events).await?);
                     }
                 }
-                Cell::Drain { db, .. } => self.fill(db, self.settings.backlog(), false).await?,
-                Cell::Replay { db, .. } => self.fill(db, self.settings.replayed(), false).await?,
-                Cell::Grown { db, entries, .. } => {
-                    self.fill(db, entries, true).await?;
+                Cell::Drain { db, .. } => {
+                    self.fill(db, self.settings.backlog(), How::Entries).await?;
                 }
+                Cell::Replay { db, .. } => {
+                    self.fill(db, self.settings.replayed(), How::Entries)
+                        .await?;
+                }
+                Cell::Grown { db, entries, .. } => {
+                    self.fill(db, entries, How::Named).await?;
+                }
+                Cell::Verify { db, .. } => {
+                    self.fill(db, self.settings.audited(), How::Adopted).await?;
+                }
+                Cell::Hand { db, entries, .. } => self.hand(db, entries).await?,
+                Cell::AsOf { db, .. } => self.ask(db).await?,
                 _ => {}
             }
         }
         Ok(())
     }
 
-    async fn fill(&mut self, db: Db, entries: u64, names: bool) -> Fallible<()> {
+    /// Has a ledger ready to be handed over.
+    async fn hand(&mut self, db: Db, entries: u64) -> Fallible<()> {
+        self.fill(db, entries, How::Adopted).await?;
+        if let Some(store) = self.filled.get(&(db, entries))
+            && !self.handed.contains_key(&(db, entries))
+        {
+            let handed = Handed::ready(store, entries).await?;
+            self.handed.insert((db, entries), handed);
+        }
+        Ok(())
+    }
+
+    /// Has a nation ready to be asked.
+    async fn ask(&mut self, db: Db) -> Fallible<()> {
+        if !self.asked.contains_key(&db) {
+            eprintln!("  filling {} with a nation", db.name());
+            let (size, count) = (self.settings.nation(), self.settings.questions());
+            let asked = Asked::ready(db, self.server.as_ref(), size, count).await?;
+            eprintln!("  {}", asked.filled);
+            self.told.push(asked.filled.clone());
+            self.asked.insert(db, asked);
+        }
+        Ok(())
+    }
+
+    async fn fill(&mut self, db: Db, entries: u64, how: How) -> Fallible<()> {
         if !self.filled.contains_key(&(db, entries)) {
             eprintln!("  filling {} with {entries} entries", db.name());
             let server = self.server.as_ref();
-            let store = filled(db, server, entries, names).await?;
+            let store = filled(db, server, entries, how).await?;
             self.filled.insert((db, entries), store);
         }
         Ok(())
@@ -203,6 +257,36 @@ impl Bench {
             Cell::Notice { .. } => notify::notice_raw(&self.template, self.time)
                 .await
                 .map(Some),
+            Cell::Verify { db, by } => {
+                let entries = self.settings.audited();
+                let store = self
+                    .filled
+                    .get(&(db, entries))
+                    .ok_or("nothing was filled")?;
+                let verified = match by {
+                    By::Ours => audit::verifying(store, entries).await,
+                    _ => audit::hashing(store, entries).await,
+                };
+                verified.map(Some)
+            }
+            Cell::AsOf { db, by } => {
+                let asked = self.asked.get(&db).ok_or("nobody to ask")?;
+                let answered = match by {
+                    By::Ours => asked.answers().await,
+                    _ => asked.entries().await,
+                };
+                answered.map(Some)
+            }
+            Cell::Hand { db, entries, what } => {
+                let handed = self.handed.get(&(db, entries));
+                let handed = handed.ok_or("nothing to hand over")?;
+                let done = match what {
+                    Handing::Export => handed.export().await,
+                    Handing::Check => handed.check().await,
+                    Handing::Copy => handed.copy().await,
+                };
+                done.map(Some)
+            }
             Cell::Grown {
                 db,
                 entries,

@@ -12,6 +12,15 @@ pub(crate) enum By {
     Peer,
 }
 
+/// What is done with a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Handing {
+    Export,
+    Check,
+    /// The text of its entries alone.
+    Copy,
+}
+
 /// A figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cell {
@@ -40,6 +49,12 @@ pub(crate) enum Cell {
     Live { db: Db, clients: usize },
     /// Notifications of single commands, or messages, at a steady rate.
     Notice { db: Db, by: By },
+    /// Every entry verified, or merely hashed.
+    Verify { db: Db, by: By },
+    /// Answers as of moments about partnerships of a nation, or the entries they rest on.
+    AsOf { db: Db, by: By },
+    /// A ledger of so many entries handed over.
+    Hand { db: Db, entries: u64, what: Handing },
     /// Our commands, one client after another's, in a ledger of so many entries.
     Grown {
         db: Db,
@@ -111,6 +126,28 @@ impl fmt::Display for Cell {
             }
             Self::Notice { db, .. } => {
                 write!(f, "{}: raw messages at a steady rate", db.name())
+            }
+            Self::Verify { db, by } => {
+                let what = match by {
+                    By::Ours => "verified",
+                    _ => "read and hashed",
+                };
+                write!(f, "{}: every entry {what}", db.name())
+            }
+            Self::AsOf { db, by } => {
+                let what = match by {
+                    By::Ours => "answers as of moments",
+                    _ => "the entries they rest on, read",
+                };
+                write!(f, "{}: {what}", db.name())
+            }
+            Self::Hand { db, entries, what } => {
+                let what = match what {
+                    Handing::Export => "exported",
+                    Handing::Check => "checked in a bundle",
+                    Handing::Copy => "copied",
+                };
+                write!(f, "{}: {entries} entries {what}", db.name())
             }
             Self::Grown {
                 db,

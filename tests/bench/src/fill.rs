@@ -4,32 +4,56 @@ use dutyledger_record::Frontier;
 use dutyledger_test_postgres::Postgres;
 
 use crate::Fallible;
+use crate::audit::adopt;
 use crate::limit::{PostgresWriter, SqliteWriter};
 use crate::ours::Ours;
 use crate::rows::Rows;
 use crate::store::{Db, Store};
 
-/// How many rows a transaction writes.
-const ROWS_EACH: usize = 10_000;
+/// How a ledger is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// With entries, many in a commit.
+    Entries,
+    /// With idempotency rows as well.
+    Named,
+    /// With as few entries in a commit as a busy server's have, and so with as many roots; it has
+    /// adopted a key first.
+    Adopted,
+}
+
+impl How {
+    /// How many rows a transaction writes.
+    const fn rows_each(self) -> usize {
+        match self {
+            Self::Entries | Self::Named => 10_000,
+            Self::Adopted => 32,
+        }
+    }
+}
+
 /// How many entries a stream has in the end.
 const STREAM_ENTRIES: u64 = 100;
 
 /// A ledger with so many entries: founded by ours, and filled by the raw driver as ours would have,
-/// with right hashes. `names`: with idempotency rows.
+/// with right hashes.
 pub(crate) async fn filled(
     db: Db,
     server: Option<&Postgres>,
     entries: u64,
-    names: bool,
+    how: How,
 ) -> Fallible<Store> {
     let store = Store::new(db, server)?;
     let ours = Ours::open_alone(&store).await?;
     let template = ours.template().await?;
+    if how == How::Adopted {
+        adopt(&ours).await?;
+    }
     ours.close().await?;
     let (position, tree) = tree(&store).await?;
     let streams = usize::try_from(entries / STREAM_ENTRIES)?;
     let rows = Rows::hashed(&template, streams, tree);
-    fill(&store, rows, position, entries, names).await?;
+    fill(&store, rows, position, entries, how).await?;
     store.settle(server).await?;
     Ok(store)
 }
@@ -57,16 +81,17 @@ async fn tree(store: &Store) -> Fallible<(u64, Frontier)> {
     Ok((tree.size(), tree))
 }
 
-async fn fill(store: &Store, rows: Rows, after: u64, until: u64, names: bool) -> Fallible<()> {
+async fn fill(store: &Store, rows: Rows, after: u64, until: u64, how: How) -> Fallible<()> {
+    let (rows_each, names) = (how.rows_each(), how == How::Named);
     let next = |position: u64| {
         let left = usize::try_from(until.saturating_sub(position)).unwrap_or(usize::MAX);
-        Some(left.min(ROWS_EACH)).filter(|count| *count > 0)
+        Some(left.min(rows_each)).filter(|count| *count > 0)
     };
     match store {
         Store::Sqlite { .. } => {
             let file = store.sqlite()?;
             file.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000")?;
-            let mut writer = SqliteWriter::after(file, rows, after, ROWS_EACH, names);
+            let mut writer = SqliteWriter::after(file, rows, after, rows_each, names);
             while let Some(count) = next(writer.position()) {
                 writer.commit(count)?;
             }
@@ -74,7 +99,7 @@ async fn fill(store: &Store, rows: Rows, after: u64, until: u64, names: bool) ->
         Store::Postgres { .. } => {
             let client = store.postgres().await?;
             client.batch_execute("SET synchronous_commit = off").await?;
-            let mut writer = PostgresWriter::after(client, rows, after, ROWS_EACH, names).await?;
+            let mut writer = PostgresWriter::after(client, rows, after, rows_each, names).await?;
             while let Some(count) = next(writer.position()) {
                 writer.commit(count).await?;
             }

@@ -22,6 +22,12 @@
 //! - **JetStream alone** is the same client with the same window publishing the same messages, with
 //!   their ids, to a stream with the same settings, from a file that holds them ready; or single ones
 //!   at a steady rate to the same receiver.
+//! - **Hashing** is what the ledger's own reader fetches, page by page, and the SHA-256 of each entry:
+//!   verifying less all that it checks.
+//! - **A partnership's own entries** are those that an answer about it rests on, read stream by stream
+//!   and decoded by the ledger's own reader, up to the same position. Nothing is derived from them.
+//! - **A plain copy** is of the text of the same entries, from file to file through a process and synced.
+//!   Bundles are written, checked and copied by processes of their own, whose peak of memory is theirs.
 //! - **The raw replay** is an ordered scan of the same table by the raw driver in the same pages,
 //!   decoding the same leaf data into the same records.
 //!
@@ -35,6 +41,7 @@
 //! After every cell the database is read back by the raw driver: every acknowledged command must be
 //! there, nothing else, once each, without a gap. If not, there is no figure, and the bench fails.
 
+mod audit;
 mod bench;
 mod cell;
 mod check;
@@ -79,7 +86,13 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime");
-    match runtime.block_on(rounds::run(settings)) {
+    let done = runtime.block_on(async {
+        match settings.command.clone() {
+            Some(Command::Child(child)) => audit::be_one(child).await.map(|()| true),
+            _ => rounds::run(settings).await,
+        }
+    });
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -23,7 +23,7 @@ use crate::rows::{Random, Template};
 use crate::store::Store;
 
 /// Who gives the commands.
-const OPERATOR: Principal = Principal {
+pub(crate) const OPERATOR: Principal = Principal {
     id: None,
     key_id: None,
     kind: PrincipalKind::Operator,
@@ -53,21 +53,21 @@ pub(crate) struct Warm {
     version: Option<u64>,
 }
 
-/// The parts of a ledger in a database. One on a server is migrated first, as by `dutyledger migrate`;
-/// the second time there is nothing left to migrate.
-async fn home(store: &Store) -> Fallible<Home> {
-    match (
-        Place::parse(&store.address())?,
-        Place::parse(&store.owners_address())?,
-    ) {
-        (Place::Postgres(url), Place::Postgres(owners)) => {
-            dutyledger_ledger::migrate(&owners, APPLICATION).await?;
-            dutyledger_projections::migrate(owners.reveal(), APPLICATION).await?;
-            Ok(Home::on_server(url, store.folder()))
-        }
-        (Place::Sqlite(path), _) => Ok(Home::beside(path)),
-        (Place::Postgres(_), Place::Sqlite(_)) => Err("an owner of another database".into()),
+/// The parts of a ledger in a database.
+pub(crate) fn home(store: &Store) -> Fallible<Home> {
+    Ok(match Place::parse(&store.address())? {
+        Place::Postgres(url) => Home::on_server(url, store.folder()),
+        Place::Sqlite(path) => Home::beside(path),
+    })
+}
+
+/// Migrates a ledger on a server, as `dutyledger migrate` does; the second time nothing is left to do.
+async fn migrate(store: &Store) -> Fallible<()> {
+    if let Place::Postgres(owners) = Place::parse(&store.owners_address())? {
+        dutyledger_ledger::migrate(&owners, APPLICATION).await?;
+        dutyledger_projections::migrate(owners.reveal(), APPLICATION).await?;
     }
+    Ok(())
 }
 
 impl Ours {
@@ -81,7 +81,8 @@ impl Ours {
 
     /// Opens the ledger alone.
     pub(crate) async fn open_alone(store: &Store) -> Fallible<Self> {
-        let home = home(store).await?;
+        migrate(store).await?;
+        let home = home(store)?;
         let edge = Edge {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -125,6 +126,11 @@ impl Ours {
             followed.projections.clone(),
             &self.master,
         ))
+    }
+
+    /// Where its parts are.
+    pub(crate) const fn home(&self) -> &Home {
+        &self.home
     }
 
     /// The command bus.

@@ -48,6 +48,7 @@ const fn ratio_of(figure: Figure) -> &'static str {
         Figure::Rate => "ratio",
         Figure::P50 => "ratio of p50",
         Figure::P99 => "ratio of p99",
+        Figure::Peak => "ratio of peak memory",
     }
 }
 
@@ -105,7 +106,17 @@ fn figure(outcome: Option<&Outcome>) -> String {
             text += &format!("  {name} {millis:>7.2} ms");
         }
     }
+    if let Some(peak) = peak(samples) {
+        text += &format!("  peak {peak:.1} MiB");
+    }
     text
+}
+
+/// The median of the rounds' peaks of memory, in MiB.
+fn peak(samples: &[Sample]) -> Option<f64> {
+    let peaks = samples.iter().filter_map(|sample| sample.peak);
+    let peaks: Vec<f64> = peaks.map(|bytes| bytes as f64 / 1024.0 / 1024.0).collect();
+    median(&peaks)
 }
 
 /// The median of the rounds' percentiles.
@@ -124,7 +135,7 @@ fn ratio(row: &Row, outcomes: &Outcomes) -> String {
     let (Some(middle), Some((least, greatest))) = (median(&ratios), bounds(&ratios)) else {
         return format!("none{wanted}");
     };
-    let verdict = match met(row.target, &ratios) {
+    let verdict = match met(row, outcomes, &ratios) {
         Some(true) => ": met",
         Some(false) => ": MISSED",
         None => "",
@@ -152,16 +163,27 @@ fn wanted(target: Target) -> String {
         Target::AtLeastEach(least, each) => {
             format!("  wanted: at least {least}, in no round below {each}")
         }
+        Target::AtMostOrBelow(most, time) => {
+            let millis = time.as_secs_f64() * 1e3;
+            format!("  wanted: at most {most}, or ours below {millis:.0} ms")
+        }
         Target::Shown => String::new(),
     }
 }
 
-fn met(target: Target, ratios: &[f64]) -> Option<bool> {
+fn met(row: &Row, outcomes: &Outcomes, ratios: &[f64]) -> Option<bool> {
     let (middle, (lowest, _)) = (median(ratios)?, bounds(ratios)?);
-    match target {
+    match row.target {
         Target::AtLeast(least) => Some(middle >= least),
         Target::AtMost(most) => Some(middle <= most),
         Target::AtLeastEach(least, each) => Some(middle >= least && lowest >= each),
+        Target::AtMostOrBelow(most, time) => {
+            let Some(Outcome::Measured(ours)) = outcomes.get(&row.ours) else {
+                return None;
+            };
+            let ours: Vec<f64> = ours.iter().filter_map(|s| row.figure.of(s)).collect();
+            Some(middle <= most || median(&ours)? < time.as_secs_f64())
+        }
         Target::Shown => None,
     }
 }
@@ -204,6 +226,7 @@ fn rounds(outcome: &Outcome) -> Value {
                     "per_second": sample.rate,
                     "p50_ms": sample.p50.map(|time| time.as_secs_f64() * 1e3),
                     "p99_ms": sample.p99.map(|time| time.as_secs_f64() * 1e3),
+                    "peak_bytes": sample.peak,
                     "behind_ms": sample.behind.map(|time| time.as_secs_f64() * 1e3),
                     "counted": sample.counted,
                 })
@@ -218,6 +241,9 @@ fn workload(row: &Row, outcomes: &Outcomes) -> Value {
         Target::AtLeast(least) => json!({ "at_least": least }),
         Target::AtMost(most) => json!({ "at_most": most }),
         Target::AtLeastEach(least, each) => json!({ "at_least": least, "each_at_least": each }),
+        Target::AtMostOrBelow(most, time) => {
+            json!({ "at_most": most, "or_below_ms": time.as_secs_f64() * 1e3 })
+        }
         Target::Shown => Value::Null,
     };
     json!({
@@ -228,6 +254,6 @@ fn workload(row: &Row, outcomes: &Outcomes) -> Value {
         "ratio": median(&ratios),
         "ratios": ratios,
         "target": target,
-        "met": met(row.target, &ratios),
+        "met": met(row, outcomes, &ratios),
     })
 }

@@ -51,6 +51,9 @@ pub(crate) async fn run(settings: Settings) -> Fallible<bool> {
     if let Some(clients) = bench.peer_best() {
         println!("\nThe peer's best number of clients: {clients}.");
     }
+    for told in bench.told() {
+        println!("\n{told}.");
+    }
     if let Some(path) = &settings.json {
         let text = report::json(&facts, &settings, &rows, &outcomes);
         std::fs::write(path, text + "\n")?;

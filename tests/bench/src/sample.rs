@@ -13,6 +13,8 @@ pub(crate) struct Sample {
     pub(crate) p99: Option<Duration>,
     /// How long after the last answer the last notification was received.
     pub(crate) behind: Option<Duration>,
+    /// The most memory the process had that did it, in bytes.
+    pub(crate) peak: Option<u64>,
     /// What else was counted, to be shown where the figure stands out.
     pub(crate) counted: Option<String>,
 }
@@ -23,6 +25,7 @@ pub(crate) enum Figure {
     Rate,
     P50,
     P99,
+    Peak,
 }
 
 impl Figure {
@@ -32,6 +35,7 @@ impl Figure {
             Self::Rate => Some(sample.rate),
             Self::P50 => sample.p50.map(|time| time.as_secs_f64()),
             Self::P99 => sample.p99.map(|time| time.as_secs_f64()),
+            Self::Peak => sample.peak.map(|bytes| bytes as f64),
         }
     }
 }

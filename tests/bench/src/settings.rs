@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use dutyledger_test_nation::Size;
+
+use crate::audit::Child;
 
 /// Measures the ledger against the database it stands on, and against the stock framework.
 ///
@@ -13,8 +16,10 @@ use clap::{Parser, Subcommand};
 /// acknowledged there is no figure, and the bench fails. A workload that cannot run yet says so. A
 /// ratio that is missed is shown and is no failure.
 ///
-/// Without --large: 3 rounds of 2 s a cell, replays of 200 000 entries, no growth. With it: 5 rounds
-/// of 5 s, replays and backlogs of 1 000 000 entries, a minute of notifications, and growth to 10 000 000 entries, which needs 60 GB.
+/// Without --large: 3 rounds of 2 s a cell, replays of 200 000 entries, 100 000 entries verified and
+/// handed over, a nation of 10 areas, no growth. With it: 5 rounds of 5 s, replays, backlogs, verifying
+/// and bundles of 1 000 000 entries, a minute of notifications, England and Wales for ten years (3 000 000
+/// entries), and growth to 10 000 000 entries, which needs 60 GB.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench", bin_name = "./ops/bench")]
 pub(crate) struct Settings {
@@ -50,11 +55,14 @@ pub(crate) struct Settings {
 }
 
 /// What the program does besides.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Keeps a core busy until the input ends.
     #[command(hide = true)]
     Hog,
+    /// Does one thing, and tells how much memory it took.
+    #[command(hide = true, subcommand)]
+    Child(Child),
 }
 
 impl Settings {
@@ -79,6 +87,29 @@ impl Settings {
     /// How many entries the backlog has that is published.
     pub(crate) const fn backlog(&self) -> u64 {
         if self.large { 1_000_000 } else { 100_000 }
+    }
+
+    /// How many entries are verified and handed over.
+    pub(crate) const fn audited(&self) -> u64 {
+        if self.large { 1_000_000 } else { 100_000 }
+    }
+
+    /// The nation that questions are asked of. Where it is small it is as long, so that a partnership
+    /// has as many entries.
+    pub(crate) const fn nation(&self) -> Size {
+        if self.large {
+            Size::FULL
+        } else {
+            Size {
+                areas: 10,
+                ..Size::FULL
+            }
+        }
+    }
+
+    /// How many questions are asked of it.
+    pub(crate) const fn questions(&self) -> usize {
+        if self.large { 500 } else { 50 }
     }
 
     /// How many entries are replayed.

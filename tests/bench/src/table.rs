@@ -1,12 +1,17 @@
 //! The workloads and the ratios that are wanted.
 
-use crate::cell::{By, Cell};
+use std::time::Duration;
+
+use crate::cell::{By, Cell, Handing};
 use crate::sample::Figure;
 use crate::settings::Settings;
 use crate::store::Db;
 
 /// A small ledger and a large one, in entries.
 const GROWTH: (u64, u64) = (10_000, 10_000_000);
+
+/// Memory that does not grow with the entries.
+const FLAT: Target = Target::AtMost(1.25);
 
 /// The ratio that is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +20,8 @@ pub(crate) enum Target {
     AtMost(f64),
     /// In the median, and in each round.
     AtLeastEach(f64, f64),
+    /// Or ours in the median below a time.
+    AtMostOrBelow(f64, Duration),
     /// None: the figures are shown.
     Shown,
 }
@@ -74,6 +81,8 @@ pub(crate) fn groups(settings: &Settings) -> Vec<Group> {
         (replay(Db::Postgres), 3),
         (notifications(Db::Sqlite), 3),
         (notifications(Db::Postgres), 3),
+        (audit(Db::Sqlite, settings), 3),
+        (audit(Db::Postgres, settings), 3),
     ];
     if settings.large {
         groups.extend([(growth(Db::Sqlite), 3), (growth(Db::Postgres), 3)]);
@@ -306,4 +315,96 @@ fn notifications(db: Db) -> Vec<Row> {
             Figure::P99,
         ),
     ]
+}
+
+/// What an answer as of a moment may take, however long reading its entries takes.
+const ANSWER: Duration = Duration::from_millis(50);
+
+fn audit(db: Db, settings: &Settings) -> Vec<Row> {
+    let verify = |by| Cell::Verify { db, by };
+    let as_of = |by| Cell::AsOf { db, by };
+    let entries = settings.audited();
+    let hand = |what| Cell::Hand { db, entries, what };
+    let tenth = |what| Cell::Hand {
+        db,
+        entries: entries / 10,
+        what,
+    };
+    let row = |workload, against, ours, other, target, figure| Row {
+        db,
+        workload,
+        against,
+        ours,
+        other,
+        target,
+        figure,
+    };
+    let (answers, read) = (
+        "audit, obligations of one partnership of a nation as of a moment",
+        "the entries they rest on, read and decoded",
+    );
+    let mut rows = vec![
+        row(
+            "audit, every entry verified",
+            "the same pages read and hashed",
+            verify(By::Ours),
+            verify(By::Raw),
+            Target::AtLeast(0.5),
+            Figure::Rate,
+        ),
+        row(
+            answers,
+            read,
+            as_of(By::Ours),
+            as_of(By::Raw),
+            Target::AtMostOrBelow(2.0, ANSWER),
+            Figure::P50,
+        ),
+        row(
+            answers,
+            read,
+            as_of(By::Ours),
+            as_of(By::Raw),
+            Target::Shown,
+            Figure::P99,
+        ),
+        row(
+            "audit, a ledger exported",
+            "a plain copy of its entries' text",
+            hand(Handing::Export),
+            hand(Handing::Copy),
+            Target::Shown,
+            Figure::Rate,
+        ),
+        row(
+            "audit, the memory of an export",
+            "of a tenth of the entries",
+            hand(Handing::Export),
+            tenth(Handing::Export),
+            FLAT,
+            Figure::Peak,
+        ),
+    ];
+    // Whichever database it came from, a bundle is the same.
+    if db == Db::Sqlite {
+        rows.extend([
+            row(
+                "audit, a bundle checked offline",
+                "a plain copy of its entries' text",
+                hand(Handing::Check),
+                hand(Handing::Copy),
+                Target::Shown,
+                Figure::Rate,
+            ),
+            row(
+                "audit, the memory of checking a bundle",
+                "of a tenth of the entries",
+                hand(Handing::Check),
+                tenth(Handing::Check),
+                FLAT,
+                Figure::Peak,
+            ),
+        ]);
+    }
+    rows
 }
