@@ -31,7 +31,9 @@ fn write(client: &Client, path: &str, name: &str) -> Option<u64> {
 /// A correlation id that carries the command's number, to find it in the record.
 fn correlation(name: &str) -> String {
     let number: u128 = name.trim_start_matches("command-").parse().unwrap();
-    uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(number.to_be_bytes())
+        .into_uuid()
+        .to_string()
 }
 
 #[test]

@@ -125,7 +125,9 @@ impl Rows {
     /// Rows with hashes that are as long as right ones.
     pub(crate) fn new(template: &Template, streams: usize) -> Self {
         let mut random = Random::new();
-        let streams = (0..streams.max(1)).map(|_| (random.uuid(), 0)).collect();
+        let opened = DateTime::UNIX_EPOCH;
+        let streams = (0..streams.max(1)).map(|_| (random.uuid_of(opened), 0));
+        let streams = streams.collect();
         Self {
             template: template.clone(),
             random,
