@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use clap::Subcommand;
 use dutyledger_audit::export::{What, write};
 use dutyledger_bundle::{Given, verify};
-use dutyledger_ledger::{LedgerReader, Place};
+use dutyledger_ledger::{Clock, LedgerReader, Place, SystemClock};
 use dutyledger_transparency::{Proven, Signed};
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ impl Child {
                 let ledger = LedgerReader::open(Place::parse(&ledger)?).await?;
                 let signed = Signed::read(&newest)?.ok_or("no checkpoint")?;
                 let proven = Proven::by(signed, &tiles)?.ok_or("other hashes")?;
-                let now = chrono::Utc::now();
+                let now = SystemClock.now();
                 let what = What {
                     partnership: None,
                     known: Default::default(),
