@@ -348,7 +348,7 @@ fn the_document_gives_the_keys_digests_and_ciphertexts_of_the_code() {
         &area.to_string(),
         &entry_id(3).to_string(),
     ]);
-    let announcement = NaturalKey(&["announcement", "R-42.1", STRATEGY, "2025-01-31"]);
+    let announcement = NaturalKey(&["deadline", "annual_review", STRATEGY, "2025-01-31", ""]);
     let array = json!([SCHOOL, COLLEGE]);
     let digest = sha256_hex(canonical_json(&array).unwrap().as_bytes());
     assert_eq!(digest, ListDigest::of(&listed_ids()));

@@ -152,8 +152,18 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     (m.vectors, m.files)
 }
 
+/// A bundle as it was written when `schemas/record.md` had other words and there were fewer events and
+/// rule packs.
+const EARLIER: &[u8] = include_bytes!("../earlier/whole-ledger.zip");
+
 fn as_it_is(m: &mut Making, story: &Story, good: Vec<u8>, one: Vec<u8>) {
     let unconfirmed = Kind::Unconfirmed.code();
+    m.add(
+        "earlier-edition",
+        "a whole ledger, written by an earlier version of the program with documents of another edition",
+        EARLIER.to_vec(),
+        0,
+    );
     m.add(
         "ledger",
         "a whole ledger, in which the key was replaced once",
