@@ -1,8 +1,11 @@
 //! Reading streams from the ledger as histories.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::stream::{self, StreamExt};
+use tokio::task::JoinError;
 
 use dutyledger_domain::dates::Dates;
 use dutyledger_domain::depends::further;
@@ -11,6 +14,9 @@ use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_domain::{Histories, History, HistoryError, StreamKind};
 use dutyledger_ledger::{LedgerReader, ReadError, Stored};
 use dutyledger_record::{EntryError, Record, RulePackRef, Stream, StreamId};
+
+/// How many streams are read at once.
+const AT_ONCE: usize = 4;
 
 /// Why a stream could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -91,13 +97,42 @@ pub async fn histories(
         dates,
         ..Histories::default()
     };
-    for stream in streams {
-        let found = records(ledger, &stream, Some(up_to)).await?;
+    read_into(&mut all, ledger, streams, up_to).await?;
+    Ok(all)
+}
+
+/// Adds streams to histories, as known at a position; those that had no entry by then are left out.
+///
+/// Each is read on a task of its own: while one is decoded, others are on their way.
+async fn read_into(
+    all: &mut Histories,
+    ledger: &LedgerReader,
+    streams: impl IntoIterator<Item = Stream>,
+    up_to: u64,
+) -> Result<(), LoadError> {
+    let reads = streams.into_iter().map(|stream| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move {
+            let found = records(&ledger, &stream, Some(up_to)).await?;
+            Ok::<_, LoadError>((stream, found))
+        })
+    });
+    let mut reads = stream::iter(reads).buffered(AT_ONCE);
+    while let Some(read) = reads.next().await {
+        let (stream, found) = read.unwrap_or_else(broken_off)?;
         if !found.is_empty() {
             all.read(&stream, found)?;
         }
     }
-    Ok(all)
+    Ok(())
+}
+
+/// What becomes of a task that did not end by itself: a panic goes on here.
+fn broken_off<T>(error: JoinError) -> Result<T, LoadError> {
+    match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        Err(ended) => Err(ReadError::Database(ended.into()).into()),
+    }
 }
 
 /// Reads everything a partnership's reviews, triggers and obligations are derived from, as known at a
@@ -116,12 +151,7 @@ pub async fn of_partnership(
     let mut seen = BTreeSet::new();
     let mut all = histories(ledger, [], up_to).await?;
     while !wanted.is_empty() {
-        for stream in &wanted {
-            let found = records(ledger, stream, Some(up_to)).await?;
-            if !found.is_empty() {
-                all.read(stream, found)?;
-            }
-        }
+        read_into(&mut all, ledger, wanted.iter().cloned(), up_to).await?;
         seen.append(&mut wanted);
         wanted = further(partnership, &all);
         wanted.retain(|stream| !seen.contains(stream));
