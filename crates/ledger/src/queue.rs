@@ -163,6 +163,11 @@ impl Inbox {
         Some(batch)
     }
 
+    /// How many appends wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.receiver.len()
+    }
+
     async fn next(&mut self) -> Option<Queued> {
         tokio::select! {
             biased;

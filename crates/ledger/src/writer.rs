@@ -22,6 +22,8 @@ use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
 /// How often old names are forgotten.
 const FORGET_EVERY: TimeDelta = TimeDelta::hours(1);
+/// Fewer appends than this are not yet a batch worth its commit, where more may be about to come.
+const FEW: usize = 64;
 /// How often a writer that has nothing to write looks whether its server is still there.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -85,6 +87,11 @@ impl<S: Store> Writer<S> {
                 Ok(results) => {
                     for (answer, result) in answers.into_iter().zip(results) {
                         answer.send(result);
+                    }
+                    if self.inbox.waiting() < FEW {
+                        // Whoever was answered may have more to record: that is to come into the
+                        // next batch, not the one after it.
+                        tokio::task::yield_now().await;
                     }
                 }
                 Err(failure) => return self.stop(failure, answers).await,
