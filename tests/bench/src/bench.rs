@@ -250,6 +250,7 @@ impl Bench {
                 };
                 self.anew(db, live).await
             }
+            Cell::Silent { db, clients } => self.ours_anew(db, clients, Way::Silent).await,
             Cell::Notice { by: By::Ours, db } => {
                 let notice = async |store: &Store| notify::notice(store, self.time).await.map(Some);
                 self.anew(db, notice).await
@@ -322,7 +323,11 @@ impl Bench {
     async fn ours(&self, store: &Store, clients: usize, way: Way) -> Fallible<Sample> {
         let ours = match way {
             Way::Alone => Ours::open_alone(store).await?,
-            Way::Bus | Way::Hot | Way::Http => Ours::open(store).await?,
+            Way::Bus | Way::Hot | Way::Http | Way::Silent => Ours::open(store).await?,
+        };
+        let time = match way {
+            Way::Silent => self.settings.live(),
+            Way::Alone | Way::Bus | Way::Hot | Way::Http => self.time,
         };
         let streams = ours.warm(self.settings.streams.max(clients)).await?;
         let (sample, after, answered) = match way {
@@ -330,19 +335,19 @@ impl Bench {
                 let server = Server::start(&ours).await?;
                 let after = ours.head();
                 let clients = server.clients(clients, &streams).await?;
-                let (sample, clients) = drive(clients, self.time).await?;
+                let (sample, clients) = drive(clients, time).await?;
                 let answered: Vec<_> = clients.into_iter().map(|c| c.answered).collect();
                 server.end().await?;
                 (sample, after, answered)
             }
-            Way::Bus | Way::Hot | Way::Alone => {
+            Way::Bus | Way::Hot | Way::Alone | Way::Silent => {
                 let after = ours.head();
                 let hot = streams.first().filter(|_| matches!(way, Way::Hot));
                 let clients = match hot {
                     Some(stream) => ours.clients_of_one(clients, *stream),
                     None => ours.clients(clients, &streams),
                 };
-                let (sample, clients) = drive(clients, self.time).await?;
+                let (sample, clients) = drive(clients, time).await?;
                 let answered = clients.into_iter().map(|c| c.answered).collect();
                 (sample, after, answered)
             }
@@ -442,6 +447,8 @@ enum Way {
     Hot,
     /// Over HTTP.
     Http,
+    /// To the bus, for as long as notifications are followed elsewhere.
+    Silent,
     /// To the bus, and nothing follows.
     Alone,
 }

@@ -47,6 +47,8 @@ pub(crate) enum Cell {
     Drain { db: Db, by: By },
     /// Notifications delivered while so many clients give commands.
     Live { db: Db, clients: usize },
+    /// Our commands without notifications, for as long as those are followed.
+    Silent { db: Db, clients: usize },
     /// Notifications of single commands, or messages, at a steady rate.
     Notice { db: Db, by: By },
     /// Every entry verified, or merely hashed.
@@ -118,6 +120,13 @@ impl fmt::Display for Cell {
                 write!(
                     f,
                     "{}: notifications while {clients} clients append",
+                    db.name()
+                )
+            }
+            Self::Silent { db, clients } => {
+                write!(
+                    f,
+                    "{}: {clients} clients append without notifications",
                     db.name()
                 )
             }

@@ -294,7 +294,7 @@ fn notifications(db: Db) -> Vec<Row> {
             "notifications delivered while 32 clients append",
             "what 32 clients append without them",
             Cell::Live { db, clients: 32 },
-            Cell::Ours { db, clients: 32 },
+            Cell::Silent { db, clients: 32 },
             Target::AtLeast(0.6),
             Figure::Rate,
         ),
