@@ -189,6 +189,31 @@ async fn what_has_queued_is_one_commit_and_the_answers_are_in_order() {
 }
 
 #[tokio::test]
+async fn what_those_just_answered_give_next_comes_into_the_next_batch() {
+    let rig = rig(100, 1 << 20, ROOMY);
+    let mut first = Vec::new();
+    for n in [1, 2] {
+        let queue = rig.queue.clone();
+        first.push(tokio::spawn(async move {
+            queue.append(one(n)).await.unwrap();
+            queue.append(one(n + 10)).await.unwrap();
+        }));
+    }
+    // They queue, and the writer waits at the gate with both.
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    let others = send(&rig, 3..=4).await;
+    rig.shared.gate.add_permits(100);
+    for one in first {
+        one.await.unwrap();
+    }
+    for answer in others {
+        answer.await.unwrap();
+    }
+    assert_eq!(*rig.shared.commits.lock().unwrap(), [2, 4]);
+}
+
+#[tokio::test]
 async fn a_batch_larger_than_the_bounds_is_split() {
     let bytes = one(1).check().unwrap().bytes;
     let by_rows = Size {

@@ -37,6 +37,12 @@ async fn reader(store: &Store) -> Fallible<LedgerReader> {
     Ok(LedgerReader::open(Place::parse(&store.address())?).await?)
 }
 
+/// A relay in the process that records, as a server has it: what was just recorded is at hand.
+fn relaying_of(ours: &Ours, nats: &Nats) -> Relaying {
+    let ledger = ours.bus().ledger();
+    Relaying::start(nats, LedgerReader::clone(ledger), ledger.tail())
+}
+
 /// Publishes what a ledger holds to a server that has nothing yet.
 pub(crate) async fn drain(store: &Store) -> Fallible<Sample> {
     let nats = Nats::start();
@@ -76,8 +82,7 @@ pub(crate) async fn live(
     let nats = Nats::start();
     let ours = Ours::open(store).await?;
     let streams = ours.warm(streams.max(clients)).await?;
-    let tail = ours.bus().ledger().tail();
-    let relaying = Relaying::start(&nats, reader(store).await?, tail);
+    let relaying = relaying_of(&ours, &nats);
     let after = ours.head();
     relaying.reached(after).await?;
     let receiver = Receiver::after(&nats, after).await?;
@@ -110,8 +115,7 @@ pub(crate) async fn notice(store: &Store, time: Duration) -> Fallible<Sample> {
     let nats = Nats::start();
     let ours = Ours::open(store).await?;
     let streams = ours.warm(TURNS as usize).await?;
-    let tail = ours.bus().ledger().tail();
-    let relaying = Relaying::start(&nats, reader(store).await?, tail);
+    let relaying = relaying_of(&ours, &nats);
     let after = ours.head();
     relaying.reached(after).await?;
     let receiver = Receiver::after(&nats, after).await?;
