@@ -3,6 +3,8 @@
 use dutyledger_record::{
     EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId, format_instant,
 };
+use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
@@ -41,30 +43,38 @@ impl Stored {
 /// An entry's row: what is stored, and the columns that repeat parts of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
-    pub(crate) position: u64,
-    pub(crate) leaf_data: String,
-    pub(crate) leaf_hash: [u8; 32],
+    pub(crate) stored: Stored,
     pub(crate) columns: Columns,
 }
 
-/// entry_id, stream_type, stream_id, version, event_type, schema_version, occurred_on, recorded_at
-pub(crate) type Columns = (String, String, String, i64, String, i64, String, String);
+/// The columns beside an entry's text, each as it is written in there, and in the order in which they
+/// are asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Columns {
+    pub(crate) entry_id: String,
+    pub(crate) stream_type: String,
+    pub(crate) stream_id: String,
+    pub(crate) version: i64,
+    pub(crate) event_type: String,
+    pub(crate) schema_version: i64,
+    pub(crate) occurred_on: String,
+    pub(crate) recorded_at: String,
+}
 
-impl Row {
-    /// Whether the columns say what the record says.
-    pub(crate) fn repeats(&self, record: &Record) -> bool {
-        let entry = &record.entry;
-        let said: Columns = (
-            entry.entry_id.to_string(),
-            entry.stream.stream_type.as_str().to_owned(),
-            entry.stream.id.to_string(),
-            integer(entry.version),
-            record.event.event_type.clone(),
-            i64::from(record.event.schema_version),
-            entry.standing.occurred_on.date.to_string(),
-            format_instant(record.recorded_at),
-        );
-        self.columns == said
+impl Columns {
+    /// Whether they say what the record says.
+    pub(crate) fn repeat(&self, record: &Record) -> bool {
+        let (entry, event) = (&record.entry, &record.event);
+        let mut buffer = Uuid::encode_buffer();
+        let mut is = |text: &str, id: Uuid| *text == *id.hyphenated().encode_lower(&mut buffer);
+        is(&self.entry_id, entry.entry_id.uuid())
+            && is(&self.stream_id, entry.stream.id.uuid())
+            && self.stream_type == entry.stream.stream_type.as_str()
+            && self.version == integer(entry.version)
+            && self.event_type == event.event_type
+            && self.schema_version == i64::from(event.schema_version)
+            && self.occurred_on == entry.standing.occurred_on.date.to_string()
+            && self.recorded_at == format_instant(record.recorded_at)
     }
 }
 

@@ -8,10 +8,13 @@
 
 use std::collections::HashMap;
 use std::mem;
+use std::panic::resume_unwind;
 use std::thread;
 
 use chrono::{DateTime, Utc};
-use dutyledger_record::{Frontier, LedgerId, Record, Stream, leaf_hash};
+use dutyledger_record::{Frontier, LedgerId, Record, Stream, StreamId, StreamType, leaf_hash};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::sync::mpsc;
 
 use crate::error::ReadError;
 use crate::reader::{LedgerReader, Row};
@@ -63,23 +66,27 @@ pub async fn verify(
     };
     let mut check = Check::new(ledger.id());
     let mut roots = Roots::default();
-    let mut page = Page::read(ledger, 0, head).await?;
-    while check.position < head && !page.is_empty() {
-        let after = page.last().unwrap_or(head);
-        // While one page is verified, the next is read.
-        let id = ledger.id();
+    let id = ledger.id();
+    // While entries are compared with each other, those that follow are read and verified each on
+    // its own, on as many threads as there are cores.
+    let mut pages = pages(ledger.clone(), head);
+    let pages = stream::poll_fn(move |context| pages.poll_recv(context));
+    let facts = pages.map(|page| async move {
+        let page = page?;
         let verifying = tokio::task::spawn_blocking(move || page.facts(id));
-        let next = Page::read(ledger, after, head).await?;
         // A panic in there is a defect of this program; it goes on in this thread.
-        let facts = verifying
+        Ok(verifying
             .await
-            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
-        for fact in facts {
+            .unwrap_or_else(|error| resume_unwind(error.into_panic())))
+    });
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let mut facts = facts.buffered(cores);
+    while let Some(page) = facts.try_next().await? {
+        for fact in page {
             check.entry(fact);
             roots.compare(ledger, &mut check).await?;
         }
         progress(check.position, head);
-        page = next;
     }
     check.end(head, frontier.as_ref());
     if check.position == head && roots.last != head {
@@ -93,7 +100,7 @@ pub async fn verify(
 /// seen is never beyond a head that is asked for afterwards.
 async fn beyond(ledger: &LedgerReader, head: u64, check: &mut Check) -> Result<(), ReadError> {
     let entry = match Page::read(ledger, head, u64::MAX).await? {
-        Page::Rows(rows) => rows.first().map(|row| row.position),
+        Page::Rows(rows) => rows.first().map(|row| row.stored.position),
         Page::Meaningless { position, .. } => Some(position),
     };
     let root = ledger.roots(head, 1).await?;
@@ -107,6 +114,25 @@ async fn beyond(ledger: &LedgerReader, head: u64, check: &mut Check) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The pages up to a position in their order, each read while the one before it is worked on.
+fn pages(ledger: LedgerReader, head: u64) -> mpsc::Receiver<Result<Page, ReadError>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::spawn(async move {
+        let mut after = 0;
+        while after < head {
+            let page = Page::read(&ledger, after, head).await;
+            let last = page.as_ref().ok().and_then(Page::last);
+            // Nobody listens any more where something failed.
+            if page.is_ok() && last.is_none() || sender.send(page).await.is_err() {
+                return;
+            }
+            let Some(last) = last else { return };
+            after = last;
+        }
+    });
+    receiver
 }
 
 /// Entries that were read together.
@@ -127,7 +153,7 @@ impl Page {
         loop {
             match ledger.rows(after, limit).await {
                 Ok(mut rows) => {
-                    rows.retain(|row| row.position <= to);
+                    rows.retain(|row| row.stored.position <= to);
                     return Ok(Self::Rows(rows));
                 }
                 Err(error) if !is_meaningless(&error) => return Err(error),
@@ -143,20 +169,16 @@ impl Page {
         }
     }
 
-    fn is_empty(&self) -> bool {
-        self.last().is_none()
-    }
-
     fn last(&self) -> Option<u64> {
         match self {
-            Self::Rows(rows) => rows.last().map(|row| row.position),
+            Self::Rows(rows) => rows.last().map(|row| row.stored.position),
             Self::Meaningless { position, .. } => Some(*position),
         }
     }
 
     fn facts(self, ledger: LedgerId) -> Vec<Fact> {
         match self {
-            Self::Rows(rows) => read_rows(ledger, &rows),
+            Self::Rows(rows) => rows.iter().map(|row| read_row(ledger, row)).collect(),
             Self::Meaningless { position, why } => vec![Fact {
                 position,
                 leaf_hash: [0; 32],
@@ -186,43 +208,22 @@ struct Fact {
     wrong: Vec<String>,
 }
 
-/// Verifies each row on its own, on as many threads as there are cores.
-fn read_rows(ledger: LedgerId, rows: &[Row]) -> Vec<Fact> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
-    let each = rows.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let parts: Vec<_> = rows
-            .chunks(each)
-            .map(|part| {
-                scope.spawn(move || {
-                    let facts = part.iter().map(|row| read_row(ledger, row));
-                    facts.collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        let facts = parts.into_iter().map(|part| {
-            part.join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        });
-        facts.flatten().collect()
-    })
-}
-
 fn read_row(ledger: LedgerId, row: &Row) -> Fact {
     let mut wrong = Vec::new();
-    let computed = leaf_hash(&row.leaf_data);
-    if computed != row.leaf_hash {
+    let Row { stored, columns } = row;
+    let computed = leaf_hash(&stored.leaf_data);
+    if computed != stored.leaf_hash {
         wrong.push("the text does not have the leaf hash beside it".to_owned());
     }
-    let record = match Record::verify(&row.leaf_data) {
+    let record = match Record::verify(&stored.leaf_data) {
         Ok(record) => {
-            if record.position != row.position {
+            if record.position != stored.position {
                 wrong.push(format!("the text says position {}", record.position));
             }
             if record.ledger_id != ledger {
                 wrong.push(format!("the text is of ledger {}", record.ledger_id));
             }
-            if !row.repeats(&record) {
+            if !columns.repeat(&record) {
                 wrong.push("a column beside the text says something else".to_owned());
             }
             let entry = record.entry;
@@ -234,7 +235,7 @@ fn read_row(ledger: LedgerId, row: &Row) -> Fact {
         }
     };
     Fact {
-        position: row.position,
+        position: stored.position,
         leaf_hash: computed,
         record,
         wrong,
@@ -246,7 +247,8 @@ struct Check {
     ledger: LedgerId,
     position: u64,
     recorded_at: DateTime<Utc>,
-    versions: HashMap<Stream, u64>,
+    /// The last version of each stream, by the streams' types: these are few.
+    versions: HashMap<StreamType, HashMap<StreamId, u64>>,
     frontier: Frontier,
     findings: Vec<Finding>,
 }
@@ -292,7 +294,9 @@ impl Check {
         if recorded_at < mem::replace(&mut self.recorded_at, recorded_at) {
             self.found(fact.position, "it was recorded before the entry before it");
         }
-        let before = self.versions.insert(stream, version).unwrap_or(0);
+        let Stream { stream_type, id } = stream;
+        let versions = self.versions.entry(stream_type).or_default();
+        let before = versions.insert(id, version).unwrap_or(0);
         if version != before + 1 {
             self.found(
                 fact.position,
@@ -313,7 +317,7 @@ impl Check {
         Verified {
             ledger: self.ledger,
             entries: self.position,
-            streams: self.versions.len() as u64,
+            streams: self.versions.values().map(|of| of.len() as u64).sum(),
             roots,
             root: self.frontier.root(),
             findings: self.findings,

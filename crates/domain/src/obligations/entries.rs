@@ -1,6 +1,8 @@
 //! The entries that count, by their event: what a row's evidence is found in.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -54,10 +56,12 @@ impl LookedAt<'_> {
                 version > wanted || (version < wanted && !CARRIED_OVER.contains(&event))
             })
         };
-        let another_authority =
-            |wanted: StreamId| named("authority").is_some_and(|id| *id != wanted.to_string());
+        let another_authority = |wanted: StreamId| {
+            named("authority").is_some_and(|named| id::<StreamId>(named) != Some(wanted))
+        };
         let other_action = |wanted: &BTreeMap<ItemId, &Action>| {
-            named("action").is_some_and(|id| !wanted.keys().any(|action| *id == action.to_string()))
+            let action = named("action").map(id::<ItemId>);
+            action.is_some_and(|id| !id.is_some_and(|id| wanted.contains_key(&id)))
         };
         self.version.is_some_and(of_another)
             || self.authority.is_some_and(another_authority)
@@ -65,9 +69,20 @@ impl LookedAt<'_> {
     }
 }
 
+fn id<T: FromStr>(named: &Value) -> Option<T> {
+    named.as_str()?.parse().ok()
+}
+
+/// An entry that counts.
+struct Counted<'a, E> {
+    entry: &'a Arc<Envelope<E>>,
+    /// Its payload as it is recorded: many rows ask for members of it.
+    payload: OnceCell<Value>,
+}
+
 /// The entries of one stream that count on a date.
 pub(super) struct Entries<'a, K: StreamKind> {
-    by_event: BTreeMap<String, Vec<&'a Arc<Envelope<K::Event>>>>,
+    by_event: BTreeMap<String, Vec<Counted<'a, K::Event>>>,
 }
 
 impl<'a, K: StreamKind> Entries<'a, K> {
@@ -75,7 +90,7 @@ impl<'a, K: StreamKind> Entries<'a, K> {
         let mut by_event: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for entry in history.counted(on) {
             let event = entry.payload.event().event_type;
-            by_event.entry(event).or_default().push(entry);
+            by_event.entry(event).or_default().push(Counted::new(entry));
         }
         Self { by_event }
     }
@@ -90,7 +105,8 @@ impl<'a, K: StreamKind> Entries<'a, K> {
         let mut found: Vec<&Arc<Envelope<K::Event>>> = Vec::new();
         for event in &evidence.events {
             let all = self.by_event.get(event).into_iter().flatten();
-            found.extend(all.filter(|entry| shows(entry, event, evidence, looked_at)));
+            let all = all.filter(|one| one.shows(event, evidence, looked_at));
+            found.extend(all.map(|one| one.entry));
         }
         found.sort_by_key(|entry| (entry.standing.occurred_on.date, entry.version));
         let mut found: Vec<_> = found.into_iter().map(|entry| entry.entry_id).collect();
@@ -99,24 +115,34 @@ impl<'a, K: StreamKind> Entries<'a, K> {
     }
 }
 
-fn shows<E: Payload>(
-    entry: &Envelope<E>,
-    event: &str,
-    evidence: &Evidence,
-    looked_at: LookedAt<'_>,
-) -> bool {
-    let kind = entry.standing.principal.kind;
-    if evidence.told_by.is_some_and(|told_by| told_by != kind) {
-        return false;
+impl<'a, E: Payload> Counted<'a, E> {
+    fn new(entry: &'a Arc<Envelope<E>>) -> Self {
+        Self {
+            entry,
+            payload: OnceCell::new(),
+        }
     }
-    if looked_at.anything() && evidence.r#where.is_empty() {
-        return true;
+
+    fn shows(&self, event: &str, evidence: &Evidence, looked_at: LookedAt<'_>) -> bool {
+        let kind = self.entry.standing.principal.kind;
+        if evidence.told_by.is_some_and(|told_by| told_by != kind) {
+            return false;
+        }
+        if looked_at.anything() && evidence.r#where.is_empty() {
+            return true;
+        }
+        let payload = self.payload();
+        let has = |(member, wanted): (&String, &Value)| match (payload.get(member), wanted) {
+            (Some(is), Value::Array(any)) => any.contains(is),
+            (is, wanted) => is == Some(wanted),
+        };
+        !looked_at.names_another(event, payload) && evidence.r#where.iter().all(has)
     }
-    // What was not sealed yet is not in any ledger.
-    let payload = entry.payload.to_payload().unwrap_or_default();
-    let has = |(member, wanted): (&String, &Value)| match (payload.get(member), wanted) {
-        (Some(is), Value::Array(any)) => any.contains(is),
-        (is, wanted) => is == Some(wanted),
-    };
-    !looked_at.names_another(event, &payload) && evidence.r#where.iter().all(has)
+
+    fn payload(&self) -> &Value {
+        self.payload.get_or_init(|| {
+            // What was not sealed yet is not in any ledger.
+            self.entry.payload.to_payload().unwrap_or_default()
+        })
+    }
 }

@@ -5,6 +5,7 @@
 //! change or remove one; it may also move the head, forget idempotency keys, revoke API keys, and
 //! store and destroy the keys of sealed texts.
 
+mod dates;
 mod deadline;
 mod reads;
 mod store;

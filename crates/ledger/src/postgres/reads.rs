@@ -5,12 +5,13 @@ use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, StreamId};
 use sqlx::postgres::{PgExecutor, PgPool};
 use uuid::Uuid;
 
+use super::dates::{Day, Moment};
 use super::{LEDGER, readers};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
 use crate::place::PostgresUrl;
-use crate::reader::{Row, Stored};
+use crate::reader::{Columns, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -36,14 +37,14 @@ type RowColumns = (
     i64,
     String,
     Vec<u8>,
+    Uuid,
     String,
-    String,
-    String,
+    Uuid,
     i64,
     String,
     i64,
-    String,
-    String,
+    Day,
+    Moment,
 );
 
 fn row(columns: RowColumns) -> Result<Row, ReadError> {
@@ -55,16 +56,23 @@ fn row(columns: RowColumns) -> Result<Row, ReadError> {
         stream_type,
         stream,
         version,
-        event,
-        schema,
-        on,
-        at,
+        event_type,
+        schema_version,
+        day,
+        moment,
     ) = columns;
     Ok(Row {
-        position: number(position)?,
-        leaf_data,
-        leaf_hash: hash(&leaf_hash)?,
-        columns: (entry, stream_type, stream, version, event, schema, on, at),
+        stored: stored((position, leaf_data, leaf_hash))?,
+        columns: Columns {
+            entry_id: entry.to_string(),
+            stream_type,
+            stream_id: stream.to_string(),
+            version,
+            event_type,
+            schema_version,
+            occurred_on: day.text(),
+            recorded_at: moment.text(),
+        },
     })
 }
 
@@ -219,9 +227,8 @@ impl PostgresReads {
 
     pub(crate) async fn rows(&self, after: u64, limit: u32) -> Result<Vec<Row>, ReadError> {
         let rows = sqlx::query_as::<_, RowColumns>(
-            "SELECT position, leaf_data, leaf_hash, entry_id::text, stream_type, stream_id::text, \
-                    version, event_type, schema_version::bigint, occurred_on::text, \
-                    to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') \
+            "SELECT position, leaf_data, leaf_hash, entry_id, stream_type, stream_id, version, \
+                    event_type, schema_version::bigint, occurred_on, recorded_at \
              FROM ledger.entry WHERE position > $1 ORDER BY position LIMIT $2",
         )
         .bind(integer(after))

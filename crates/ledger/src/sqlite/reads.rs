@@ -10,7 +10,7 @@ use super::rows::{KeyColumns, NameColumns, api_key, id, name};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
-use crate::reader::{Row, Stored};
+use crate::reader::{Columns, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -19,43 +19,8 @@ type EntryColumns = (i64, String, Vec<u8>);
 /// first position, number of entries, leaf data one a line, leaf hashes in hexadecimal
 type PageColumns = (i64, i64, String, String);
 
-/// position, leaf data, leaf hash in hexadecimal, and the columns that repeat the leaf data
-type RowColumns = (
-    i64,
-    String,
-    String,
-    String,
-    String,
-    String,
-    i64,
-    String,
-    i64,
-    String,
-    String,
-);
-
-fn row(columns: RowColumns) -> Result<Row, ReadError> {
-    let (
-        position,
-        leaf_data,
-        leaf_hash,
-        entry,
-        stream_type,
-        stream,
-        version,
-        event,
-        schema,
-        on,
-        at,
-    ) = columns;
-    Ok(Row {
-        position: number(position)?,
-        leaf_data,
-        // What has another length is no hash of the text either, which is for verifying to tell.
-        leaf_hash: unhex(leaf_hash.as_bytes()).unwrap_or_default(),
-        columns: (entry, stream_type, stream, version, event, schema, on, at),
-    })
-}
+/// position, bytes of leaf data, leaf hash in hexadecimal, and the columns that repeat the leaf data
+type RowColumns = (i64, usize, String, Columns);
 
 /// A ledger file, open for reading.
 #[derive(Clone, Debug)]
@@ -209,12 +174,15 @@ impl SqliteReads {
         ))
     }
 
-    /// A page comes as one row, as JSON: a text that was tampered with may hold anything.
+    /// A page comes as one row: the texts end to end, and the rest as JSON with how long each text
+    /// is. What was tampered with may hold anything, line breaks too.
     pub(crate) async fn rows(&self, after: u64, limit: u32) -> Result<Vec<Row>, ReadError> {
-        let page = sqlx::query_scalar::<_, String>(
-            "SELECT json_group_array(json_array( \
-                        position, leaf_data, hex(leaf_hash), entry_id, stream_type, stream_id, \
-                        version, event_type, schema_version, occurred_on, recorded_at)) \
+        let (leaves, rows) = sqlx::query_as::<_, (String, String)>(
+            "SELECT coalesce(group_concat(leaf_data, ''), ''), \
+                    json_group_array(json_array( \
+                        position, octet_length(leaf_data), hex(leaf_hash), json_array( \
+                            entry_id, stream_type, stream_id, version, event_type, \
+                            schema_version, occurred_on, recorded_at))) \
              FROM (SELECT * FROM entry WHERE position > ?1 ORDER BY position LIMIT ?2)",
         )
         .bind(integer(after))
@@ -222,8 +190,27 @@ impl SqliteReads {
         .fetch_one(&self.pool)
         .await
         .map_err(unreadable)?;
-        let rows: Vec<RowColumns> = serde_json::from_str(&page).map_err(corrupt)?;
-        rows.into_iter().map(row).collect()
+        let rows: Vec<RowColumns> = serde_json::from_str(&rows).map_err(corrupt)?;
+        let mut leaves = leaves.as_str();
+        let rows = rows
+            .into_iter()
+            .map(|(position, bytes, leaf_hash, columns)| {
+                let (leaf_data, rest) = leaves
+                    .split_at_checked(bytes)
+                    .ok_or_else(|| corrupt(format!("a page from {position}")))?;
+                leaves = rest;
+                Ok(Row {
+                    stored: Stored {
+                        position: number(position)?,
+                        leaf_data: leaf_data.to_owned(),
+                        // What has another length is no hash of the text either, which is for
+                        // verifying to tell.
+                        leaf_hash: unhex(leaf_hash.as_bytes()).unwrap_or_default(),
+                    },
+                    columns,
+                })
+            });
+        rows.collect()
     }
 
     pub(crate) async fn names(
