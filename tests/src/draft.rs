@@ -7,11 +7,16 @@ use dutyledger_record::{Draft, EntryError, LedgerId, Stream};
 use serde_json::json;
 use uuid::Uuid;
 
-/// Or'ed with a number below 2^62, a UUIDv7: an id as every reader takes it.
-pub const IDS: u128 = 0x0193_1c2e_5a00_7000_8000_0000_0000_0000;
-
 /// The ledger they are made for.
-pub const LEDGER: LedgerId = LedgerId::new(Uuid::from_u128(IDS | 0xd0));
+pub const LEDGER: LedgerId = LedgerId::new(shared::id(0xd0));
+/// The number of an opening: no other entry has one as high.
+pub const OPENING: u128 = shared::OPENING;
+
+/// The number of an id.
+#[must_use]
+pub const fn number(id: Uuid) -> u128 {
+    shared::number(id)
+}
 
 /// A stream by its number.
 #[must_use]
@@ -19,7 +24,7 @@ pub fn stream(n: u128) -> Stream {
     shared::stream(n)
 }
 
-/// An entry of a stream, at a version, with an id.
+/// An entry of a stream, at a version, by its number.
 ///
 /// # Errors
 /// When it steps outside the record's format.

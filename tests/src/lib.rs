@@ -8,7 +8,7 @@ mod tamper;
 mod town;
 
 pub use client::{Answer, Client};
-pub use draft::{IDS, LEDGER, draft, stream};
+pub use draft::{LEDGER, OPENING, draft, number, stream};
 pub use output::{done, said};
 pub use server::{Server, build, key, program, repository};
 pub use tamper::Tampered;

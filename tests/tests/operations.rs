@@ -13,7 +13,7 @@ use dutyledger_ledger::{
 };
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{
-    Client, IDS, LEDGER, Server, Tampered, Town, draft, program, repository, stream,
+    Client, LEDGER, OPENING, Server, Tampered, Town, draft, program, repository, stream,
 };
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -708,7 +708,7 @@ fn large(folder: &Path) -> PathBuf {
         let opening = |_| {
             Ok(Opening {
                 ledger: LEDGER,
-                draft: draft(IDS, 1, IDS | 1)?,
+                draft: draft(0, 1, OPENING)?,
             })
         };
         let clock = std::sync::Arc::new(SystemClock);
@@ -717,14 +717,13 @@ fn large(folder: &Path) -> PathBuf {
             .unwrap();
         let mut appends = Vec::new();
         for number in 1..=APPENDS {
-            let id = IDS | u128::from(number);
             let drafts = (1..=EACH).map(|version| {
-                let entry = IDS | u128::from(number * 10 + version);
-                draft(id, version, entry).unwrap()
+                let entry = u128::from(number * 10 + version);
+                draft(number.into(), version, entry).unwrap()
             });
             let append = Append {
                 streams: vec![StreamAppend {
-                    stream: stream(id),
+                    stream: stream(number.into()),
                     expected_version: 0,
                     drafts: drafts.collect(),
                 }],

@@ -467,148 +467,238 @@ fn a_deadline_is_announced_in_a_stream_named_by_obligation_and_date() {
     }
 }
 
-/// What a record may not say: the rule of `schemas/record.md`, the example it is broken in, and what
-/// stands there instead of what.
-const BROKEN: &[(&str, &str, &str, &str)] = &[
+/// What a record may not say: the rule of `schemas/record.md`, the member it is about, the example it
+/// is broken in, and what stands there instead of what.
+const BROKEN: &[(&str, &str, &str, &str, &str)] = &[
     (
         "Ids: an entry is named by UUIDv7",
+        "entry_id",
         "a decision",
         "-7000-8000-0000000000e3",
         "-4000-8000-0000000000e3",
     ),
     (
         "Ids: a UUID's variant is that of RFC 9562",
+        "entry_id",
         "a decision",
         "7000-8000-0000000000e3",
         "7000-c000-0000000000e3",
     ),
     (
         "Ids: a ledger is named by UUIDv7",
+        "ledger_id",
         "a decision",
         "\"ledger_id\":\"01931c2e-5a00-7",
         "\"ledger_id\":\"01931c2e-5a00-4",
     ),
     (
         "Ids: a stream is named by UUIDv7 or UUIDv8",
+        "stream/id",
         "a decision",
         "\"stream\":{\"id\":\"01931c2e-5a00-7",
         "\"stream\":{\"id\":\"01931c2e-5a00-4",
     ),
     (
         "Ids: an API key is named by UUIDv7",
+        "principal/key_id",
         "a decision",
         "\"key_id\":\"01931c2e-5a00-7",
         "\"key_id\":\"01931c2e-5a00-8",
     ),
     (
         "Ids: a data key is named by UUIDv7",
+        "payload/reason",
         "a sealed text",
         "\"key_id\":\"01931c2e-5a00-7000-8000-000000000008",
         "\"key_id\":\"01931c2e-5a00-4000-8000-000000000008",
     ),
     (
         "Members: partnerships are streams",
+        "partnerships",
         "a decision",
         "\"partnerships\":[\"01931c2e-5a00-7",
         "\"partnerships\":[\"01931c2e-5a00-1",
     ),
     (
         "Members: what it rests on are streams",
+        "rests_on",
         "a decision",
         "\"rests_on\":[{\"id\":\"01931c2e-5a00-7",
         "\"rests_on\":[{\"id\":\"01931c2e-5a00-1",
     ),
     (
         "Members: corrects names an entry",
+        "corrects",
         "a correction",
         "\"corrects\":\"01931c2e-5a00-7",
         "\"corrects\":\"01931c2e-5a00-8",
     ),
     (
         "Members: causation_id names an entry",
+        "causation_id",
         "a decision",
         "\"causation_id\":null",
         "\"causation_id\":\"01931c2e-5a00-4000-8000-0000000000e1\"",
     ),
     (
         "Members: correlation_id is a UUID of a version",
+        "correlation_id",
         "a decision",
         "\"correlation_id\":\"01931c2e-5a00-7",
         "\"correlation_id\":\"01931c2e-5a00-0",
     ),
     (
         "Canonical form: there is no year 0000 (occurred_on)",
+        "occurred_on",
         "a decision",
         "\"date\":\"2024-11-11\"",
         "\"date\":\"0000-11-11\"",
     ),
     (
         "Canonical form: there is no year 0000 (source)",
+        "source/date",
         "a past fact",
         "\"date\":\"2024-02-14\"",
         "\"date\":\"0000-02-14\"",
     ),
     (
         "Canonical form: there is no year 0000 (recorded_at)",
+        "recorded_at",
         "a decision",
         "\"recorded_at\":\"2024-",
         "\"recorded_at\":\"0000-",
     ),
     (
-        "Members: a past fact has a source",
+        "Members: a past fact says what it leaves open",
+        "past_fact",
         "a decision",
         "\"basis\":\"decision\"",
         "\"basis\":\"past_fact\"",
     ),
     (
-        "Members: a past fact says what it leaves open",
+        "Members: a past fact has a source",
+        "source",
+        "a past fact",
+        "\"source\":{\"date\":\"2024-02-14\",\"reference\":\"https://eastmere.example/strategy.pdf\",\"sha256\":\"aca8a2bd51ff944ed064277add92327188506aa6ac86a4e1825ca87f0201e62c\",\"title\":\"Serious violence strategy 2024 to 2027\"}",
+        "\"source\":null",
+    ),
+    (
+        "Members: nothing but a past fact leaves anything open",
+        "past_fact",
         "a past fact",
         "\"basis\":\"past_fact\"",
         "\"basis\":\"decision\"",
     ),
     (
         "Members: revisions count from 1",
+        "rules/revision",
         "a decision",
         "\"revision\":1},\"source\"",
         "\"revision\":0},\"source\"",
     ),
     (
         "Members: a source's digest is SHA-256",
+        "source/sha256",
         "a past fact",
         "\"sha256\":\"aca8",
         "\"sha256\":\"ACA8",
     ),
     (
         "Members: a stream's type is words",
+        "stream/type",
         "a decision",
         "\"type\":\"strategy\"",
         "\"type\":\"Strategy\"",
     ),
     (
         "Members: an event is PascalCase",
+        "event/type",
         "a decision",
         "\"type\":\"StrategyPublished\"",
         "\"type\":\"StrategyPublished2\"",
     ),
     (
         "Members: positions count from 1",
+        "position",
         "a decision",
         "\"position\":17",
         "\"position\":0",
     ),
     (
         "Sealed text: a nonce has 24 bytes",
+        "payload/reason",
         "a sealed text",
         "\"nonce\":\"QEFC",
         "\"nonce\":\"",
     ),
     (
         "Sealed text: one algorithm",
+        "payload/reason",
         "a sealed text",
         "xchacha20-poly1305",
         "xchacha20-poly1306",
     ),
+    (
+        "Members: whom it was done for are streams",
+        "on_behalf_of",
+        "a decision",
+        "\"on_behalf_of\":[]",
+        "\"on_behalf_of\":[\"01931c2e-5a00-4000-8000-000000000004\"]",
+    ),
+    (
+        "Members: a principal is a stream",
+        "principal/id",
+        "a decision",
+        "\"principal\":{\"id\":\"01931c2e-5a00-7",
+        "\"principal\":{\"id\":\"01931c2e-5a00-4",
+    ),
+    (
+        "Members: the type of a stream it rests on is words",
+        "rests_on",
+        "a decision",
+        "\"type\":\"partnership\",\"version\":12",
+        "\"type\":\"Partnership\",\"version\":12",
+    ),
+    (
+        "Members: versions count from 1",
+        "version",
+        "a decision",
+        "\"version\":16,\"warnings\"",
+        "\"version\":0,\"warnings\"",
+    ),
+    (
+        "Members: versions of schemas count from 1",
+        "event/schema_version",
+        "a decision",
+        "\"schema_version\":1",
+        "\"schema_version\":0",
+    ),
+    (
+        "Members: a payload is an object",
+        "payload",
+        "a correction",
+        "\"payload\":{\"reason\":null}",
+        "\"payload\":[]",
+    ),
+    (
+        "Sealed text: a reason for going on is sealed by one algorithm",
+        "warnings",
+        "a decision",
+        "\"warnings\":[]",
+        "\"warnings\":[{\"reason\":{\"alg\":\"none\",\"ciphertext\":\"\",\"key_id\":\"01931c2e-5a00-7000-8000-000000000008\",\"nonce\":\"QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZX\"},\"rule\":\"R-31.1\"}]",
+    ),
 ];
+
+/// The rule that each broken record breaks, the member it is about, and the record.
+fn broken() -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let examples = examples();
+    BROKEN.iter().map(move |(rule, member, example, from, to)| {
+        let (_, sound) = examples.iter().find(|(name, _)| name == example).unwrap();
+        let broken = sound.replacen(from, to, 1);
+        assert_ne!(&broken, sound, "{rule}");
+        (*rule, *member, broken)
+    })
+}
 
 /// Runs the independent reader on a folder.
 fn independently(folder: &Path) -> String {
@@ -621,16 +711,14 @@ fn independently(folder: &Path) -> String {
 #[test]
 fn both_readers_refuse_what_the_document_does_not_allow() {
     let (right, wrong) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let examples = examples();
-    for (at, (_, leaf_data)) in examples.iter().enumerate() {
+    for (at, (_, leaf_data)) in examples().iter().enumerate() {
         assert!(Record::verify(leaf_data).is_ok());
         fs::write(right.path().join(format!("{at}.json")), leaf_data).unwrap();
     }
-    for (at, (rule, example, from, to)) in BROKEN.iter().enumerate() {
-        let (_, sound) = examples.iter().find(|(name, _)| name == example).unwrap();
-        let broken = sound.replacen(from, to, 1);
-        assert_ne!(&broken, sound, "{rule}");
-        assert!(Record::verify(&broken).is_err(), "{rule}: {broken}");
+    for (at, (rule, member, broken)) in broken().enumerate() {
+        let refused = Record::verify(&broken).unwrap_err().to_string();
+        let named = format!(": {member} is not what the format has there");
+        assert!(refused.ends_with(&named), "{rule}: {refused}");
         fs::write(wrong.path().join(format!("{at:02}.json")), broken).unwrap();
     }
     let (right, wrong) = (independently(right.path()), independently(wrong.path()));
@@ -640,6 +728,24 @@ fn both_readers_refuse_what_the_document_does_not_allow() {
             wrong.contains(&format!("{at:02}.json: ")),
             "{rule}: {wrong}"
         );
+    }
+}
+
+/// What is recorded stays for ever, so what no reader would take is refused before it is: all but the
+/// place, which the ledger itself gives.
+#[test]
+fn an_entry_that_no_reader_would_take_is_never_drafted() {
+    for (rule, member, broken) in broken() {
+        let record = Record::parse(&broken).unwrap();
+        let drafted = Draft::new(record.ledger_id, record.event, &record.entry);
+        match (member, drafted) {
+            ("position" | "recorded_at", Ok(_)) => {}
+            (_, Err(refused)) => assert!(
+                refused.to_string().contains(&format!(": {member} is not")),
+                "{rule}: {refused}"
+            ),
+            (_, Ok(_)) => panic!("{rule}: {broken}"),
+        }
     }
 }
 

@@ -12,10 +12,11 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::{Histories, History, StreamKind, by_kind, in_words, reviews, triggers};
 use dutyledger_record::{
     Basis, LedgerId, Record, RulePackRef, Stream, StreamId, canonical_json, format_instant,
+    is_sha256_hex,
 };
 
 use crate::failure::{Failure, Kind};
-use crate::manifest::{Scope, is_name, is_sha256, pack_name};
+use crate::manifest::{Scope, is_name, pack_name};
 
 /// The most kinds of event that are counted apart.
 pub(crate) const KINDS_MAX: usize = 10_000;
@@ -243,7 +244,7 @@ pub(crate) fn adopted_pack(record: &Record) -> Option<(RulePackRef, String)> {
     };
     let sha256 = payload["pack_sha256"].as_str()?;
     let named = is_name(&pack_name(&rules.pack, rules.revision));
-    (is_sha256(sha256) && named).then(|| (rules, sha256.to_owned()))
+    (is_sha256_hex(sha256) && named).then(|| (rules, sha256.to_owned()))
 }
 
 /// The pack in force where the entries name none.

@@ -4,7 +4,9 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use dutyledger_domain::kebab_case;
-use dutyledger_record::{ENTRY_BYTES_MAX, LedgerId, StreamId, canonical_json, format_instant};
+use dutyledger_record::{
+    ENTRY_BYTES_MAX, LedgerId, StreamId, canonical_json, format_instant, is_sha256_hex,
+};
 
 use crate::failure::{Failure, Kind};
 
@@ -130,7 +132,7 @@ impl Manifest {
             if before.is_some_and(|before| before.path >= file.path) || !is_name(&file.path) {
                 return Err(wrong(format!("the path {:?}", file.path)));
             }
-            if !is_sha256(&file.sha256) {
+            if !is_sha256_hex(&file.sha256) {
                 return Err(wrong(format!("the digest of {}", file.path)));
             }
             let most = if file.path == ENTRIES {
@@ -193,12 +195,6 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name
             .split('/')
             .all(|part| part.bytes().all(plain) && !part.is_empty() && !part.starts_with('.'))
-}
-
-/// Whether a text is a SHA-256 as they are written here: 64 hexadecimal digits in lower case.
-pub(crate) fn is_sha256(text: &str) -> bool {
-    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-    text.len() == 64 && text.bytes().all(digit)
 }
 
 /// The position an inclusion proof's file is named by.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use dutyledger_record::is_hex;
 use ed25519_dalek::{Signer as _, VerifyingKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -239,8 +240,7 @@ fn read_key(text: &str) -> Result<(&str, u32, Zeroizing<[u8; 32]>), KeyError> {
         return Err(KeyError::Form);
     };
     check_name(name)?;
-    let digits = id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    if id.len() != 8 || !digits || key.len() > 64 {
+    if !is_hex(id, 8) || key.len() > 64 {
         return Err(KeyError::Form);
     }
     let id = u32::from_str_radix(id, 16).map_err(|_| KeyError::Form)?;

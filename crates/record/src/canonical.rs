@@ -113,6 +113,19 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Whether a text is this many hexadecimal digits, in lower case.
+#[must_use]
+pub fn is_hex(text: &str, digits: usize) -> bool {
+    let digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    text.len() == digits && text.bytes().all(digit)
+}
+
+/// Whether a text is a SHA-256 as the record writes digests: 64 hexadecimal digits in lower case.
+#[must_use]
+pub fn is_sha256_hex(text: &str) -> bool {
+    is_hex(text, 64)
+}
+
 /// The 32 bytes that 64 hexadecimal digits stand for; nothing where it is anything else.
 #[must_use]
 pub fn unhex(digits: &[u8]) -> Option<[u8; 32]> {

@@ -290,16 +290,7 @@ impl Draft {
         event: Event,
         entry: &Envelope<Value>,
     ) -> Result<Self, EntryError> {
-        let pascal = event
-            .event_type
-            .starts_with(|c: char| c.is_ascii_uppercase())
-            && event.event_type.chars().all(|c| c.is_ascii_alphanumeric());
-        if !pascal || event.schema_version == 0 || entry.version == 0 {
-            return Err(EntryError::Malformed(format!(
-                "version {} of a stream, event {} version {}",
-                entry.version, event.event_type, event.schema_version
-            )));
-        }
+        form::check(ledger, &event, entry)?;
         let s = &entry.standing;
         let versions = s.rests_on.iter().map(|on| on.version);
         check_versions(versions.chain([entry.version]))?;
@@ -526,7 +517,7 @@ impl Record {
     /// When it is not.
     pub fn verify(leaf_data: &str) -> Result<Self, EntryError> {
         let record = Self::parse(leaf_data)?;
-        form::check(&record)?;
+        form::check_place(record.position, record.recorded_at)?;
         let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry)?;
         let written = draft.leaf_data(record.position, record.recorded_at);
         if written != leaf_data {
@@ -680,14 +671,14 @@ mod tests {
     #[test]
     fn an_entry_of_more_than_60_000_bytes_is_refused() {
         let ledger = LedgerId::new(id(1));
-        let overhead = Draft::new(ledger, event(), &sample(json!("")))
+        let overhead = Draft::new(ledger, event(), &sample(json!({"text": ""})))
             .unwrap()
             .bytes_max();
         let fits = "x".repeat(ENTRY_BYTES_MAX - overhead);
-        assert!(Draft::new(ledger, event(), &sample(json!(fits))).is_ok());
+        assert!(Draft::new(ledger, event(), &sample(json!({"text": fits}))).is_ok());
         let one_more = format!("{fits}x");
         assert_eq!(
-            Draft::new(ledger, event(), &sample(json!(one_more))),
+            Draft::new(ledger, event(), &sample(json!({"text": one_more}))),
             Err(EntryError::TooLarge {
                 found: ENTRY_BYTES_MAX + 1
             })

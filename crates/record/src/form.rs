@@ -1,76 +1,74 @@
 //! What the values of a record's members are, beyond what their types say: `schemas/record.md`,
 //! “Canonical form”, “Members” and “Ids”. Every reader is to refuse the same.
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::{Uuid, Variant};
 
-use crate::canonical::INTEGER_MAX;
-use crate::entry::{Basis, EntryError, Record, Standing};
+use crate::canonical::{INTEGER_MAX, is_sha256_hex};
+use crate::entry::{Basis, EntryError, Envelope, Event, Standing};
+use crate::ids::{EntryId, LedgerId, StreamId};
 use crate::sealed::{Sealed, SealedBox};
 
-/// Checks the values of a record's members.
-pub(crate) fn check(record: &Record) -> Result<(), EntryError> {
-    let (entry, standing) = (&record.entry, &record.entry.standing);
-    need(
-        i64::try_from(record.position).is_ok_and(|at| (1..=INTEGER_MAX).contains(&at)),
-        "position",
-    )?;
-    need(record.ledger_id.is_of_format(), "ledger_id")?;
+/// Checks the members that are known before an entry has its place.
+pub(crate) fn check(
+    ledger: LedgerId,
+    event: &Event,
+    entry: &Envelope<Value>,
+) -> Result<(), EntryError> {
+    need(ledger.is_of_format(), "ledger_id")?;
     need(entry.entry_id.is_of_format(), "entry_id")?;
     need(entry.stream.id.is_of_format(), "stream/id")?;
     need(are_words(entry.stream.stream_type.as_str()), "stream/type")?;
-    let event = record.event.event_type.bytes();
-    need(event.into_iter().all(|b| b.is_ascii_alphabetic()), "event")?;
-    need(has_year(record.recorded_at.date_naive()), "recorded_at")?;
-    check_standing(standing)?;
+    need(is_pascal_case(&event.event_type), "event/type")?;
+    need(event.schema_version > 0, "event/schema_version")?;
+    need(entry.version > 0, "version")?;
+    check_standing(&entry.standing)?;
     let members = entry.payload.as_object();
-    let members = members.ok_or_else(|| wrong("payload"))?;
-    for member in members.values().filter(|one| one.get("alg").is_some()) {
-        check_sealed(member)?;
+    for (name, member) in members.ok_or_else(|| wrong("payload"))? {
+        let sound = member.get("alg").is_none()
+            || SealedBox::deserialize(member).is_ok_and(|one| one.is_of_format());
+        need(sound, &format!("payload/{name}"))?;
     }
-    let mut reasons = standing.warnings.iter().map(|warning| &warning.reason);
-    let closed = |reason: &Sealed| matches!(reason, Sealed::Closed(one) if one.is_of_format());
-    need(reasons.all(closed), "warnings")
+    Ok(())
+}
+
+/// Checks the place an entry was given.
+pub(crate) fn check_place(position: u64, recorded_at: DateTime<Utc>) -> Result<(), EntryError> {
+    let counted = |at| (1..=INTEGER_MAX).contains(&at);
+    need(i64::try_from(position).is_ok_and(counted), "position")?;
+    need(has_year(recorded_at.date_naive()), "recorded_at")
 }
 
 fn check_standing(standing: &Standing) -> Result<(), EntryError> {
-    let entries = standing.causation_id.iter().chain(&standing.corrects);
-    need(entries.into_iter().all(|id| id.is_of_format()), "an entry")?;
-    need(is_uuid(standing.correlation_id), "correlation_id")?;
-    let streams = standing.on_behalf_of.iter().chain(&standing.partnerships);
-    let mut streams = streams
-        .chain(&standing.principal.id)
-        .chain(standing.rests_on.iter().map(|one| &one.id));
-    need(streams.all(|id| id.is_of_format()), "a stream")?;
-    let mut types = standing.rests_on.iter().map(|one| one.stream_type.as_str());
-    need(types.all(are_words), "rests_on")?;
-    let key = standing.principal.key_id;
+    let s = standing;
+    let is_entry = |id: Option<EntryId>| id.is_none_or(EntryId::is_of_format);
+    let are_streams = |ids: &[StreamId]| ids.iter().all(|id| id.is_of_format());
+    need(is_entry(s.causation_id), "causation_id")?;
+    need(is_entry(s.corrects), "corrects")?;
+    need(is_uuid(s.correlation_id), "correlation_id")?;
+    need(are_streams(&s.on_behalf_of), "on_behalf_of")?;
+    need(are_streams(&s.partnerships), "partnerships")?;
+    need(are_streams(s.principal.id.as_slice()), "principal/id")?;
+    let key = s.principal.key_id;
     need(key.is_none_or(|id| id.is_of_format()), "principal/key_id")?;
-    need(has_year(standing.occurred_on.date), "occurred_on")?;
-    need(standing.rules.revision > 0, "rules/revision")?;
-    if let Some(source) = &standing.source {
+    let mut rested = s.rests_on.iter();
+    let sound = rested.all(|on| on.id.is_of_format() && are_words(on.stream_type.as_str()));
+    need(sound, "rests_on")?;
+    need(has_year(s.occurred_on.date), "occurred_on")?;
+    need(s.rules.revision > 0, "rules/revision")?;
+    if let Some(source) = &s.source {
         need(has_year(source.date), "source/date")?;
-        let digest = |text: &String| {
-            let digits = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-            text.len() == 64 && text.bytes().all(digits)
-        };
-        need(source.sha256.as_ref().is_none_or(digest), "source/sha256")?;
+        let digest = source.sha256.as_deref();
+        need(digest.is_none_or(is_sha256_hex), "source/sha256")?;
     }
-    let past_fact = standing.past_fact.is_some();
-    need(
-        past_fact == (standing.basis == Basis::PastFact),
-        "past_fact",
-    )?;
-    need(!past_fact || standing.source.is_some(), "source")
-}
-
-fn check_sealed(member: &Value) -> Result<(), EntryError> {
-    need(
-        SealedBox::deserialize(member).is_ok_and(|one| one.is_of_format()),
-        "a sealed text",
-    )
+    let past_fact = s.past_fact.is_some();
+    need(past_fact == (s.basis == Basis::PastFact), "past_fact")?;
+    need(!past_fact || s.source.is_some(), "source")?;
+    let mut reasons = s.warnings.iter().map(|warning| &warning.reason);
+    let closed = |reason: &Sealed| matches!(reason, Sealed::Closed(one) if one.is_of_format());
+    need(reasons.all(closed), "warnings")
 }
 
 /// A UUID of any version.
@@ -88,6 +86,12 @@ fn has_year(date: NaiveDate) -> bool {
 fn are_words(name: &str) -> bool {
     name.split('-')
         .all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase()))
+}
+
+/// Letters alone, the first one large.
+fn is_pascal_case(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
 fn need(holds: bool, what: &str) -> Result<(), EntryError> {

@@ -14,7 +14,8 @@ mod sealed;
 mod text;
 
 pub use canonical::{
-    CanonicalError, canonical_json, hex, leaf_hash, leaf_hash_of_bytes, sha256_hex, unhex,
+    CanonicalError, canonical_json, hex, is_hex, is_sha256_hex, leaf_hash, leaf_hash_of_bytes,
+    sha256_hex, unhex,
 };
 pub use entry::{
     Basis, Draft, ENTRY_BYTES_MAX, EntryError, Envelope, Event, FORMAT, Mark, OccurredOn, PastFact,

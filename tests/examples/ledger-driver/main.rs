@@ -14,7 +14,7 @@ use dutyledger_ledger::{
     Append, AppendError, Health, Idempotency, Ledger, Opening, Options, Place, StreamAppend,
     SystemClock,
 };
-use dutyledger_tests::{LEDGER, draft, stream};
+use dutyledger_tests::{LEDGER, OPENING, draft, stream};
 
 /// The names of one run, and of one task within it.
 const RUN: u128 = 1_000_000;
@@ -101,7 +101,7 @@ async fn main() -> ExitCode {
     let opening = |_| {
         Ok(Opening {
             ledger: LEDGER,
-            draft: draft(u128::MAX, 1, u128::MAX)?,
+            draft: draft(OPENING, 1, OPENING)?,
         })
     };
     let ledger = match Ledger::open(options, Arc::new(SystemClock), opening).await {

@@ -163,7 +163,8 @@ fn no_accepted_sequence_of_decisions_reaches_a_forbidden_state() {
 
 #[test]
 fn the_nation_holds_to_them() {
-    const LEDGER: LedgerId = LedgerId::new(Uuid::from_u128(0x1ed));
+    const LEDGER: LedgerId =
+        LedgerId::new(Uuid::from_u128(0x0193_1c2e_5a00_7000_8000_0000_0000_01ed));
     let size = Size {
         areas: if long() { 20 } else { 2 },
         years: 2,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Frontier, leaf_hash};
+use dutyledger_tests::{OPENING, number};
 
 use crate::driver::{Ground, Said, runtime};
 
@@ -123,9 +124,9 @@ impl History {
             let version = versions.entry(stream).or_insert(0);
             *version += 1;
             assert_eq!(record.entry.version, *version);
-            let id = record.entry.entry_id.uuid().as_u128();
+            let id = number(record.entry.entry_id.uuid());
             if position == 1 {
-                assert_eq!(id, u128::MAX, "the opening is first");
+                assert_eq!(id, OPENING, "the opening is first");
             } else {
                 found
                     .entry(id / ENTRIES)

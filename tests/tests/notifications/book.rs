@@ -32,7 +32,7 @@ pub(crate) struct Book {
 /// The partnerships of its entries.
 pub(crate) fn partnership(number: u64) -> StreamId {
     StreamId::new(Uuid::from_u128(
-        0x0018_d5f0_3c8a_0700_0000 + u128::from(number),
+        0x0193_1c2e_5a00_7000_8000_0000_0000_0000 + u128::from(number),
     ))
 }
 

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use dutyledger_domain::{Acting, Establishes, ReasonGiven, SourceGiven};
-use dutyledger_record::PublicText;
+use dutyledger_record::{PublicText, is_sha256_hex};
 
 use super::error::{ImportError, Place};
 
@@ -62,12 +62,7 @@ impl SourceOf {
 
     /// Whether its digest is one.
     pub(super) fn has_proper_digest(&self) -> bool {
-        self.sha256.as_ref().is_none_or(|digits| {
-            digits.len() == 64
-                && digits
-                    .bytes()
-                    .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        })
+        self.sha256.as_deref().is_none_or(is_sha256_hex)
     }
 }
 

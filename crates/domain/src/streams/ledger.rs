@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_record::{
     Envelope, KeyId, LedgerId, Principal, PrincipalKind, PublicText, RulePackRef, Stream, StreamId,
-    StreamType,
+    StreamType, is_hex, is_sha256_hex,
 };
 
 use crate::decide::{Actors, Particulars, commands};
@@ -585,8 +585,7 @@ impl Particulars<LedgerStream> for AdoptCheckpointKey {
             ));
         }
         if let Some(old) = &self.replaces {
-            let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-            if old.root.len() != 64 || !old.root.bytes().all(lower_hex) {
+            if !is_sha256_hex(&old.root) {
                 return Err(Refusal::invalid(
                     "/particulars/replaces/root",
                     "A root has 64 lower-case hexadecimal digits.",
@@ -623,8 +622,7 @@ fn is_verifier_key(text: &str) -> bool {
     text.chars().count() <= VERIFIER_KEY_CHARACTERS_MAX
         && !name.is_empty()
         && !name.chars().any(|c| c.is_whitespace() || c.is_control())
-        && hash.len() == 8
-        && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        && is_hex(hash, 8)
         && !digits.is_empty()
         && key.len() - digits.len() <= 2
         && digits

@@ -15,14 +15,13 @@ use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use tempfile::TempDir;
 use tokio::runtime;
-use uuid::Uuid;
 
 use super::*;
 use crate::append::{Idempotency, StreamAppend};
 use crate::place::PostgresUrl;
 use crate::postgres::migrate;
 use crate::store::{Answers, Questions, StoreError};
-use crate::testing::{draft, opening, stream};
+use crate::testing::{draft, number, opening, stream};
 
 /// How many writers take turns where a database allows it.
 const WRITERS: usize = 2;
@@ -497,10 +496,9 @@ impl Subject {
             if let Some(root) = roots.get(&position) {
                 assert_eq!(*root, frontier.root());
             }
-            let id = |id: Uuid| id.as_u128();
             found.push((
-                id(record.entry.stream.id.uuid()),
-                id(record.entry.entry_id.uuid()),
+                number(record.entry.stream.id.uuid()),
+                number(record.entry.entry_id.uuid()),
             ));
         }
         assert_eq!(last, found.len() as u64);

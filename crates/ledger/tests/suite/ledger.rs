@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use crate::support::{
-    LEDGER, Place, append, at, by_hand, draft_in, named, on_both, opening, part, stream, whole,
+    LEDGER, Place, append, at, by_hand, draft_in, id, named, on_both, opening, part, stream, whole,
 };
 use chrono::TimeDelta;
 use dutyledger_ledger::{
@@ -101,20 +101,10 @@ async fn the_exact_leaf_text_is_stored(place: Place) {
     let mut one = part(1, 0, 0, 0);
     one.drafts.push(draft);
     ledger.append(append(vec![one])).await.unwrap();
-    let stored = ledger
-        .entry(EntryId::new(Uuid::from_u128(7)))
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = ledger.entry(EntryId::new(id(7))).await.unwrap().unwrap();
     assert_eq!(stored.leaf_data, expected);
     assert_eq!(stored.leaf_hash, leaf_hash(&expected));
-    assert_eq!(
-        ledger
-            .entry(EntryId::new(Uuid::from_u128(8)))
-            .await
-            .unwrap(),
-        None
-    );
+    assert_eq!(ledger.entry(EntryId::new(id(8))).await.unwrap(), None);
     ledger.close().await;
 }
 
@@ -237,7 +227,7 @@ async fn what_could_never_be_recorded_is_refused(place: Place) {
         Err(AppendError::Invalid(why)) => why,
         other => panic!("{other:?}"),
     };
-    let id = |n| EntryId::new(Uuid::from_u128(n));
+    let id = |n| EntryId::new(id(n));
 
     let mut other_version = part(1, 0, 1, 10);
     other_version.expected_version = 4;
@@ -571,10 +561,7 @@ async fn a_file_with_two_names_has_one_owner() {
     other.unlock().unwrap();
     reader.close().await;
     let ledger = open_link().await.unwrap();
-    assert_eq!(
-        (ledger.head(), ledger.id().uuid()),
-        (2, Uuid::from_u128(LEDGER))
-    );
+    assert_eq!((ledger.head(), ledger.id().uuid()), (2, id(LEDGER)));
     drop(ledger);
 }
 
@@ -616,11 +603,7 @@ async fn opening_again_keeps_the_head_and_the_name(place: Place) {
     assert!(!log.exists(), "closing empties the log of a file");
 
     let ledger = place.try_open(99).await.unwrap();
-    assert_eq!(
-        ledger.id(),
-        LedgerId::new(Uuid::from_u128(LEDGER)),
-        "not founded twice"
-    );
+    assert_eq!(ledger.id(), LedgerId::new(id(LEDGER)), "not founded twice");
     assert_eq!(ledger.head(), 6);
     assert_eq!(ledger.read(0, 10).await.unwrap(), entries);
     assert_eq!(
@@ -673,8 +656,8 @@ async fn an_opening_that_cannot_stand_first_founds_nothing(place: Place) {
     let open = async |founded: u128, version| {
         let opening = move |_| {
             let mut opening = opening(LEDGER)?;
-            opening.ledger = LedgerId::new(Uuid::from_u128(founded));
-            let named = LedgerId::new(Uuid::from_u128(LEDGER));
+            opening.ledger = LedgerId::new(id(founded));
+            let named = LedgerId::new(id(LEDGER));
             opening.draft = draft_in(named, &stream(0), version, 5, json!({}))?;
             Ok(opening)
         };

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::support::{
-    LEDGER, PATIENCE, Place, append, at, draft_in, long, named, part, postgres_url, stream, whole,
+    LEDGER, PATIENCE, Place, append, at, draft_in, id, long, named, part, postgres_url, stream,
+    whole,
 };
 use dutyledger_ledger::{
     AppendError, Health, Ledger, LedgerReader, OpenError, Options, Receipt, STOPPED_WRITER_MAX,
@@ -16,7 +17,6 @@ use dutyledger_test_postgres::{APPLICATION, OWNER};
 use serde_json::json;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
-use uuid::Uuid;
 
 /// A connection beside the ledgers' own.
 async fn connection(place: &Place) -> PgConnection {
@@ -281,7 +281,7 @@ async fn commit_by_hand(held: &mut PgConnection, version: u64, entry: u128) {
             .unwrap();
     let before = u64::try_from(position).unwrap();
     let mut frontier = Frontier::from_bytes(before, &frontier).unwrap();
-    let ledger = LedgerId::new(Uuid::from_u128(LEDGER));
+    let ledger = LedgerId::new(id(LEDGER));
     let draft = draft_in(ledger, &stream(0), version, entry, json!({"by": "hand"})).unwrap();
     let leaf = draft.leaf_data(before + 1, at(12));
     let hash = leaf_hash(&leaf);
@@ -297,7 +297,7 @@ async fn commit_by_hand(held: &mut PgConnection, version: u64, entry: u128) {
     )
     .bind(position + 1)
     .bind(frontier.to_bytes())
-    .bind(Uuid::from_u128(entry))
+    .bind(id(entry))
     .bind(stream(0).id.uuid())
     .bind(i64::try_from(version).unwrap())
     .bind(at(12))

@@ -18,9 +18,9 @@ use serde_json::json;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
-use uuid::Uuid;
 
-pub(crate) use draft::{draft_in, stream};
+use draft::{OPENING, number};
+pub(crate) use draft::{draft_in, id, stream};
 
 /// Makes two tests of each body: one on SQLite and one on PostgreSQL.
 macro_rules! on_both {
@@ -213,9 +213,9 @@ pub(crate) async fn whole(ledger: &LedgerReader) -> Vec<(u128, u64, u128)> {
             assert_eq!(root, frontier.root(), "the root at {position}");
         }
         found.push((
-            record.entry.stream.id.uuid().as_u128(),
+            number(record.entry.stream.id.uuid()),
             record.entry.version,
-            record.entry.entry_id.uuid().as_u128(),
+            number(record.entry.entry_id.uuid()),
         ));
     }
     assert_eq!(roots.next(), None, "no root stands where no entry does");
@@ -231,18 +231,18 @@ pub(crate) async fn whole(ledger: &LedgerReader) -> Vec<(u128, u64, u128)> {
 pub(crate) const LEDGER: u128 = 0xd0;
 
 pub(crate) fn opening(ledger: u128) -> Result<Opening, EntryError> {
-    let ledger = LedgerId::new(Uuid::from_u128(ledger));
-    let draft = draft_in(ledger, &stream(0), 1, u128::MAX, json!({"founded": true}))?;
+    let ledger = LedgerId::new(id(ledger));
+    let draft = draft_in(ledger, &stream(0), 1, OPENING, json!({"founded": true}))?;
     Ok(Opening { ledger, draft })
 }
 
 /// `count` entries for a stream after `expected`, their ids counted from `entry`.
 pub(crate) fn part(n: u128, expected: u64, count: u64, entry: u128) -> StreamAppend {
-    let ledger = LedgerId::new(Uuid::from_u128(LEDGER));
+    let ledger = LedgerId::new(id(LEDGER));
     let stream = stream(n);
     let drafts = (expected + 1..=expected + count)
         .zip(entry..)
-        .map(|(version, id)| draft_in(ledger, &stream, version, id, json!({"v": version})).unwrap())
+        .map(|(version, n)| draft_in(ledger, &stream, version, n, json!({"v": version})).unwrap())
         .collect();
     StreamAppend {
         stream,

@@ -12,7 +12,7 @@ use dutyledger_domain::{Payload, StreamKind};
 use dutyledger_ledger::{Append, Clock, Ledger, Opening, Options, Place, StreamAppend};
 use dutyledger_record::{
     Basis, Draft, EntryId, Envelope, Event, LedgerId, Mark, OccurredOn, PastFact, Principal,
-    PrincipalKind, PublicText, RulePackRef, Standing, Stream, StreamId,
+    PrincipalKind, PublicText, RulePackRef, Source, Standing, Stream, StreamId,
 };
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use serde_json::Value;
@@ -37,8 +37,14 @@ pub(super) fn day(n: u32) -> NaiveDate {
     NaiveDate::from_ymd_opt(2023, 2, 1).unwrap() + chrono::Days::new(n.into())
 }
 
+/// A stream's id by a number below 2^62.
 pub(super) fn id(n: u128) -> StreamId {
-    StreamId::new(Uuid::from_u128(n))
+    StreamId::new(uuid(n))
+}
+
+/// An id that every reader takes, by a number below 2^62.
+fn uuid(n: u128) -> Uuid {
+    Uuid::from_u128(0x0193_1c2e_5a00_7000_8000_0000_0000_0000 | n)
 }
 
 pub(super) fn text(text: &str) -> PublicText {
@@ -119,7 +125,7 @@ impl Book {
 
     pub(super) async fn numbered(number: u128) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = LedgerId::new(Uuid::from_u128(number));
+        let ledger = LedgerId::new(uuid(number));
         let opened = LedgerEvent::from(LedgerOpened {
             ledger_id: ledger,
             mode: LedgerMode::Sandbox,
@@ -212,7 +218,7 @@ fn envelope(
     payload: Value,
 ) -> Envelope<Value> {
     Envelope {
-        entry_id: EntryId::new(Uuid::from_u128(entry)),
+        entry_id: EntryId::new(uuid(entry)),
         stream,
         version,
         standing: Standing {
@@ -222,7 +228,7 @@ fn envelope(
                 Basis::Decision
             },
             causation_id: None,
-            correlation_id: Uuid::from_u128(entry),
+            correlation_id: uuid(entry),
             corrects: how.corrects,
             occurred_on: OccurredOn {
                 assumed: how.assumed,
@@ -245,7 +251,12 @@ fn envelope(
                 pack: "enacted-2022".into(),
                 revision: 1,
             },
-            source: None,
+            source: how.admitted.then(|| Source {
+                date: day(how.day),
+                reference: text("item 4"),
+                sha256: None,
+                title: text("Minutes"),
+            }),
             warnings: vec![],
         },
         payload,
