@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use dutyledger_record::{
     Basis, EntryId, Envelope, Mark, OccurredOn, PastFact, PlainText, Principal, PublicText,
-    RestsOn, RulePackRef, Sealed, Source, Standing, Stream, StreamId, Warning,
+    RestsOn, RulePackRef, Sealed, Source, Standing, Stream, StreamId, Warning, is_sha256_hex,
 };
 
 use crate::history::{History, StreamKind};
@@ -401,13 +401,8 @@ fn decide_on<K: StreamKind>(
     let on = occurred_on.date;
     check_footing(&about, command.actors(), command.sourced())?;
     check_date(on, surroundings.today)?;
-    if let Some(source) = &about.source
-        && (source.date > surroundings.today || source.date.year() < EARLIEST_SOURCE_YEAR)
-    {
-        return Err(Refusal::invalid(
-            "/source/date",
-            "The date of a source is no later than today.",
-        ));
+    if let Some(source) = &about.source {
+        check_source(source, surroundings.today)?;
     }
     match history.opening() {
         Some(_) if command.opens() == Opens::Yes => {
@@ -537,6 +532,22 @@ fn check_date(on: NaiveDate, today: NaiveDate) -> Result<(), Refusal> {
         return Err(Refusal::invalid(
             "/occurred_on",
             format!("The date must be in {EARLIEST_YEAR} or later."),
+        ));
+    }
+    Ok(())
+}
+
+fn check_source(source: &SourceGiven, today: NaiveDate) -> Result<(), Refusal> {
+    if source.date > today || source.date.year() < EARLIEST_SOURCE_YEAR {
+        return Err(Refusal::invalid(
+            "/source/date",
+            "The date of a source is no later than today.",
+        ));
+    }
+    if !source.sha256.as_deref().is_none_or(is_sha256_hex) {
+        return Err(Refusal::invalid(
+            "/source/sha256",
+            "A SHA-256 has 64 lower-case hexadecimal digits.",
         ));
     }
     Ok(())

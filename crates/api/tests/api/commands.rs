@@ -106,6 +106,38 @@ async fn a_problem_says_what_is_wrong_where_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn what_the_record_could_not_hold_is_refused_where_it_is_said() {
+    let (server, operator) = with_operator().await;
+    // A UUID of version 4 names neither an entry nor a stream, and one of no version nothing at all.
+    let (random, nil) = ("6f0c8d8e-3c1b-4b7e-9a53-0d3a1f6f2b11", uuid::Uuid::nil());
+    let source = |date: &str, sha256: &str| json!({ "title": "Minutes", "reference": "M/1", "date": date, "sha256": sha256 });
+    let digest = "aca8a2bd51ff944ed064277add92327188506aa6ac86a4e1825ca87f0201e62c";
+    for (member, value, pointer) in [
+        ("correlation_id", json!(nil), "/correlation_id"),
+        ("causation_id", json!(random), "/causation_id"),
+        ("on_behalf_of", json!([random]), "/on_behalf_of/0"),
+        ("occurred_on", json!("0000-01-31"), "/occurred_on"),
+        ("source", source("0000-01-31", digest), "/source/date"),
+        ("source", source(&today(), "no digest"), "/source/sha256"),
+        ("source", source(&today(), &digest[1..]), "/source/sha256"),
+        (
+            "source",
+            source(&today(), &digest.to_uppercase()),
+            "/source/sha256",
+        ),
+    ] {
+        let mut body = json!({ "particulars": area("Formby") });
+        body[member] = value;
+        let refused = server.post(&operator, "/v1/areas", body).await.is(422);
+        assert_eq!(refused.code(), "invalid", "{}", refused.text);
+        assert_eq!(refused.json["errors"][0]["pointer"], pointer);
+    }
+    let mut body = json!({ "particulars": area("Formby") });
+    body["source"] = source(&today(), digest);
+    server.post(&operator, "/v1/areas", body).await.is(201);
+}
+
+#[tokio::test]
 async fn a_body_that_cannot_be_read_is_refused_with_the_place() {
     let (server, operator) = with_operator().await;
     let refused = async |body: &str| {
