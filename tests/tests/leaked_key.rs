@@ -246,7 +246,7 @@ fn a_bundle_signed_with_a_leaked_key_is_refused_by_those_who_know_of_its_success
         OLD_KEY,
     );
     assert!(
-        told.contains("a proof is needed that its last one"),
+        told.contains("none of the proofs given shows that its last one"),
         "{told}"
     );
     // No proof shows that, and the ledger's own shows something else.

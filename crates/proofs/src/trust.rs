@@ -45,14 +45,16 @@ pub enum TrustError {
         /// The size it signed.
         size: u64,
     },
-    /// An earlier key signed it, and the last checkpoint of that key does not go on from it.
-    #[error("a key that was replaced signed a checkpoint its last one does not go on from")]
+    /// An earlier key signed it for as many entries as its last checkpoint has, or for none, with
+    /// another root. Of fewer entries no two roots contradict each other by themselves.
+    #[error("a key that was replaced signed another root for the entries of its last checkpoint")]
     Forked,
-    /// An earlier key signed it, and nothing shows that the last checkpoint goes on from it.
+    /// An earlier key signed it, and none of the proofs given shows that the last checkpoint goes on
+    /// from it: they may be missing, or there can be none.
     #[error(
-        "a key that was replaced signed this checkpoint of {size} entries: a proof is needed that \
-         its last one, of {last}, goes on from it, or proofs that one checkpoint of the current key \
-         goes on from both"
+        "a key that was replaced signed this checkpoint of {size} entries, and none of the proofs \
+         given shows that its last one, of {last}, goes on from it, or that one checkpoint of the \
+         current key goes on from both"
     )]
     Unproven {
         /// The size of the key's last checkpoint.
