@@ -86,7 +86,7 @@ impl Dates {
 
     /// Every date ever set for a row that lets its date be set, those withdrawn included.
     pub fn ever<'a>(&'a self, row: &'a Row) -> impl DoubleEndedIterator<Item = &'a DateSet> {
-        let may_be_set = row.deadline.as_ref().is_some_and(|own| own.may_be_set());
+        let may_be_set = row.date_may_be_set();
         let of_row = self.0.iter().filter(move |set| set.rule == row.id);
         of_row.filter(move |_| may_be_set)
     }

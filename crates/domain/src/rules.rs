@@ -241,15 +241,6 @@ pub struct DeadlineRule {
     pub note: Option<String>,
 }
 
-impl DeadlineRule {
-    /// Whether a ledger may set another date: nobody sets what the Act, the guidance or the
-    /// authorities themselves have set.
-    #[must_use]
-    pub const fn may_be_set(&self) -> bool {
-        matches!(self.provenance, Provenance::Unverified)
-    }
-}
-
 /// A row of a rule pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -309,6 +300,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether a ledger may set another date for it: nobody sets what the Act, the guidance or the
+    /// authorities themselves have set.
+    #[must_use]
+    pub fn date_may_be_set(&self) -> bool {
+        let own = self.deadline.as_ref();
+        own.is_some_and(|own| own.provenance == Provenance::Unverified)
+    }
+
     /// How strong it is where it stands in the way of a decision.
     #[must_use]
     pub fn at_the_gate(&self) -> Mode {

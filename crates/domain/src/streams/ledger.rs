@@ -263,7 +263,7 @@ impl Particulars<LedgerStream> for SetDeadlineDate {
             let refusal = Refusal::not_found("The rule pack in force has no such row.");
             return Err(refusal.at("/particulars/rule"));
         };
-        if !row.deadline.as_ref().is_some_and(|own| own.may_be_set()) {
+        if !row.date_may_be_set() {
             return Err(Refusal::invalid(
                 "/particulars/rule",
                 "Only a date that comes from a source that could not be checked may be set; this \
