@@ -357,7 +357,6 @@ impl Bus {
             Target::New => StreamId::new(self.edge.uuid()),
             Target::Stream(id) | Target::Existing(id) => id,
         };
-        check_ids(&request)?;
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
         // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
         let Some(_turn) = self.turns.board(K::NAME, &id.to_string()).await else {
@@ -520,13 +519,14 @@ impl Bus {
 }
 
 impl Deciding<'_> {
-    /// Whether a command may be given at all: there is such a stream, whoever gives it may see it
-    /// and may do this, and it is at the version they named.
+    /// Whether a command may be given at all: its ids are ones the record may hold, there is such a
+    /// stream, whoever gives it may see it and may do this, and it is at the version they named.
     pub(crate) fn admit<K: StreamKind>(
         &self,
         request: &Request<K::Command>,
         loaded: &Loaded<K>,
     ) -> Result<(), CommandError> {
+        check_ids(request).map_err(|refusal| refused(refusal, loaded.on))?;
         let actual = loaded.history.version();
         let opens = match request.target {
             Target::Existing(_) => Opens::No,
@@ -846,13 +846,8 @@ fn entry_answer(position: u64, event: Event, entry: Envelope<Value>) -> EntryAns
 }
 
 /// Ids that whoever gives a command chooses are ones the record may hold: every reader refuses others.
-fn check_ids<C>(request: &Request<C>) -> Result<(), CommandError> {
-    let refuse = |pointer: &str, why: &str| {
-        Err(CommandError::Refused {
-            refusal: Refusal::invalid(pointer, why),
-            decided_at: 0,
-        })
-    };
+fn check_ids<C>(request: &Request<C>) -> Result<(), Refusal> {
+    let refuse = |pointer: &str, why: &str| Err(Refusal::invalid(pointer, why));
     if request.correlation_id.is_some_and(|id| !is_uuid(id)) {
         return refuse("/correlation_id", "This is no UUID of a version.");
     }

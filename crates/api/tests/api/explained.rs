@@ -150,6 +150,29 @@ async fn what_happened_after_the_date_decided_for_does_not_count() {
     assert_eq!(why.json["entries"][0]["counts"], true, "{}", why.text);
 }
 
+/// An id that the record cannot hold is refused before it is asked whose it is, then and again.
+#[tokio::test]
+async fn a_refusal_of_an_id_that_no_record_holds_is_decided_again_as_it_was() {
+    let town = Town::begin().await;
+    let id = json!(["6f0c8d8e-3c1b-4b7e-9a53-0d3a1f6f2b11"]);
+    let path = format!("/v1/strategies/{}/amendments", town.strategy);
+    let body = json!({ "particulars": { "title": "Other" }, "on_behalf_of": id });
+    let key = &town.place.council_key;
+    let refused = town.server.post(key, &path, body).await.is(422);
+    assert_eq!(refused.code(), "invalid");
+    assert_eq!(refused.json["decided_at"], town.server.bus.ledger().head());
+    let given = json!({
+        "principal_kind": "authority", "principal_id": town.place.council,
+        "stream_type": "strategy", "stream": town.strategy, "command": "amend-strategy",
+        "particulars": { "title": "Other" }, "on_behalf_of": id,
+        "decided_at": refused.json["decided_at"], "decided_for": refused.json["decided_for"],
+    });
+    let again = town.server.post(&town.auditor, "/v1/audit/refusals", given);
+    let again = again.await.is(200).json;
+    assert_eq!(again["code"], "invalid", "{again}");
+    assert_eq!(again["why"][0], refused.json["detail"]);
+}
+
 #[tokio::test]
 async fn more_than_are_explained_at_once_are_counted() {
     let town = Town::begin().await;
