@@ -163,16 +163,9 @@ impl Bus {
             .filter(|(member, _)| chosen(member))
             .map(|(_, sealed)| sealed.key_id)
             .collect();
-        let named = erased(self.ledger(), erase.entry).await?;
-        let named = |key: &KeyId| named.contains_key(key);
-        // What is erased already would have the rest refused with it.
-        let fresh: Vec<KeyId> = keys.iter().filter(|key| !named(key)).copied().collect();
         let command = EraseSealedText {
             entry: erase.entry,
-            data_keys: match fresh.is_empty() {
-                true => keys.iter().copied().collect(),
-                false => fresh,
-            },
+            data_keys: keys.iter().copied().collect(),
             ground: erase.ground,
             partnership: record.entry.standing.partnerships.first().copied(),
         };

@@ -411,7 +411,7 @@ fn decide_on<K: StreamKind>(
         None if command.opens() == Opens::No => {
             return Err(Refusal::not_found("There is no such stream."));
         }
-        Some(opening) if K::OPENED_FIRST && on < opening.standing.occurred_on.date => {
+        Some(opening) if K::DECIDED_BY_DATE && on < opening.standing.occurred_on.date => {
             return Err(Refusal::new(
                 RefusalCode::DateBeforeOpening,
                 format!(
@@ -452,13 +452,16 @@ fn decide_on<K: StreamKind>(
         ids: surroundings.ids.as_ref(),
     };
     let administrative = command.administrative();
-    let mut state = history.state(on);
+    let latest = history.state(NaiveDate::MAX);
+    let mut state = match K::DECIDED_BY_DATE {
+        true => history.state(on),
+        false => Arc::clone(&latest),
+    };
     let events = command.decide(&state, &scene)?;
 
     let versions = surroundings.rests_on.versions();
     let mut unmet = Vec::new();
     let mut entries = Vec::with_capacity(events.len());
-    let latest = history.state(NaiveDate::MAX);
     if let Some(named) = corrects
         && let Some(entry) = history.entries().find(|e| e.entry_id == named)
         && entry.standing.basis == Basis::Decision

@@ -110,8 +110,9 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
     type Command: CommandSet<Self>;
     /// How its records of old versions are read; see [`upcast`](crate::upcast).
     const UPCASTERS: &'static [Upcaster] = &[];
-    /// Whether nothing in a stream is dated before the entry that opened it.
-    const OPENED_FIRST: bool = true;
+    /// Whether a command is decided on what was true on its own date, where nothing comes before the
+    /// entry that opened the stream. Otherwise it is decided on all that is recorded, whatever its date.
+    const DECIDED_BY_DATE: bool = true;
 
     /// Applies an entry. Total over any order of entries: it never fails and never panics.
     fn evolve(state: &mut Self::State, entry: &Envelope<Self::Event>);

@@ -148,9 +148,9 @@ pub fn stream_of(entry: EntryId) -> Stream {
 impl StreamKind for Erasure {
     const TYPE: StreamType = StreamType::of("erasure");
     const NAME: &'static str = "erasure";
-    /// The first erasure may have been dated by a clock that was ahead, and no other text of the entry
-    /// is to wait for that day.
-    const OPENED_FIRST: bool = false;
+    /// An erasure may have been dated by a clock that was ahead: what it erased is erased before that
+    /// day too, and no other text of the entry is to wait for it.
+    const DECIDED_BY_DATE: bool = false;
     type Event = ErasureEvent;
     type State = ErasureState;
     type Command = ErasureCommand;
@@ -170,14 +170,6 @@ impl StreamKind for Erasure {
 
     fn unmet(_: &ErasureEvent, _: &ErasureState, _: &Scene<'_>) -> Vec<Unmet> {
         Vec::new()
-    }
-
-    fn already(event: &ErasureEvent, latest: &ErasureState, _: bool) -> Option<String> {
-        let ErasureEvent::SealedTextErased(erased) = event else {
-            return None;
-        };
-        let before = latest.erased.contains_key(&erased.data_key);
-        before.then(|| "This is already erased.".to_owned())
     }
 
     fn recordable_by(_: &ErasureEvent) -> (Actors, Option<StreamId>) {
