@@ -16,7 +16,7 @@ use dutyledger_ledger::{LedgerReader, ReadError, Stored};
 use dutyledger_record::{EntryError, Record, RulePackRef, Stream, StreamId};
 
 /// How many streams are read at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
 /// Why a stream could not be read.
 #[derive(Debug, thiserror::Error)]

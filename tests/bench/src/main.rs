@@ -24,8 +24,9 @@
 //!   at a steady rate to the same receiver.
 //! - **Hashing** is what the ledger's own reader fetches, page by page, and the SHA-256 of each entry:
 //!   verifying less all that it checks.
-//! - **A partnership's own entries** are those that an answer about it rests on, read stream by stream
-//!   and decoded by the ledger's own reader, up to the same position. Nothing is derived from them.
+//! - **A partnership's own entries** are those that an answer about it rests on, read and decoded by the
+//!   ledger's own reader up to the same position, as many streams at once as for the answer. Nothing is
+//!   derived from them, and nobody has to find out which streams they are.
 //! - **A plain copy** is of the text of the same entries, from file to file through a process and synced.
 //!   Bundles are written, checked and copied by processes of their own, whose peak of memory is theirs.
 //! - **The raw replay** is an ordered scan of the same table by the raw driver in the same pages,

@@ -14,7 +14,7 @@ use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Stream, StreamId, StreamType};
 use dutyledger_test_nation::{Nation, Size, fill};
 use dutyledger_test_postgres::Postgres;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use crate::Fallible;
@@ -166,19 +166,22 @@ impl Asked {
         Ok(each(times))
     }
 
-    /// The limit: the entries each answer rests on, read stream by stream by the same reader.
+    /// The limit: the entries each answer rests on, read and decoded by the same reader, as many streams
+    /// at once.
     pub(crate) async fn entries(&self) -> Fallible<Sample> {
         let ledger = self.reader().await?;
         let mut times = Vec::with_capacity(self.questions.len());
         for moment in &self.questions {
             let since = Instant::now();
+            let reads = moment.streams.iter().map(|(stream, _)| {
+                let (ledger, stream) = (ledger.clone(), stream.clone());
+                let known_at = Some(moment.as_of.known_at);
+                tokio::spawn(async move { decoded(&ledger, &stream, known_at).await })
+            });
+            let mut reads = stream::iter(reads).buffered(load::AT_ONCE);
             let mut read = 0;
-            for (stream, _) in &moment.streams {
-                let found = ledger.read_stream(stream, Some(moment.as_of.known_at));
-                for stored in found.await? {
-                    read += 1;
-                    black_box(stored.record()?);
-                }
+            while let Some(found) = reads.next().await {
+                read += found??;
             }
             times.push(since.elapsed());
             if read != moment.entries() {
@@ -200,6 +203,16 @@ impl Asked {
         all.sort_unstable();
         all.get(all.len() / 2).copied().unwrap_or(0)
     }
+}
+
+/// How many entries a stream had at a position, each of them read and decoded.
+async fn decoded(ledger: &LedgerReader, stream: &Stream, up_to: Option<u64>) -> Fallible<u64> {
+    let mut read = 0;
+    for stored in ledger.read_stream(stream, up_to).await? {
+        read += 1;
+        black_box(stored.record()?);
+    }
+    Ok(read)
 }
 
 fn each(times: Vec<Duration>) -> Sample {
