@@ -6,6 +6,7 @@ use chrono::Duration;
 use dutyledger_api::{Limits, router, serve};
 use dutyledger_application::KeyRequest;
 use dutyledger_record::{Principal, PrincipalKind, PublicText};
+use dutyledger_test_nation::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 use crate::Fallible;
 use crate::load::Client;
 use crate::ours::{Ours, Warm, texts};
-use crate::rows::Random;
+use crate::rows::{random, uuid};
 
 /// A server on loopback, in this process.
 pub(crate) struct Server {
@@ -76,7 +77,7 @@ impl Server {
                     .copied()
                     .collect(),
                 next: 0,
-                random: Random::new(),
+                random: random(),
                 buffer: Vec::new(),
                 answered: Vec::new(),
             });
@@ -143,7 +144,7 @@ impl Client for HttpClient {
     async fn ask(&mut self) -> Fallible<()> {
         let stream = self.streams[self.next % self.streams.len()].id;
         self.next += 1;
-        let key = self.random.uuid().to_string();
+        let key = uuid(&mut self.random).to_string();
         let (body, devolved) = texts(self.next);
         let json = format!(
             "{{\"particulars\":{{\"body\":\"{body}\",\"devolved_welsh_authority\":\"{devolved}\"}}}}"

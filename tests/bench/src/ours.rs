@@ -13,13 +13,14 @@ use dutyledger_domain::{Capacity, StreamKind};
 use dutyledger_ledger::{Place, SystemClock, request_digest};
 use dutyledger_projections::Projections;
 use dutyledger_record::{Principal, PrincipalKind, PublicText, Stream, StreamId};
+use dutyledger_test_nation::Random;
 use dutyledger_test_postgres::APPLICATION;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::Fallible;
 use crate::load::Client;
-use crate::rows::{Random, Template};
+use crate::rows::{Template, random, uuid};
 use crate::store::Store;
 
 /// Who gives the commands.
@@ -230,7 +231,7 @@ impl OursClient {
             bus,
             streams,
             next: 0,
-            random: Random::new(),
+            random: random(),
             answered: Vec::new(),
             position: 0,
         }
@@ -242,7 +243,7 @@ impl Client for OursClient {
         let at = self.next % self.streams.len();
         self.next += 1;
         let stream = &mut self.streams[at];
-        let key = self.random.uuid().to_string();
+        let key = uuid(&mut self.random).to_string();
         let (body, devolved) = texts(self.next);
         // Over the same parts as the server digests a request.
         let digest = request_digest(&[7; 32], &[b"POST", body.as_bytes(), devolved.as_bytes()]);

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use dutyledger_record::{Frontier, Record, format_instant, leaf_hash};
+use dutyledger_test_nation::Random;
 use uuid::Uuid;
 
 use crate::Fallible;
@@ -124,9 +125,9 @@ pub(crate) struct Rows {
 impl Rows {
     /// Rows with hashes that are as long as right ones.
     pub(crate) fn new(template: &Template, streams: usize) -> Self {
-        let mut random = Random::new();
+        let mut random = random();
         let opened = DateTime::UNIX_EPOCH;
-        let streams = (0..streams.max(1)).map(|_| (random.uuid_of(opened), 0));
+        let streams = (0..streams.max(1)).map(|_| (uuid_of(&mut random, opened), 0));
         let streams = streams.collect();
         Self {
             template: template.clone(),
@@ -157,9 +158,9 @@ impl Rows {
         let (stream_id, version) = &mut self.streams[at];
         *version += 1;
         let (stream_id, version) = (*stream_id, *version);
-        let entry_id = self.random.uuid_of(recorded_at);
+        let entry_id = uuid_of(&mut self.random, recorded_at);
         let leaf_data = self.template.with(&Values {
-            correlation_id: self.random.uuid_of(recorded_at),
+            correlation_id: uuid_of(&mut self.random, recorded_at),
             entry_id,
             position,
             recorded_at,
@@ -181,7 +182,7 @@ impl Rows {
             version,
             leaf_data,
             leaf_hash,
-            key: self.random.uuid().to_string(),
+            key: uuid(&mut self.random).to_string(),
             digest: self.random.bytes(),
         }
     }
@@ -198,54 +199,19 @@ impl Rows {
     }
 }
 
-/// Random numbers that nobody relies on.
-pub(crate) struct Random(u64);
+/// Random numbers that nobody relies on, others each time.
+pub(crate) fn random() -> Random {
+    use std::hash::{BuildHasher, RandomState};
+    Random::seeded(RandomState::new().hash_one(0))
+}
 
-impl Random {
-    /// Others each time.
-    pub(crate) fn new() -> Self {
-        use std::hash::{BuildHasher, RandomState};
-        Self(RandomState::new().hash_one(0))
-    }
+/// A UUIDv4.
+pub(crate) fn uuid(random: &mut Random) -> Uuid {
+    uuid::Builder::from_random_bytes(random.bytes()).into_uuid()
+}
 
-    /// The same from the same seed.
-    pub(crate) const fn seeded(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// A number below another, which is not 0.
-    pub(crate) const fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    /// SplitMix64.
-    const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn bytes(&mut self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        for eight in bytes.as_chunks_mut::<8>().0 {
-            *eight = self.next().to_le_bytes();
-        }
-        bytes
-    }
-
-    /// A UUIDv4.
-    pub(crate) fn uuid(&mut self) -> Uuid {
-        let number = u128::from(self.next()) << 64 | u128::from(self.next());
-        uuid::Builder::from_random_bytes(number.to_be_bytes()).into_uuid()
-    }
-
-    /// A UUIDv7.
-    fn uuid_of(&mut self, instant: DateTime<Utc>) -> Uuid {
-        let millis = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
-        let mut random = [0; 10];
-        random.copy_from_slice(&self.bytes()[..10]);
-        uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
-    }
+/// A UUIDv7.
+fn uuid_of(random: &mut Random, instant: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(instant.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &random.bytes()).into_uuid()
 }

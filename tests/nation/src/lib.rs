@@ -16,4 +16,5 @@ mod recorder;
 
 pub use fill::{FillError, fill};
 pub use nation::{Nation, Size};
+pub use random::Random;
 pub use recorder::{Decided, SealingKey};

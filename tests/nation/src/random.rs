@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 /// SplitMix64.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) const fn seeded(seed: u64) -> Self {
+    /// The same numbers from the same seed.
+    #[must_use]
+    pub const fn seeded(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -24,7 +26,7 @@ impl Random {
     }
 
     /// A number below a limit.
-    pub(crate) const fn below(&mut self, limit: u64) -> u64 {
+    pub const fn below(&mut self, limit: u64) -> u64 {
         if limit == 0 { 0 } else { self.next() % limit }
     }
 
@@ -38,7 +40,8 @@ impl Random {
         some[usize::try_from(self.below(some.len() as u64)).unwrap()]
     }
 
-    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+    /// So many bytes.
+    pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         for byte in &mut bytes {
             *byte = self.next().to_be_bytes()[0];

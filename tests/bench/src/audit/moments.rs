@@ -12,14 +12,13 @@ use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::{Histories, StreamKind};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Stream, StreamId, StreamType};
-use dutyledger_test_nation::{Nation, Size, fill};
+use dutyledger_test_nation::{Nation, Random, Size, fill};
 use dutyledger_test_postgres::Postgres;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use uuid::Uuid;
 
 use crate::Fallible;
 use crate::ours::Ours;
-use crate::rows::Random;
 use crate::sample::Sample;
 use crate::store::{Db, Store};
 
