@@ -181,16 +181,23 @@ impl Bench {
         Ok(())
     }
 
+    fn filled_with(&self, db: Db, entries: u64) -> Fallible<&Store> {
+        let store = self.filled.get(&(db, entries));
+        Ok(store.ok_or("nothing was filled")?)
+    }
+
     /// Carries out a cell on a new database. `None` where it cannot run yet.
     pub(crate) async fn run(&self, cell: Cell) -> Fallible<Option<Sample>> {
         match cell {
-            Cell::Ours { db, clients } => self.ours_anew(db, clients, Way::Bus).await,
-            Cell::Hot { db, clients } => self.ours_anew(db, clients, Way::Hot).await,
+            Cell::Ours { db, clients } => self.ours_anew(db, clients, Way::Bus, self.time).await,
+            Cell::Hot { db, clients } => self.ours_anew(db, clients, Way::Hot, self.time).await,
             Cell::Long { db, cold } => {
                 let long = async |store: &Store| self.long(store, cold).await.map(Some);
                 self.anew(db, long).await
             }
-            Cell::Http { db, connections } => self.ours_anew(db, connections, Way::Http).await,
+            Cell::Http { db, connections } => {
+                self.ours_anew(db, connections, Way::Http, self.time).await
+            }
             Cell::Limit { db, rows } => {
                 let limit = async |store: &Store| self.limit(store, rows).await.map(Some);
                 self.anew(db, limit).await
@@ -205,7 +212,8 @@ impl Bench {
             }
             Cell::OursBesideHogs { clients } => {
                 let _hogs = Hogs::at_work(HOGS)?;
-                self.ours_anew(Db::Postgres, clients, Way::Bus).await
+                self.ours_anew(Db::Postgres, clients, Way::Bus, self.time)
+                    .await
             }
             Cell::PlainBesideHogs { connections } => {
                 let _hogs = Hogs::at_work(HOGS)?;
@@ -221,10 +229,7 @@ impl Bench {
             },
             Cell::Replay { db, by, decoded } => {
                 let entries = self.settings.replayed();
-                let store = self
-                    .filled
-                    .get(&(db, entries))
-                    .ok_or("nothing was filled")?;
+                let store = self.filled_with(db, entries)?;
                 let replayed = match by {
                     By::Ours => replay::ours(store, decoded, entries).await,
                     _ => replay::raw(store, decoded, entries).await,
@@ -233,10 +238,7 @@ impl Bench {
             }
             Cell::Drain { db, by } => {
                 let entries = self.settings.backlog();
-                let store = self
-                    .filled
-                    .get(&(db, entries))
-                    .ok_or("nothing was filled")?;
+                let store = self.filled_with(db, entries)?;
                 let drained = match by {
                     By::Ours => notify::drain(store).await,
                     _ => notify::drain_raw(store).await,
@@ -250,7 +252,10 @@ impl Bench {
                 };
                 self.anew(db, live).await
             }
-            Cell::Silent { db, clients } => self.ours_anew(db, clients, Way::Silent).await,
+            Cell::Silent { db, clients } => {
+                let time = self.settings.live();
+                self.ours_anew(db, clients, Way::Bus, time).await
+            }
             Cell::Notice { by: By::Ours, db } => {
                 let notice = async |store: &Store| notify::notice(store, self.time).await.map(Some);
                 self.anew(db, notice).await
@@ -260,10 +265,7 @@ impl Bench {
                 .map(Some),
             Cell::Verify { db, by } => {
                 let entries = self.settings.audited();
-                let store = self
-                    .filled
-                    .get(&(db, entries))
-                    .ok_or("nothing was filled")?;
+                let store = self.filled_with(db, entries)?;
                 let verified = match by {
                     By::Ours => audit::verifying(store, entries).await,
                     _ => audit::hashing(store, entries).await,
@@ -293,7 +295,10 @@ impl Bench {
                 entries,
                 clients,
             } => match self.filled.get(&(db, entries)) {
-                Some(store) => self.ours(store, clients, Way::Alone).await.map(Some),
+                Some(store) => self
+                    .ours(store, clients, Way::Alone, self.time)
+                    .await
+                    .map(Some),
                 None => Ok(None),
             },
         }
@@ -312,22 +317,30 @@ impl Bench {
     }
 
     /// Our commands on a new database.
-    async fn ours_anew(&self, db: Db, clients: usize, way: Way) -> Fallible<Option<Sample>> {
+    async fn ours_anew(
+        &self,
+        db: Db,
+        clients: usize,
+        way: Way,
+        time: Duration,
+    ) -> Fallible<Option<Sample>> {
         self.anew(db, async |store: &Store| {
-            self.ours(store, clients, way).await.map(Some)
+            self.ours(store, clients, way, time).await.map(Some)
         })
         .await
     }
 
     /// Our commands, read back.
-    async fn ours(&self, store: &Store, clients: usize, way: Way) -> Fallible<Sample> {
+    async fn ours(
+        &self,
+        store: &Store,
+        clients: usize,
+        way: Way,
+        time: Duration,
+    ) -> Fallible<Sample> {
         let ours = match way {
             Way::Alone => Ours::open_alone(store).await?,
-            Way::Bus | Way::Hot | Way::Http | Way::Silent => Ours::open(store).await?,
-        };
-        let time = match way {
-            Way::Silent => self.settings.live(),
-            Way::Alone | Way::Bus | Way::Hot | Way::Http => self.time,
+            Way::Bus | Way::Hot | Way::Http => Ours::open(store).await?,
         };
         let streams = ours.warm(self.settings.streams.max(clients)).await?;
         let (sample, after, answered) = match way {
@@ -340,7 +353,7 @@ impl Bench {
                 server.end().await?;
                 (sample, after, answered)
             }
-            Way::Bus | Way::Hot | Way::Alone | Way::Silent => {
+            Way::Bus | Way::Hot | Way::Alone => {
                 let after = ours.head();
                 let hot = streams.first().filter(|_| matches!(way, Way::Hot));
                 let clients = match hot {
@@ -447,8 +460,6 @@ enum Way {
     Hot,
     /// Over HTTP.
     Http,
-    /// To the bus, for as long as notifications are followed elsewhere.
-    Silent,
     /// To the bus, and nothing follows.
     Alone,
 }
