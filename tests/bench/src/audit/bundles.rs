@@ -13,14 +13,12 @@ use dutyledger_proofs::SigningKey;
 use dutyledger_record::{LedgerId, StreamId};
 use dutyledger_transparency::Keeper;
 
-use super::child::Child;
+use super::PAGE;
+use super::child::{Child, Export};
 use crate::Fallible;
 use crate::ours::{OPERATOR, Ours, home};
 use crate::sample::Sample;
 use crate::store::Store;
-
-/// How many entries are read at once.
-const PAGE: u32 = 5_000;
 
 /// The key of a ledger here. It is no secret: nothing else is signed with it.
 fn key(ledger: LedgerId) -> Fallible<SigningKey> {
@@ -91,12 +89,12 @@ impl Handed {
     }
 
     async fn written(&self, name: &str) -> Fallible<Sample> {
-        let export = Child::Export {
+        let export = Child::Export(Export {
             ledger: self.ledger.clone(),
             newest: self.files.newest.clone(),
             tiles: self.files.tiles.clone(),
             to: self.folder.join(name),
-        };
+        });
         export.done(self.entries).await
     }
 

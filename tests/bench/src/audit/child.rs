@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use dutyledger_audit::export::{What, write};
 use dutyledger_bundle::{Given, verify};
 use dutyledger_ledger::{Clock, LedgerReader, Place, SystemClock};
@@ -24,33 +24,54 @@ const CHUNK: usize = 64 * 1024;
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Child {
     /// Writes a bundle of a whole ledger.
-    Export {
-        ledger: String,
-        newest: PathBuf,
-        tiles: PathBuf,
-        to: PathBuf,
-    },
+    Export(Export),
     /// Checks a bundle, as `dutyledger-verify` does.
     Check { bundle: PathBuf, key: String },
     /// Copies a file.
     Copy { from: PathBuf, to: PathBuf },
 }
 
+/// A bundle of a whole ledger.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Export {
+    pub(crate) ledger: String,
+    /// The newest checkpoint.
+    pub(crate) newest: PathBuf,
+    pub(crate) tiles: PathBuf,
+    pub(crate) to: PathBuf,
+}
+
+impl Export {
+    async fn write(self) -> Fallible<u64> {
+        let ledger = LedgerReader::open(Place::parse(&self.ledger)?).await?;
+        let signed = Signed::read(&self.newest)?.ok_or("no checkpoint")?;
+        let proven = Proven::by(signed, &self.tiles)?.ok_or("other hashes")?;
+        let now = SystemClock.now();
+        let what = What {
+            partnership: None,
+            known: Default::default(),
+            on: now.date_naive(),
+            exported_at: now,
+        };
+        let out = BufWriter::new(File::create(self.to)?);
+        let go_on = |_, _| ControlFlow::Continue(());
+        let out = write(out, &ledger, &proven, what, go_on).await?;
+        out.into_inner()?.sync_all()?;
+        ledger.close().await;
+        Ok(proven.size())
+    }
+}
+
 impl Child {
     /// Its arguments, as [`Subcommand`] takes them apart.
     fn arguments(&self) -> Vec<&std::ffi::OsStr> {
         match self {
-            Self::Export {
-                ledger,
-                newest,
-                tiles,
-                to,
-            } => vec![
+            Self::Export(export) => vec![
                 "export".as_ref(),
-                ledger.as_ref(),
-                newest.as_ref(),
-                tiles.as_ref(),
-                to.as_ref(),
+                export.ledger.as_ref(),
+                export.newest.as_ref(),
+                export.tiles.as_ref(),
+                export.to.as_ref(),
             ],
             Self::Check { bundle, key } => vec!["check".as_ref(), bundle.as_ref(), key.as_ref()],
             Self::Copy { from, to } => vec!["copy".as_ref(), from.as_ref(), to.as_ref()],
@@ -79,29 +100,7 @@ impl Child {
 
     async fn work(self) -> Fallible<Option<u64>> {
         match self {
-            Self::Export {
-                ledger,
-                newest,
-                tiles,
-                to,
-            } => {
-                let ledger = LedgerReader::open(Place::parse(&ledger)?).await?;
-                let signed = Signed::read(&newest)?.ok_or("no checkpoint")?;
-                let proven = Proven::by(signed, &tiles)?.ok_or("other hashes")?;
-                let now = SystemClock.now();
-                let what = What {
-                    partnership: None,
-                    known: Default::default(),
-                    on: now.date_naive(),
-                    exported_at: now,
-                };
-                let out = BufWriter::new(File::create(to)?);
-                let go_on = |_, _| ControlFlow::Continue(());
-                let out = write(out, &ledger, &proven, what, go_on).await?;
-                out.into_inner()?.sync_all()?;
-                ledger.close().await;
-                Ok(Some(proven.size()))
-            }
+            Self::Export(export) => export.write().await.map(Some),
             Self::Check { bundle, key } => {
                 let given = Given {
                     key: Some(key.parse()?),

@@ -9,3 +9,6 @@ pub(crate) use bundles::{Handed, adopt};
 pub(crate) use child::{Child, be_one};
 pub(crate) use moments::Asked;
 pub(crate) use verifying::{hashing, verifying};
+
+/// How many entries a page has, as where they are verified.
+const PAGE: u32 = 5_000;

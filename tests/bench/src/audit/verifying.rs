@@ -5,12 +5,10 @@ use std::time::Instant;
 use dutyledger_ledger::{LedgerReader, Place, verify};
 use dutyledger_record::leaf_hash;
 
+use super::PAGE;
 use crate::Fallible;
 use crate::sample::Sample;
 use crate::store::Store;
-
-/// How many entries a page has, as where they are verified.
-const PAGE: u32 = 5_000;
 
 /// Ours: positions, versions, columns, hashes and every root.
 pub(crate) async fn verifying(store: &Store, entries: u64) -> Fallible<Sample> {
