@@ -58,6 +58,24 @@ impl Group {
 }
 
 impl Row {
+    const fn new(
+        db: Db,
+        (workload, against): (&'static str, &'static str),
+        (ours, other): (Cell, Cell),
+        target: Target,
+        figure: Figure,
+    ) -> Self {
+        Self {
+            db,
+            workload,
+            against,
+            ours,
+            other,
+            target,
+            figure,
+        }
+    }
+
     /// What `--only` looks in.
     pub(crate) fn name(&self) -> String {
         format!("{}: {} / {}", self.db.name(), self.workload, self.against)
@@ -110,98 +128,105 @@ fn append(db: Db) -> Vec<Row> {
             Db::Sqlite => sqlite,
         })
     };
-    let row = |workload, against, ours, other, target| Row {
-        db,
-        workload,
-        against,
-        ours,
-        other,
-        target,
-        figure: Figure::Rate,
-    };
     let mut rows = vec![
-        row(
-            "1 client in sequence",
-            "raw driver, single-row commits",
-            ours(1),
-            limit(1),
+        Row::new(
+            db,
+            ("1 client in sequence", "raw driver, single-row commits"),
+            (ours(1), limit(1)),
             of(0.80, 0.55),
+            Figure::Rate,
         ),
-        row(
-            "32 clients on distinct streams",
-            "raw driver, 32 rows a transaction",
-            ours(32),
-            limit(32),
+        Row::new(
+            db,
+            (
+                "32 clients on distinct streams",
+                "raw driver, 32 rows a transaction",
+            ),
+            (ours(32), limit(32)),
             of(0.50, 0.28),
+            Figure::Rate,
         ),
-        row(
-            "256 clients",
-            "raw driver, 128 rows a transaction",
-            ours(256),
-            limit(128),
+        Row::new(
+            db,
+            ("256 clients", "raw driver, 128 rows a transaction"),
+            (ours(256), limit(128)),
             of(0.60, 0.28),
+            Figure::Rate,
         ),
-        row(
-            "32 clients on one hot stream",
-            "32 clients on distinct streams",
-            Cell::Hot { db, clients: 32 },
-            ours(32),
+        Row::new(
+            db,
+            (
+                "32 clients on one hot stream",
+                "32 clients on distinct streams",
+            ),
+            (Cell::Hot { db, clients: 32 }, ours(32)),
             of(0.15, 0.15),
+            Figure::Rate,
         ),
-        row(
-            "1 client on a stream of 5 000 entries",
-            "on short streams",
-            Cell::Long { db, cold: false },
-            ours(1),
+        Row::new(
+            db,
+            ("1 client on a stream of 5 000 entries", "on short streams"),
+            (Cell::Long { db, cold: false }, ours(1)),
             Target::Shown,
+            Figure::Rate,
         ),
-        row(
-            "the first command on it after opening",
-            "those after",
-            Cell::Long { db, cold: true },
-            Cell::Long { db, cold: false },
+        Row::new(
+            db,
+            ("the first command on it after opening", "those after"),
+            (
+                Cell::Long { db, cold: true },
+                Cell::Long { db, cold: false },
+            ),
             Target::Shown,
+            Figure::Rate,
         ),
-        row(
-            "HTTP, 64 connections",
-            "in the process, 64 clients",
-            Cell::Http {
-                db,
-                connections: 64,
-            },
-            ours(64),
+        Row::new(
+            db,
+            ("HTTP, 64 connections", "in the process, 64 clients"),
+            (
+                Cell::Http {
+                    db,
+                    connections: 64,
+                },
+                ours(64),
+            ),
             of(0.40, 0.40),
+            Figure::Rate,
         ),
     ];
     if db == Db::Postgres {
-        rows.push(row(
-            "32 clients",
-            "stock peer, 32 clients",
-            ours(32),
-            Cell::Peer { clients: Some(32) },
+        rows.push(Row::new(
+            db,
+            ("32 clients", "stock peer, 32 clients"),
+            (ours(32), Cell::Peer { clients: Some(32) }),
             Target::AtLeast(6.0),
+            Figure::Rate,
         ));
-        rows.push(row(
-            "256 clients",
-            "stock peer at its best number of clients",
-            ours(256),
-            Cell::Peer { clients: None },
+        rows.push(Row::new(
+            db,
+            ("256 clients", "stock peer at its best number of clients"),
+            (ours(256), Cell::Peer { clients: None }),
             Target::AtLeast(10.0),
+            Figure::Rate,
         ));
     }
     rows
 }
 
 fn hogs() -> Vec<Row> {
-    vec![Row {
-        db: Db::Postgres,
-        workload: "32 clients beside two CPU hogs",
-        against: "32 plain connections beside the hogs, single-row commits",
-        ours: Cell::OursBesideHogs { clients: 32 },
-        other: Cell::PlainBesideHogs { connections: 32 },
-        target: Target::AtLeastEach(0.7, 0.5),
-        figure: Figure::Rate,
-    }]
+    vec![Row::new(
+        Db::Postgres,
+        (
+            "32 clients beside two CPU hogs",
+            "32 plain connections beside the hogs, single-row commits",
+        ),
+        (
+            Cell::OursBesideHogs { clients: 32 },
+            Cell::PlainBesideHogs { connections: 32 },
+        ),
+        Target::AtLeastEach(0.7, 0.5),
+        Figure::Rate,
+    )]
 }
 
 fn replay(db: Db) -> Vec<Row> {
@@ -211,35 +236,35 @@ fn replay(db: Db) -> Vec<Row> {
         Db::Sqlite => 0.3,
     };
     let mut rows = vec![
-        Row {
+        Row::new(
             db,
-            workload: "replay in order, decoded",
-            against: "raw driver's ordered scan, decoded",
-            ours: by(By::Ours, true),
-            other: by(By::Raw, true),
-            target: Target::AtLeast(target),
-            figure: Figure::Rate,
-        },
-        Row {
+            (
+                "replay in order, decoded",
+                "raw driver's ordered scan, decoded",
+            ),
+            (by(By::Ours, true), by(By::Raw, true)),
+            Target::AtLeast(target),
+            Figure::Rate,
+        ),
+        Row::new(
             db,
-            workload: "replay in order, as text",
-            against: "raw driver's ordered scan, as text",
-            ours: by(By::Ours, false),
-            other: by(By::Raw, false),
-            target: Target::Shown,
-            figure: Figure::Rate,
-        },
+            (
+                "replay in order, as text",
+                "raw driver's ordered scan, as text",
+            ),
+            (by(By::Ours, false), by(By::Raw, false)),
+            Target::Shown,
+            Figure::Rate,
+        ),
     ];
     if db == Db::Postgres {
-        rows.push(Row {
+        rows.push(Row::new(
             db,
-            workload: "replay in order, decoded",
-            against: "stock peer's replay_all",
-            ours: by(By::Ours, true),
-            other: by(By::Peer, true),
-            target: Target::AtLeast(3.0),
-            figure: Figure::Rate,
-        });
+            ("replay in order, decoded", "stock peer's replay_all"),
+            (by(By::Ours, true), by(By::Peer, true)),
+            Target::AtLeast(3.0),
+            Figure::Rate,
+        ));
     }
     rows
 }
@@ -251,14 +276,17 @@ fn growth(db: Db) -> Vec<Row> {
         entries,
         clients,
     };
-    let row = |workload, clients| Row {
-        db,
-        workload,
-        against: "the same after 10 million (the ratio is how the time grew)",
-        ours: grown(small, clients),
-        other: grown(large, clients),
-        target: Target::AtMost(1.5),
-        figure: Figure::Rate,
+    let row = |workload, clients| {
+        Row::new(
+            db,
+            (
+                workload,
+                "the same after 10 million (the ratio is how the time grew)",
+            ),
+            (grown(small, clients), grown(large, clients)),
+            Target::AtMost(1.5),
+            Figure::Rate,
+        )
     };
     vec![
         row("append by 1 client after 10 thousand entries", 1),
@@ -268,53 +296,42 @@ fn growth(db: Db) -> Vec<Row> {
 
 fn notifications(db: Db) -> Vec<Row> {
     let notice = |by| Cell::Notice { db, by };
-    let row = |workload, against, ours, other, target, figure| Row {
-        db,
-        workload,
-        against,
-        ours,
-        other,
-        target,
-        figure,
-    };
-    let (at_200, alone) = (
+    let at_200 = (
         "notification, from a command's start to its receipt at 200 a second",
         "JetStream alone, from publishing to receipt",
     );
-    vec![
-        row(
-            "notifications of a backlog",
-            "JetStream alone, the same messages",
-            Cell::Drain { db, by: By::Ours },
-            Cell::Drain { db, by: By::Raw },
+    let mut rows = vec![
+        Row::new(
+            db,
+            (
+                "notifications of a backlog",
+                "JetStream alone, the same messages",
+            ),
+            (
+                Cell::Drain { db, by: By::Ours },
+                Cell::Drain { db, by: By::Raw },
+            ),
             Target::AtLeast(0.5),
             Figure::Rate,
         ),
-        row(
-            "notifications delivered while 32 clients append",
-            "what 32 clients append without them",
-            Cell::Live { db, clients: 32 },
-            Cell::Silent { db, clients: 32 },
+        Row::new(
+            db,
+            (
+                "notifications delivered while 32 clients append",
+                "what 32 clients append without them",
+            ),
+            (
+                Cell::Live { db, clients: 32 },
+                Cell::Silent { db, clients: 32 },
+            ),
             Target::AtLeast(0.6),
             Figure::Rate,
         ),
-        row(
-            at_200,
-            alone,
-            notice(By::Ours),
-            notice(By::Raw),
-            Target::AtMost(4.0),
-            Figure::P50,
-        ),
-        row(
-            at_200,
-            alone,
-            notice(By::Ours),
-            notice(By::Raw),
-            Target::AtMost(10.0),
-            Figure::P99,
-        ),
-    ]
+    ];
+    let notices = (notice(By::Ours), notice(By::Raw));
+    let of = |(figure, most)| Row::new(db, at_200, notices, Target::AtMost(most), figure);
+    rows.extend([(Figure::P50, 4.0), (Figure::P99, 10.0)].map(of));
+    rows
 }
 
 /// What an answer as of a moment may take, however long reading its entries takes.
@@ -330,77 +347,70 @@ fn audit(db: Db, settings: &Settings) -> Vec<Row> {
         entries: entries / 10,
         what,
     };
-    let row = |workload, against, ours, other, target, figure| Row {
-        db,
-        workload,
-        against,
-        ours,
-        other,
-        target,
-        figure,
-    };
-    let (answers, read) = (
+    let answers = (
         "audit, obligations of one partnership of a nation as of a moment",
         "the entries they rest on, read and decoded",
     );
-    let mut rows = vec![
-        row(
+    let mut rows = vec![Row::new(
+        db,
+        (
             "audit, every entry verified",
             "the same pages read and hashed",
-            verify(By::Ours),
-            verify(By::Raw),
-            Target::AtLeast(0.5),
-            Figure::Rate,
         ),
-        row(
-            answers,
-            read,
-            as_of(By::Ours),
-            as_of(By::Raw),
-            Target::AtMostOrBelow(2.0, ANSWER),
-            Figure::P50,
-        ),
-        row(
-            answers,
-            read,
-            as_of(By::Ours),
-            as_of(By::Raw),
-            Target::Shown,
-            Figure::P99,
-        ),
-        row(
-            "audit, a ledger exported",
-            "a plain copy of its entries' text",
-            hand(Handing::Export),
-            hand(Handing::Copy),
+        (verify(By::Ours), verify(By::Raw)),
+        Target::AtLeast(0.5),
+        Figure::Rate,
+    )];
+    let asked = (as_of(By::Ours), as_of(By::Raw));
+    rows.extend(
+        [
+            (Figure::P50, Target::AtMostOrBelow(2.0, ANSWER)),
+            (Figure::P99, Target::Shown),
+        ]
+        .map(|(figure, target)| Row::new(db, answers, asked, target, figure)),
+    );
+    rows.extend([
+        Row::new(
+            db,
+            (
+                "audit, a ledger exported",
+                "a plain copy of its entries' text",
+            ),
+            (hand(Handing::Export), hand(Handing::Copy)),
             Target::Shown,
             Figure::Rate,
         ),
-        row(
-            "audit, the memory of an export",
-            "of a tenth of the entries",
-            hand(Handing::Export),
-            tenth(Handing::Export),
+        Row::new(
+            db,
+            (
+                "audit, the memory of an export",
+                "of a tenth of the entries",
+            ),
+            (hand(Handing::Export), tenth(Handing::Export)),
             FLAT,
             Figure::Peak,
         ),
-    ];
+    ]);
     // Whichever database it came from, a bundle is the same.
     if db == Db::Sqlite {
         rows.extend([
-            row(
-                "audit, a bundle checked offline",
-                "a plain copy of its entries' text",
-                hand(Handing::Check),
-                hand(Handing::Copy),
+            Row::new(
+                db,
+                (
+                    "audit, a bundle checked offline",
+                    "a plain copy of its entries' text",
+                ),
+                (hand(Handing::Check), hand(Handing::Copy)),
                 Target::Shown,
                 Figure::Rate,
             ),
-            row(
-                "audit, the memory of checking a bundle",
-                "of a tenth of the entries",
-                hand(Handing::Check),
-                tenth(Handing::Check),
+            Row::new(
+                db,
+                (
+                    "audit, the memory of checking a bundle",
+                    "of a tenth of the entries",
+                ),
+                (hand(Handing::Check), tenth(Handing::Check)),
                 FLAT,
                 Figure::Peak,
             ),
