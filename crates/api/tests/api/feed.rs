@@ -6,12 +6,12 @@ use axum::body::{Body, BodyDataStream};
 use axum::http::Request;
 use dutyledger_api::Limits;
 use dutyledger_record::PrincipalKind;
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all, select};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use crate::common::{Place, Server};
+use crate::common::{Answer, Place, Server};
 
 /// Longer than any of this takes that does not wait.
 const PROMPT: Duration = Duration::from_secs(10);
@@ -28,12 +28,28 @@ fn listen_at(path: &str, key: &str) -> Request<Body> {
 
 /// Begins to listen.
 async fn listening(server: &Server, key: &str) -> BodyDataStream {
-    let answer = server.router.clone().oneshot(listen(key)).await.unwrap();
+    listening_at("/v1/entries/stream", server, key).await
+}
+
+async fn listening_at(path: &str, server: &Server, key: &str) -> BodyDataStream {
+    let request = listen_at(path, key);
+    let answer = server.router.clone().oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 200);
     let mut said = answer.into_body().into_data_stream();
     let begun = said.next().await.unwrap().unwrap();
     assert!(begun.starts_with(b"retry: 1000\nid: "), "{begun:?}");
     said
+}
+
+/// Of two that ask for what is not there yet one waits: what the other is answered at once, and the one
+/// that waits.
+async fn one_waits<'a>(
+    one: BoxFuture<'a, Answer>,
+    other: BoxFuture<'a, Answer>,
+) -> (Answer, BoxFuture<'a, Answer>) {
+    let both = tokio::time::timeout(PROMPT, select(one, other)).await;
+    let (answer, waits) = both.expect("one of them does not wait").factor_first();
+    (answer, waits.into_inner())
 }
 
 #[tokio::test]
@@ -99,9 +115,7 @@ async fn those_who_wait_leave_room_for_those_who_record() {
     // Of two of one principal the second is answered at once, and so is a third of all.
     let mut waiting = Vec::new();
     for (key, rest) in [(&one, &one), (&other, &third)] {
-        let both = futures_util::future::select(poll(key), poll(rest));
-        let both = tokio::time::timeout(PROMPT, both).await;
-        let (answer, waits) = both.expect("one of them does not wait").factor_first();
+        let (answer, waits) = one_waits(poll(key), poll(rest)).await;
         assert_eq!(answer.is(200).json["data"], json!([]));
         waiting.push(waits);
     }
@@ -221,6 +235,31 @@ async fn what_is_heard_is_what_the_list_shows_the_same_principal() {
     assert_eq!((*strategies, *areas, *formed), (1, 2, 1));
 }
 
+async fn revoke(server: &Server, operator: &str, key: &str) {
+    let principal = server.bus.authenticate(key).await.unwrap().unwrap();
+    let key = principal.key_id.unwrap();
+    let revocation = format!("/v1/keys/{key}/revocation");
+    server.post(operator, &revocation, json!({})).await.is(200);
+}
+
+/// Nothing is recorded that it would hear, so nothing but the time has its key asked for.
+#[tokio::test]
+async fn whose_key_is_revoked_is_cut_off_within_5_seconds_though_there_is_nothing_to_hear() {
+    let server = Server::start().await;
+    let operator = server.key(PrincipalKind::Operator, None).await;
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let path = "/v1/entries/stream?event_type=AreaRegistered";
+    let mut said = listening_at(path, &server, &auditor).await;
+    // From here on there are 5 seconds.
+    assert!(said.next().now_or_never().is_none());
+    revoke(&server, &operator, &auditor).await;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::resume();
+    let more = tokio::time::timeout(PROMPT, said.next()).await;
+    assert!(more.expect("it is cut off in time").is_none());
+}
+
 /// It began to listen, and to wait, while its key held.
 #[tokio::test]
 async fn whose_key_is_revoked_hears_nothing_more() {
@@ -234,16 +273,11 @@ async fn whose_key_is_revoked_hears_nothing_more() {
     let mut said = listening(&server, &auditor).await;
     let head = server.bus.ledger().head();
     let path = format!("/v1/entries?after={head}&wait=20&event_type=AreaRegistered");
-    // Of two one waits, and the other is answered at once.
     let poll = || server.get_plain(&auditor, &path).boxed();
-    let both = futures_util::future::select(poll(), poll()).await;
-    let (answer, waiting) = both.factor_first();
+    let (answer, waiting) = one_waits(poll(), poll()).await;
     answer.is(200);
 
-    let principal = server.bus.authenticate(&auditor).await.unwrap().unwrap();
-    let key = principal.key_id.unwrap();
-    let revocation = format!("/v1/keys/{key}/revocation");
-    server.post(&operator, &revocation, json!({})).await.is(200);
+    revoke(&server, &operator, &auditor).await;
     let area = json!({ "country": "england", "kind": "district", "name": "Eastmere" });
     server.command(&operator, "/v1/areas", area).await.is(201);
 
