@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use dutyledger_ledger::{LedgerReader, Place};
 use dutyledger_test_postgres::{Database, Postgres};
 
 use crate::Fallible;
 use crate::audit::{self, Asked, Handed};
-use crate::cell::{By, Cell, Handing};
+use crate::cell::{By, Cell, Handing, Work};
 use crate::check::{Due, check};
+use crate::child::{Append, Child};
 use crate::fill::{How, filled};
 use crate::hogs::Hogs;
 use crate::http::Server;
@@ -31,6 +33,8 @@ const LONG: usize = 5_000;
 const LONG_BY: usize = 50;
 /// How often a ledger is opened to give its first command.
 const COLD_TIMES: usize = 10;
+/// How many clients give commands where the memory of it is looked at.
+const MANY: usize = 32;
 /// How many hogs there are.
 const HOGS: usize = 2;
 
@@ -132,7 +136,7 @@ impl Bench {
                     self.fill(db, self.settings.replayed(), How::Entries)
                         .await?;
                 }
-                Cell::Grown { db, entries, .. } => {
+                Cell::Grown { db, entries, .. } | Cell::Apart { db, entries, .. } => {
                     self.fill(db, entries, How::Named).await?;
                 }
                 Cell::Verify { db, .. } => {
@@ -176,6 +180,11 @@ impl Bench {
             eprintln!("  filling {} with {entries} entries", db.name());
             let server = self.server.as_ref();
             let store = filled(db, server, entries, how).await?;
+            if how == How::Named {
+                let each = store.bytes().await? / entries;
+                let told = format!("{}: {entries} entries take {each} bytes each", db.name());
+                self.told.push(told);
+            }
             self.filled.insert((db, entries), store);
         }
         Ok(())
@@ -294,13 +303,16 @@ impl Bench {
                 db,
                 entries,
                 clients,
-            } => match self.filled.get(&(db, entries)) {
-                Some(store) => self
-                    .ours(store, clients, Way::Alone, self.time)
+            } => {
+                let store = self.filled_with(db, entries)?;
+                self.ours(store, clients, Way::Bus, self.time)
                     .await
-                    .map(Some),
-                None => Ok(None),
-            },
+                    .map(Some)
+            }
+            Cell::Apart { db, entries, work } => {
+                let store = self.filled_with(db, entries)?;
+                self.apart(store, work).await.map(Some)
+            }
         }
     }
 
@@ -338,10 +350,7 @@ impl Bench {
         way: Way,
         time: Duration,
     ) -> Fallible<Sample> {
-        let ours = match way {
-            Way::Alone => Ours::open_alone(store).await?,
-            Way::Bus | Way::Hot | Way::Http => Ours::open(store).await?,
-        };
+        let ours = Ours::open(store).await?;
         let streams = ours.warm(self.settings.streams.max(clients)).await?;
         let (sample, after, answered) = match way {
             Way::Http => {
@@ -353,7 +362,7 @@ impl Bench {
                 server.end().await?;
                 (sample, after, answered)
             }
-            Way::Bus | Way::Hot | Way::Alone => {
+            Way::Bus | Way::Hot => {
                 let after = ours.head();
                 let hot = streams.first().filter(|_| matches!(way, Way::Hot));
                 let clients = match hot {
@@ -366,47 +375,73 @@ impl Bench {
             }
         };
         ours.close().await?;
-        let count = answered.iter().map(Vec::len).sum::<usize>();
-        let keys: HashSet<String> = answered.into_iter().flatten().collect();
-        if keys.len() != count {
-            return Err("two commands had the same idempotency key".into());
-        }
-        check(store, after, &Due::Commands(keys)).await?;
+        check(store, after, &commands(answered)?).await?;
         Ok(sample)
     }
 
-    /// Our commands on a stream that is long already.
+    /// Work in a process of its own, and what it appended read back.
+    async fn apart(&self, store: &Store, work: Work) -> Fallible<Sample> {
+        let ledger = store.address();
+        if work == Work::Append {
+            let append = Append {
+                ledger,
+                folder: store.folder().to_owned(),
+                clients: MANY,
+                streams: self.settings.streams,
+                seconds: self.time.as_secs_f64(),
+            };
+            let (sample, after, rows) = append.done().await?;
+            check(store, after, &Due::Rows(rows)).await?;
+            return Ok(sample);
+        }
+        let reader = LedgerReader::open(Place::parse(&ledger)?).await?;
+        let entries = reader.last_position().await?;
+        reader.close().await;
+        let child = match work {
+            Work::Verify => Child::Verify { ledger },
+            Work::Replay | Work::Append => Child::Replay { ledger },
+        };
+        child.done(entries).await
+    }
+
+    /// Our commands on a stream that is long already, read back.
     async fn long(&self, store: &Store, cold: bool) -> Fallible<Sample> {
         let mut ours = Ours::open_alone(store).await?;
         let stream = *ours.warm(1).await?.first().ok_or("no stream")?;
+        let after = ours.head();
         let fillers = ours.clients_of_one(LONG_BY, stream).into_iter();
         let filling = fillers.map(|mut filler| {
             tokio::spawn(async move {
                 for _ in 0..LONG / LONG_BY {
                     filler.ask().await?;
                 }
-                Fallible::Ok(())
+                Fallible::Ok(filler.answered)
             })
         });
+        let mut answered = Vec::new();
         for filled in filling.collect::<Vec<_>>() {
-            filled.await??;
+            answered.push(filled.await??);
         }
         let sample = if cold {
             let mut latencies = Vec::new();
             for _ in 0..COLD_TIMES {
                 ours.close().await?;
                 ours = Ours::open_alone(store).await?;
-                let mut first = ours.clients_of_one(1, stream);
+                let mut first = ours.clients_of_one(1, stream).pop().ok_or("no client")?;
                 let since = Instant::now();
-                first.first_mut().ok_or("no client")?.ask().await?;
+                first.ask().await?;
                 latencies.push(since.elapsed());
+                answered.push(first.answered);
             }
             let all = latencies.iter().sum();
             Sample::of(latencies, 1, all)
         } else {
-            drive(ours.clients_of_one(1, stream), self.time).await?.0
+            let (sample, clients) = drive(ours.clients_of_one(1, stream), self.time).await?;
+            answered.extend(clients.into_iter().map(|client| client.answered));
+            sample
         };
         ours.close().await?;
+        check(store, after, &commands(answered)?).await?;
         Ok(sample)
     }
 
@@ -451,6 +486,16 @@ impl Bench {
     }
 }
 
+/// What is due where clients were answered under idempotency keys.
+fn commands(answered: Vec<Vec<String>>) -> Fallible<Due> {
+    let count = answered.iter().map(Vec::len).sum::<usize>();
+    let keys: HashSet<String> = answered.into_iter().flatten().collect();
+    if keys.len() != count {
+        return Err("two commands had the same idempotency key".into());
+    }
+    Ok(Due::Commands(keys))
+}
+
 /// How our commands are given.
 #[derive(Clone, Copy)]
 enum Way {
@@ -460,6 +505,4 @@ enum Way {
     Hot,
     /// Over HTTP.
     Http,
-    /// To the bus, and nothing follows.
-    Alone,
 }

@@ -21,6 +21,17 @@ pub(crate) enum Handing {
     Copy,
 }
 
+/// What is done in a process whose memory is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Work {
+    /// Our commands, as the many clients of a busy server give them.
+    Append,
+    /// Every entry read in order and decoded.
+    Replay,
+    /// Every entry verified.
+    Verify,
+}
+
 /// A figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cell {
@@ -63,6 +74,8 @@ pub(crate) enum Cell {
         entries: u64,
         clients: usize,
     },
+    /// Work on a ledger of so many entries, in a process of its own.
+    Apart { db: Db, entries: u64, work: Work },
 }
 
 impl fmt::Display for Cell {
@@ -157,6 +170,14 @@ impl fmt::Display for Cell {
                     Handing::Copy => "copied",
                 };
                 write!(f, "{}: {entries} entries {what}", db.name())
+            }
+            Self::Apart { db, entries, work } => {
+                let work = match work {
+                    Work::Append => "appending to",
+                    Work::Replay => "replaying",
+                    Work::Verify => "verifying",
+                };
+                write!(f, "{}: {work} {entries} entries", db.name())
             }
             Self::Grown {
                 db,

@@ -1,12 +1,13 @@
 //! Ledgers that are full before anything is measured.
 
+use dutyledger_ledger::{LedgerReader, Place};
 use dutyledger_record::Frontier;
 use dutyledger_test_postgres::Postgres;
 
 use crate::Fallible;
 use crate::audit::adopt;
 use crate::limit::{PostgresWriter, SqliteWriter};
-use crate::ours::Ours;
+use crate::ours::{Ours, home};
 use crate::rows::Rows;
 use crate::store::{Db, Store};
 
@@ -54,6 +55,13 @@ pub(crate) async fn filled(
     let streams = usize::try_from(entries / STREAM_ENTRIES)?;
     let rows = Rows::hashed(&template, streams, tree);
     fill(&store, rows, position, entries, how).await?;
+    if how == How::Named {
+        // Or the projections would have all of it before them where commands are given.
+        let ledger = LedgerReader::open(Place::parse(&store.address())?).await?;
+        let projections = home(&store)?.projections;
+        dutyledger_projections::rebuild(projections, &ledger, |_, _| {}).await?;
+        ledger.close().await;
+    }
     store.settle(server).await?;
     Ok(store)
 }

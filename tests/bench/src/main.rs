@@ -46,6 +46,7 @@ mod audit;
 mod bench;
 mod cell;
 mod check;
+mod child;
 mod fill;
 mod hogs;
 mod http;
@@ -89,7 +90,7 @@ fn main() -> ExitCode {
         .expect("a runtime");
     let done = runtime.block_on(async {
         match settings.command.clone() {
-            Some(Command::Child(child)) => audit::be_one(child).await.map(|()| true),
+            Some(Command::Child(child)) => child::be_one(child).await.map(|()| true),
             _ => rounds::run(settings).await,
         }
     });

@@ -1,5 +1,6 @@
 //! The ledger as its server composes it, and its clients.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use dutyledger_api::App;
@@ -56,8 +57,13 @@ pub(crate) struct Warm {
 
 /// The parts of a ledger in a database.
 pub(crate) fn home(store: &Store) -> Fallible<Home> {
-    Ok(match Place::parse(&store.address())? {
-        Place::Postgres(url) => Home::on_server(url, store.folder()),
+    home_at(&store.address(), store.folder())
+}
+
+/// The parts of a ledger at an address, with a folder for what is beside it.
+pub(crate) fn home_at(address: &str, folder: &Path) -> Fallible<Home> {
+    Ok(match Place::parse(address)? {
+        Place::Postgres(url) => Home::on_server(url, folder),
         Place::Sqlite(path) => Home::beside(path),
     })
 }
@@ -83,7 +89,11 @@ impl Ours {
     /// Opens the ledger alone.
     pub(crate) async fn open_alone(store: &Store) -> Fallible<Self> {
         migrate(store).await?;
-        let home = home(store)?;
+        Self::at(home(store)?).await
+    }
+
+    /// Opens a ledger alone that was migrated.
+    pub(crate) async fn at(home: Home) -> Fallible<Self> {
         let edge = Edge {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -97,7 +107,8 @@ impl Ours {
         })
     }
 
-    async fn follow(&mut self) -> Fallible<()> {
+    /// Lets the projections follow.
+    pub(crate) async fn follow(&mut self) -> Fallible<()> {
         let (projections, mut projector) =
             Projections::open(self.home.projections.clone(), self.bus.ledger()).await?;
         let (stop, mut stopped) = watch::channel(false);

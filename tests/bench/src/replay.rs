@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use dutyledger_ledger::LedgerReader;
 use dutyledger_record::Record;
 
 use crate::Fallible;
@@ -17,23 +18,26 @@ const PAGE: u32 = 5_000;
 pub(crate) async fn ours(store: &Store, decoded: bool, entries: u64) -> Fallible<Sample> {
     let ours = Ours::open_alone(store).await?;
     let since = Instant::now();
-    let mut position = 0;
-    loop {
-        let page = ours.bus().ledger().read(position, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        position = last.position;
-        for stored in &page {
-            if decoded {
-                black_box(stored.record()?);
-            } else {
-                black_box(&stored.leaf_data);
-            }
-        }
-    }
+    let position = replayed(ours.bus().ledger(), decoded).await?;
     let sample = Sample::through(position, since.elapsed());
     ours.close().await?;
     complete(position, entries)?;
     Ok(sample)
+}
+
+/// Reads every entry in order, and says how many there were.
+pub(crate) async fn replayed(ledger: &LedgerReader, decoded: bool) -> Fallible<u64> {
+    let mut position = 0;
+    loop {
+        let page = ledger.read(position, PAGE).await?;
+        let Some(last) = page.last() else {
+            return Ok(position);
+        };
+        position = last.position;
+        for stored in &page {
+            take(&stored.leaf_data, decoded)?;
+        }
+    }
 }
 
 /// The raw driver: the same pages of the same table.

@@ -167,6 +167,10 @@ fn wanted(target: Target) -> String {
             let millis = time.as_secs_f64() * 1e3;
             format!("  wanted: at most {most}, or ours below {millis:.0} ms")
         }
+        Target::OursAtLeast(least) => format!("  wanted: ours at least {least:.0}/s"),
+        Target::OursAtMost(most) => {
+            format!("  wanted: ours at most {:.0} MiB", most / 1024.0 / 1024.0)
+        }
         Target::Shown => String::new(),
     }
 }
@@ -178,14 +182,21 @@ fn met(row: &Row, outcomes: &Outcomes, ratios: &[f64]) -> Option<bool> {
         Target::AtMost(most) => Some(middle <= most),
         Target::AtLeastEach(least, each) => Some(middle >= least && lowest >= each),
         Target::AtMostOrBelow(most, time) => {
-            let Some(Outcome::Measured(ours)) = outcomes.get(&row.ours) else {
-                return None;
-            };
-            let ours: Vec<f64> = ours.iter().filter_map(|s| row.figure.of(s)).collect();
-            Some(middle <= most || median(&ours)? < time.as_secs_f64())
+            Some(middle <= most || ours(row, outcomes)? < time.as_secs_f64())
         }
+        Target::OursAtLeast(least) => Some(ours(row, outcomes)? >= least),
+        Target::OursAtMost(most) => Some(ours(row, outcomes)? <= most),
         Target::Shown => None,
     }
+}
+
+/// Our figure, in the median.
+fn ours(row: &Row, outcomes: &Outcomes) -> Option<f64> {
+    let Some(Outcome::Measured(ours)) = outcomes.get(&row.ours) else {
+        return None;
+    };
+    let ours: Vec<f64> = ours.iter().filter_map(|s| row.figure.of(s)).collect();
+    median(&ours)
 }
 
 /// Everything, every round.
@@ -244,6 +255,8 @@ fn workload(row: &Row, outcomes: &Outcomes) -> Value {
         Target::AtMostOrBelow(most, time) => {
             json!({ "at_most": most, "or_below_ms": time.as_secs_f64() * 1e3 })
         }
+        Target::OursAtLeast(least) => json!({ "ours_at_least": least }),
+        Target::OursAtMost(most) => json!({ "ours_at_most": most }),
         Target::Shown => Value::Null,
     };
     json!({

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use dutyledger_test_nation::Size;
 
-use crate::audit::Child;
+use crate::child::Child;
 
 /// Measures the ledger against the database it stands on, and against the stock framework.
 ///
@@ -19,7 +19,8 @@ use crate::audit::Child;
 /// Without --large: 3 rounds of 2 s a cell, replays of 200 000 entries, 100 000 entries verified and
 /// handed over, a nation of 10 areas, no growth. With it: 5 rounds of 5 s, replays, backlogs, verifying
 /// and bundles of 1 000 000 entries, a minute of notifications, England and Wales for ten years (3 000 000
-/// entries), and growth to 10 000 000 entries, which needs 60 GB.
+/// entries), and growth to 10 000 000 entries, which needs 60 GB, with the memory of appending, replaying
+/// and verifying there.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "bench", bin_name = "./ops/bench")]
 pub(crate) struct Settings {

@@ -162,6 +162,23 @@ impl Store {
         }
     }
 
+    /// How many bytes the ledger takes, its indexes among them.
+    pub(crate) async fn bytes(&self) -> Fallible<u64> {
+        let bytes: i64 = match self {
+            Self::Sqlite { .. } => self.sqlite()?.query_row(
+                "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+                [],
+                |row| row.get(0),
+            )?,
+            Self::Postgres { .. } => {
+                let sizes = "SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class \
+                             WHERE relnamespace = 'ledger'::regnamespace AND relkind = 'r'";
+                self.postgres().await?.query_one(sizes, &[]).await?.get(0)
+            }
+        };
+        Ok(bytes.try_into()?)
+    }
+
     /// Makes the product's tables, for the raw driver alone.
     pub(crate) async fn make_tables(&self) -> Fallible<()> {
         match self {

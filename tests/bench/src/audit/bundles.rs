@@ -14,8 +14,8 @@ use dutyledger_record::{LedgerId, StreamId};
 use dutyledger_transparency::Keeper;
 
 use super::PAGE;
-use super::child::{Child, Export};
 use crate::Fallible;
+use crate::child::{Child, Export};
 use crate::ours::{OPERATOR, Ours, home};
 use crate::sample::Sample;
 use crate::store::Store;
