@@ -43,8 +43,7 @@ impl Dates {
     #[must_use]
     pub fn of(ledger: &History<LedgerStream>) -> Self {
         let withdrawn = |entry: EntryId| {
-            let mut others = ledger.entries();
-            let by = others.find(|other| other.standing.corrects == Some(entry))?;
+            let by = ledger.withdrawal_of(entry)?;
             Some((by.standing.occurred_on.date, by.entry_id))
         };
         let set = ledger.entries().filter_map(|entry| match &entry.payload {

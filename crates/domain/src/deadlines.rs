@@ -19,7 +19,7 @@ use crate::streams::deadline::{
 };
 use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
-use crate::streams::strategy::StrategyEvent;
+use crate::streams::strategy::{StrategyEvent, StrategyState};
 use crate::streams::{Direction, Partnership, PartnershipState, Strategy};
 use crate::values::{ActionStatus, Capacity, Coverage, ExceptedDuty, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
@@ -310,10 +310,7 @@ fn of_areas(
     histories: &Histories,
 ) -> Vec<Dated> {
     let now = history.state(NaiveDate::MAX);
-    let dissolved = now.dissolved.map(|at| Ended::Lifted {
-        on: at.on,
-        by: at.entry_id,
-    });
+    let dissolved = now.dissolved.map(lifted);
     let counted = history.counted(NaiveDate::MAX);
     let areas: BTreeSet<StreamId> = history
         .entries()
@@ -339,10 +336,7 @@ fn of_areas(
         let anew = matches!(entry.payload, PartnershipEvent::PartnershipAreaSet(_));
         let withdraws = entry.standing.corrects;
         let drops = anew || withdraws.is_some_and(|wrong| set.contains(&wrong));
-        drops.then_some(Ended::Lifted {
-            on: entry.standing.occurred_on.date,
-            by: entry.entry_id,
-        })
+        drops.then(|| lifted_by(entry))
     });
     let published = first_strategy::published(partnership, histories, NaiveDate::MAX);
     let mut all = Vec::new();
@@ -428,20 +422,41 @@ fn causes<K: StreamKind>(
         let Some((due, version)) = sets(entry).filter(|_| !standing.occurred_on.assumed) else {
             continue;
         };
-        let correction = history
-            .entries()
-            .find(|other| other.standing.corrects == Some(entry.entry_id));
         all.entry(due).or_default().push(Cause {
             entry_id: entry.entry_id,
             on: standing.occurred_on.date,
             version,
-            withdrawn: correction.map(|other| Ended::Lifted {
-                on: other.standing.occurred_on.date,
-                by: other.entry_id,
-            }),
+            withdrawn: withdrawn(history, entry.entry_id),
         });
     }
     all
+}
+
+/// What withdrew an entry, where something did.
+fn withdrawn<K: StreamKind>(history: &History<K>, entry: EntryId) -> Option<Ended> {
+    history.withdrawal_of(entry).map(|by| lifted_by(by))
+}
+
+/// What becomes of the dates of a strategy with it: another took its place, or its partnership was
+/// dissolved.
+fn over(strategy: &StrategyState, dissolved: Option<Shown>) -> Option<Ended> {
+    let superseded = strategy.superseded.as_ref().map(|by| by.at);
+    let over = [superseded, dissolved].into_iter().flatten();
+    over.min_by_key(|at| at.on).map(lifted)
+}
+
+const fn lifted(at: Shown) -> Ended {
+    Ended::Lifted {
+        on: at.on,
+        by: at.entry_id,
+    }
+}
+
+const fn lifted_by<P>(entry: &Envelope<P>) -> Ended {
+    Ended::Lifted {
+        on: entry.standing.occurred_on.date,
+        by: entry.entry_id,
+    }
 }
 
 /// Of those that set one date, the one it is counted from: one that stands, if any does.
@@ -457,12 +472,7 @@ fn of_strategy(
     dissolved: Option<Shown>,
 ) -> Vec<Dated> {
     let state = history.state(NaiveDate::MAX);
-    let superseded = state.superseded.as_ref().map(|by| by.at);
-    let over = [superseded, dissolved].into_iter().flatten();
-    let over = over.min_by_key(|at| at.on).map(|at| Ended::Lifted {
-        on: at.on,
-        by: at.entry_id,
-    });
+    let over = over(&state, dissolved);
     let dated = |kind, due_on, cause: &Cause, provenance, rule, ended: Option<Ended>| Dated {
         causes: vec![cause.entry_id],
         set: WhatIsDue::Own(DeadlineSet {
@@ -539,10 +549,7 @@ fn of_strategy(
             let moved = consultation
                 .filter(|of| of.responses_by != Some(*due))
                 .and_then(|of| of.opened)
-                .map(|at| Ended::Lifted {
-                    on: at.on,
-                    by: at.entry_id,
-                });
+                .map(lifted);
             all.push(dated(
                 DeadlineKind::ConsultationCloses,
                 *due,
@@ -565,21 +572,7 @@ fn of_actions(
     dissolved: Option<Shown>,
 ) -> Vec<Dated> {
     let state = history.state(NaiveDate::MAX);
-    let superseded = state.superseded.as_ref().map(|by| by.at);
-    let lifted = |at: Shown| Ended::Lifted {
-        on: at.on,
-        by: at.entry_id,
-    };
-    let over = [superseded, dissolved].into_iter().flatten();
-    let over = over.min_by_key(|at| at.on).map(lifted);
-    let withdrawn = |entry: EntryId| {
-        let mut others = history.entries();
-        let by = others.find(|other| other.standing.corrects == Some(entry))?;
-        Some(Ended::Lifted {
-            on: by.standing.occurred_on.date,
-            by: by.entry_id,
-        })
-    };
+    let over = over(&state, dissolved);
     let mut owners: BTreeMap<ItemId, (StreamId, EntryId)> = BTreeMap::new();
     let mut capacities: BTreeMap<(ItemId, StreamId), Capacity> = BTreeMap::new();
     // Each version has what it proposes, and what it was begun with.
@@ -646,7 +639,7 @@ fn of_actions(
             let claim = claims.find(|e| e.stands_against(ExceptedDuty::CarryOutActions))?;
             Some(lifted(claim.at))
         });
-        let gone = [entry.entry_id, proposed].map(withdrawn);
+        let gone = [entry.entry_id, proposed].map(|one| withdrawn(history, one));
         let ended = gone
             .into_iter()
             .chain([adopted.withdrawn, met.flatten(), excepted, revised, over])
@@ -696,20 +689,14 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
         on: at.on,
         by: at.entry_id,
     });
-    let withdrawn = state.withdrawn.map(|at| Ended::Lifted {
-        on: at.on,
-        by: at.entry_id,
-    });
+    let withdrawn = state.withdrawn.map(lifted);
     let holds = state.directed.as_ref();
     let dated = set.iter().filter_map(|(due, causes)| {
         let cause = counted(causes)?;
         // A variation is a further direction: its date takes the place of the one before.
         let varied = holds
             .filter(|directed| directed.comply_by != Some(*due))
-            .map(|directed| Ended::Lifted {
-                on: directed.at.on,
-                by: directed.at.entry_id,
-            });
+            .map(|directed| lifted(directed.at));
         Some(Dated {
             causes: vec![cause.entry_id],
             set: WhatIsDue::Own(DeadlineSet {

@@ -373,6 +373,13 @@ impl<K: StreamKind> History<K> {
         })
     }
 
+    /// The entry that withdraws another, where one does.
+    #[must_use]
+    pub fn withdrawal_of(&self, entry_id: EntryId) -> Option<&Arc<Envelope<K::Event>>> {
+        self.entries()
+            .find(|other| other.standing.corrects == Some(entry_id))
+    }
+
     /// Whether an entry of this stream may be named by a correction, and if not, why. All parts of
     /// a record are withdrawn with it.
     ///
@@ -391,10 +398,7 @@ impl<K: StreamKind> History<K> {
         if entry.standing.corrects.is_some() {
             return Err("a correction cannot be corrected; record the thing anew instead");
         }
-        if self
-            .entries()
-            .any(|e| e.standing.corrects == Some(entry_id))
-        {
+        if self.withdrawal_of(entry_id).is_some() {
             return Err("this entry is already withdrawn by a correction");
         }
         Ok(())

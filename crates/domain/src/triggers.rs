@@ -303,28 +303,31 @@ impl Found<'_> {
         }
     }
 
+    /// The duty under which the owner of an action carries it out: a specified authority implements the
+    /// strategy, a relevant one carries out its action, unless it claimed an exception.
+    fn duty_to_carry_out(&self, strategy: &StrategyState, action: &Action) -> Option<Duty> {
+        match class_of(self.world, action.owner)? {
+            Class::Specified if strategy.bases.section_8 => Some(Duty::PrepareAndImplement),
+            Class::Relevant if !claimed(strategy, action, action.owner) => {
+                Some(Duty::CarryOutActions)
+            }
+            _ => None,
+        }
+    }
+
     /// An action of the strategy in force that its owner gave up: its own word opens a trigger, and
-    /// one that others tell of asks for attention. A specified authority then does not implement the
-    /// strategy; a relevant one does not carry out its action, unless it claimed an exception.
+    /// one that others tell of asks for attention.
     fn see_stopped_actions(&mut self, strategy: &StrategyState) {
         let Some((_, version)) = strategy.in_force() else {
             return;
         };
-        let actions = version
-            .actions
-            .iter()
-            .filter_map(|id| strategy.actions.get(id));
-        for action in actions {
+        for action in strategy.actions_of(version) {
             let last = action.progress.last();
             let Some(stopped) = last.filter(|last| last.status == ActionStatus::Stopped) else {
                 continue;
             };
-            let duty = match class_of(self.world, action.owner) {
-                Some(Class::Specified) if strategy.bases.section_8 => Duty::PrepareAndImplement,
-                Some(Class::Relevant) if !claimed(strategy, action, action.owner) => {
-                    Duty::CarryOutActions
-                }
-                _ => continue,
+            let Some(duty) = self.duty_to_carry_out(strategy, action) else {
+                continue;
             };
             let shows = Shows {
                 duty,
@@ -447,11 +450,7 @@ impl Found<'_> {
         let Some((_, version)) = strategy.in_force() else {
             return;
         };
-        let actions = version
-            .actions
-            .iter()
-            .filter_map(|id| strategy.actions.get(id));
-        for action in actions {
+        for action in strategy.actions_of(version) {
             for (authority, touched) in &action.authorities {
                 let relevant = touched
                     .capacity
@@ -489,9 +488,8 @@ impl Found<'_> {
         }
     }
 
-    /// An action of the strategy in force that is not done, from the day after its own date: a notice, for the date is the
-    /// strategy's own. A specified authority then does not implement the strategy; a relevant one does
-    /// not carry out its action, unless it claimed an exception.
+    /// An action of the strategy in force that is not done, from the day after its own date: a notice,
+    /// for the date is the strategy's own.
     fn see_missed_actions(&mut self, strategy: &StrategyState) {
         let Some((_, version)) = strategy.in_force() else {
             return;
@@ -499,21 +497,13 @@ impl Found<'_> {
         let Some(adopted) = version.adopted.as_ref() else {
             return;
         };
-        let actions = version
-            .actions
-            .iter()
-            .filter_map(|id| strategy.actions.get(id));
-        for action in actions {
+        for action in strategy.actions_of(version) {
             let missed = action.by.filter(|_| !action.is_completed());
             let Some(since) = missed.and_then(|by| by.succ_opt()) else {
                 continue;
             };
-            let duty = match class_of(self.world, action.owner) {
-                Some(Class::Specified) if strategy.bases.section_8 => Duty::PrepareAndImplement,
-                Some(Class::Relevant) if !claimed(strategy, action, action.owner) => {
-                    Duty::CarryOutActions
-                }
-                _ => continue,
+            let Some(duty) = self.duty_to_carry_out(strategy, action) else {
+                continue;
             };
             let shows = Shows {
                 duty,

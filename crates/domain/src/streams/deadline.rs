@@ -416,6 +416,28 @@ pub struct AnnounceDeadline {
     pub announcement: Announcement,
 }
 
+/// The event of an announcement: each kind of deadline has five of its own, which say the same.
+macro_rules! announced {
+    (
+        $announcement:expr, $deadline:ident => $approached:ident, $reached:ident, $passed:ident,
+        $met:ident, $lifted:ident
+    ) => {{
+        let deadline = $deadline;
+        match $announcement {
+            Announcement::Approached => $approached { deadline }.into(),
+            Announcement::Reached { late } => $reached { deadline, late }.into(),
+            Announcement::Passed { late } => $passed { deadline, late }.into(),
+            Announcement::Met { by, on } => $met {
+                by,
+                deadline,
+                met_on: on,
+            }
+            .into(),
+            Announcement::Lifted { by } => $lifted { by, deadline }.into(),
+        }
+    }};
+}
+
 impl Particulars<Deadline> for AnnounceDeadline {
     const NAME: &'static str = "announce-deadline";
     const ACTORS: Actors = Actors::SYSTEM;
@@ -431,55 +453,19 @@ impl Particulars<Deadline> for AnnounceDeadline {
             return Err(Refusal::already("This is already announced."));
         }
         Ok(vec![match self.deadline {
-            WhatIsDue::Own(deadline) => of_its_own(deadline, self.announcement),
-            WhatIsDue::Area(deadline) => for_an_area(deadline, self.announcement),
-            WhatIsDue::Action(deadline) => of_an_action(deadline, self.announcement),
+            WhatIsDue::Own(deadline) => announced!(
+                self.announcement, deadline => DeadlineApproached, DeadlineReached, DeadlinePassed,
+                DeadlineMet, DeadlineLifted
+            ),
+            WhatIsDue::Area(deadline) => announced!(
+                self.announcement, deadline => AreaDeadlineApproached, AreaDeadlineReached,
+                AreaDeadlinePassed, AreaDeadlineMet, AreaDeadlineLifted
+            ),
+            WhatIsDue::Action(deadline) => announced!(
+                self.announcement, deadline => ActionDeadlineApproached, ActionDeadlineReached,
+                ActionDeadlinePassed, ActionDeadlineMet, ActionDeadlineLifted
+            ),
         }])
-    }
-}
-
-fn of_its_own(deadline: DeadlineSet, announcement: Announcement) -> DeadlineEvent {
-    match announcement {
-        Announcement::Approached => DeadlineApproached { deadline }.into(),
-        Announcement::Reached { late } => DeadlineReached { deadline, late }.into(),
-        Announcement::Passed { late } => DeadlinePassed { deadline, late }.into(),
-        Announcement::Met { by, on } => DeadlineMet {
-            by,
-            deadline,
-            met_on: on,
-        }
-        .into(),
-        Announcement::Lifted { by } => DeadlineLifted { by, deadline }.into(),
-    }
-}
-
-fn for_an_area(deadline: AreaDeadline, announcement: Announcement) -> DeadlineEvent {
-    match announcement {
-        Announcement::Approached => AreaDeadlineApproached { deadline }.into(),
-        Announcement::Reached { late } => AreaDeadlineReached { deadline, late }.into(),
-        Announcement::Passed { late } => AreaDeadlinePassed { deadline, late }.into(),
-        Announcement::Met { by, on } => AreaDeadlineMet {
-            by,
-            deadline,
-            met_on: on,
-        }
-        .into(),
-        Announcement::Lifted { by } => AreaDeadlineLifted { by, deadline }.into(),
-    }
-}
-
-fn of_an_action(deadline: ActionDeadline, announcement: Announcement) -> DeadlineEvent {
-    match announcement {
-        Announcement::Approached => ActionDeadlineApproached { deadline }.into(),
-        Announcement::Reached { late } => ActionDeadlineReached { deadline, late }.into(),
-        Announcement::Passed { late } => ActionDeadlinePassed { deadline, late }.into(),
-        Announcement::Met { by, on } => ActionDeadlineMet {
-            by,
-            deadline,
-            met_on: on,
-        }
-        .into(),
-        Announcement::Lifted { by } => ActionDeadlineLifted { by, deadline }.into(),
     }
 }
 

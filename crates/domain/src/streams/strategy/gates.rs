@@ -299,10 +299,8 @@ fn advice(
             "Say why the area goes beyond one police force area.",
         );
     }
-    let not_agreed = version
-        .actions
-        .iter()
-        .filter_map(|id| state.actions.get(id))
+    let not_agreed = state
+        .actions_of(version)
         .filter(|action| {
             let agreed = |id: &StreamId| {
                 action
@@ -323,10 +321,8 @@ fn advice(
             "Ask each authority to agree with its own key.",
         );
     }
-    let uncosted = version
-        .actions
-        .iter()
-        .filter_map(|id| state.actions.get(id))
+    let uncosted = state
+        .actions_of(version)
         .filter(|action| {
             !action.cost_assessed
                 && action

@@ -307,6 +307,12 @@ impl StrategyState {
         self.versions.iter().next_back().map(|(n, v)| (*n, v))
     }
 
+    /// The actions of a version.
+    pub fn actions_of<'a>(&'a self, version: &'a Version) -> impl Iterator<Item = &'a Action> {
+        let ids = version.actions.iter();
+        ids.filter_map(|id| self.actions.get(id))
+    }
+
     /// The newest adopted version.
     #[must_use]
     pub fn in_force(&self) -> Option<(u32, &Version)> {
