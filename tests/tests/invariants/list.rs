@@ -508,7 +508,7 @@ fn adoption_waits_for_objections(b: &Before<'_>) -> Says {
 
 fn adoption_is_agreed_on_what_the_version_says(b: &Before<'_>) -> Says {
     decided(b, "StrategyAdopted")?;
-    let (makers, positions) = (b.makers(), b.positions(of_version(b)));
+    let (makers, positions) = (b.makers(), b.own_positions(of_version(b)));
     let agreed = makers
         .iter()
         .filter(|id| positions.get(*id) == Some(&"agree"));
@@ -521,7 +521,7 @@ fn adoption_is_agreed_on_what_the_version_says(b: &Before<'_>) -> Says {
 
 fn adoption_counts_the_positions_held(b: &Before<'_>) -> Says {
     decided(b, "StrategyAdopted")?;
-    let (makers, positions) = (b.makers(), b.positions(of_version(b)));
+    let (makers, positions) = (b.makers(), b.own_positions(of_version(b)));
     let held = |position: Option<&str>| {
         let these = makers
             .iter()

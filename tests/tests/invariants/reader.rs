@@ -357,10 +357,10 @@ impl<'a> Before<'a> {
         all
     }
 
-    /// Each authority's own position on adopting a version, spent where what the version says
-    /// changed since, or something was withdrawn.
-    pub(crate) fn positions(&self, version: u64) -> BTreeMap<&'a str, &'a str> {
-        let (mut positions, mut adopted) = (BTreeMap::new(), false);
+    /// The positions on adopting a version, in order: those before it was adopted are spent where what
+    /// the version says changed since, or something was withdrawn.
+    pub(crate) fn positions(&self, version: u64) -> Vec<&'a Value> {
+        let (mut positions, mut adopted) = (Vec::new(), false);
         for e in self.here() {
             let same = number(e, "/payload/version") == version;
             match event(e) {
@@ -370,18 +370,25 @@ impl<'a> Before<'a> {
                 | "ViolenceCauseIdentified"
                 | "CauseRecordedAsUnknown"
                 | "ActionProposed"
+                | "ActionDated"
                     if same && !adopted =>
                 {
                     positions.clear();
                 }
                 "StrategyAdopted" if same => adopted = true,
-                "StrategyPositionRecorded" if same && own(e) => {
-                    positions.insert(text(e, "/payload/authority"), text(e, "/payload/position"));
-                }
+                "StrategyPositionRecorded" if same => positions.push(e),
                 _ => {}
             }
         }
         positions
+    }
+
+    /// Each authority's own position of these.
+    pub(crate) fn own_positions(&self, version: u64) -> BTreeMap<&'a str, &'a str> {
+        let positions = self.positions(version).into_iter().filter(|e| own(e));
+        positions
+            .map(|e| (text(e, "/payload/authority"), text(e, "/payload/position")))
+            .collect()
     }
 
     /// The rule a partnership's specified authorities decide by, as they recorded it themselves.

@@ -270,33 +270,22 @@ fn of_version(seen: &Before<'_>, version: u64) -> Value {
         all.find(|e| version == 1 && event(e) == "StrategyDrafted")
     });
     let (mut positions, mut responses) = (BTreeMap::new(), BTreeMap::new());
-    let mut adopted = false;
-    for e in seen.here() {
-        let same = number(e, "/payload/version") == version;
-        let (whose, how) = (text(e, "/payload/authority"), payload(e, "position"));
-        // Whoever said something with its own key is not spoken for by others.
-        let heard = |held: Option<&(bool, Value)>| own(e) || held.is_none_or(|(own, _)| !own);
-        match event(e) {
-            "EntryCorrected" if !adopted => positions.clear(),
-            "AssessmentLinked"
-            | "ViolenceKindIdentified"
-            | "ViolenceCauseIdentified"
-            | "CauseRecordedAsUnknown"
-            | "ActionProposed"
-            | "ActionDated"
-                if same && !adopted =>
-            {
-                positions.clear();
-            }
-            "StrategyAdopted" if same => adopted = true,
-            "StrategyPositionRecorded" if same && heard(positions.get(whose)) => {
-                positions.insert(whose, (own(e), how));
-            }
-            "ConsultationResponseRecorded" if same && heard(responses.get(whose)) => {
-                responses.insert(whose, (own(e), at(e, "/entry_id").clone()));
-            }
-            _ => {}
+    // Whoever said something with its own key is not spoken for by others.
+    let heard = |all: &mut BTreeMap<_, (bool, Value)>, e, what| {
+        let whose = text(e, "/payload/authority");
+        if own(e) || all.get(whose).is_none_or(|(own, _)| !own) {
+            all.insert(whose, (own(e), what));
         }
+    };
+    for e in seen.positions(version) {
+        heard(&mut positions, e, payload(e, "position"));
+    }
+    let responded = seen.here().filter(|e| {
+        let same = number(e, "/payload/version") == version;
+        same && event(e) == "ConsultationResponseRecorded"
+    });
+    for e in responded {
+        heard(&mut responses, e, at(e, "/entry_id").clone());
     }
     let opened = last("ConsultationOpened");
     json!({
