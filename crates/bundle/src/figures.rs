@@ -9,7 +9,9 @@ use dutyledger_domain::dates::Dates;
 use dutyledger_domain::obligations::obligations;
 use dutyledger_domain::rules::{self, ENACTED};
 use dutyledger_domain::streams::LedgerStream;
-use dutyledger_domain::{Histories, History, StreamKind, by_kind, in_words, reviews, triggers};
+use dutyledger_domain::{
+    Histories, History, Listed, StreamKind, by_kind, in_words, reviews, triggers,
+};
 use dutyledger_record::{
     Basis, LedgerId, Record, RulePackRef, Stream, StreamId, canonical_json, format_instant,
     is_sha256_hex,
@@ -22,6 +24,10 @@ use crate::manifest::{Scope, is_name, pack_name};
 pub(crate) const KINDS_MAX: usize = 10_000;
 /// The most partnerships that are.
 const PARTNERSHIPS_MAX: usize = 100_000;
+
+/// The leaf data of the entries that figures are derived from, by their streams. Each entry is parsed
+/// as it is folded.
+pub(crate) type Texts = BTreeMap<Stream, Vec<Box<str>>>;
 
 /// What is counted as entries come, in memory that does not grow with them.
 #[derive(Default)]
@@ -109,7 +115,7 @@ pub(crate) fn figures(
     of: &Of,
     tally: &Tally,
     rules: &RulePackRef,
-    records: BTreeMap<Stream, Vec<Record>>,
+    texts: Texts,
 ) -> Result<(Value, String), Failure> {
     let mut all = json!({
         "counts": tally.to_value(),
@@ -120,7 +126,7 @@ pub(crate) fn figures(
         "rules": { "pack": rules.pack, "revision": rules.revision },
     });
     if let Scope::Partnership(id) = of.scope {
-        all["partnership"] = of_partnership(of, id, rules, records)?;
+        all["partnership"] = of_partnership(of, id, rules, texts)?;
     }
     let text = canonical_json(&all).map_err(|e| Failure::new(Kind::Unknown, e))?;
     Ok((all, text))
@@ -130,18 +136,24 @@ fn of_partnership(
     of: &Of,
     id: StreamId,
     rules: &RulePackRef,
-    records: BTreeMap<Stream, Vec<Record>>,
+    texts: Texts,
 ) -> Result<Value, Failure> {
     let unknown = |e: &dyn ToString| Failure::new(Kind::Unknown, e.to_string());
     let mut histories = Histories {
         rules: rules.clone(),
         ..Histories::default()
     };
-    for (stream, records) in records {
-        if is_read(&stream) {
-            histories.read(&stream, records).map_err(|e| unknown(&e))?;
-        } else if stream.stream_type.as_str() == LedgerStream::NAME {
-            let own = History::<LedgerStream>::read(records).map_err(|e| unknown(&e))?;
+    for (stream, texts) in texts {
+        let mut own = History::<LedgerStream>::default();
+        for text in texts {
+            let record = [Record::parse(&text).map_err(|e| unknown(&e))?];
+            by_kind!(stream.stream_type.as_str(), K => {
+                let history = K::among(&mut histories).entry(stream.id).or_default();
+                history.extend(record)
+            }, else own.extend(record))
+            .map_err(|e| unknown(&e))?;
+        }
+        if stream.stream_type.as_str() == LedgerStream::NAME {
             histories.dates = Dates::of(&own);
         }
     }
@@ -219,11 +231,11 @@ fn of_partnership(
 }
 
 /// Whether a stream is one that what is derived rests on.
-fn is_read(stream: &Stream) -> bool {
+pub(crate) fn is_read(stream: &Stream) -> bool {
     by_kind!(stream.stream_type.as_str(), K => {
         let _: Option<K> = None;
         true
-    }, else false)
+    }, else stream.stream_type.as_str() == LedgerStream::NAME)
 }
 
 /// Whether an entry of the ledger's own stream adopts a rule pack.

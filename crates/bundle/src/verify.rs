@@ -20,7 +20,9 @@ use dutyledger_record::{
 use crate::container::Container;
 use crate::documents::{DOCUMENTS, is_another};
 use crate::failure::{Failure, Kind};
-use crate::figures::{KINDS_MAX, Of, Tally, adopted_pack, adopts_pack, figures, no_pack};
+use crate::figures::{
+    KINDS_MAX, Of, Tally, Texts, adopted_pack, adopts_pack, figures, is_read, no_pack,
+};
 use crate::manifest::{
     CHECKPOINT, ENTRIES, ENTRIES_BYTES_MAX, ENTRIES_MAX, EVENTS, FIGURES, FILE_BYTES_MAX,
     FILES_MAX, MANIFEST, MANIFEST_BYTES_MAX, Manifest, PACKS, REPORT, Scope, consistency_name,
@@ -91,7 +93,7 @@ pub(crate) struct Fold {
     recorded_at: Option<DateTime<Utc>>,
     versions: HashMap<u128, u64>,
     tally: Tally,
-    records: BTreeMap<Stream, Vec<Record>>,
+    texts: Texts,
     adopted: Vec<Adopted>,
     packs: Vec<(RulePackRef, String)>,
     schemas: BTreeSet<(String, u32)>,
@@ -101,7 +103,7 @@ pub(crate) struct Fold {
 pub(crate) struct Folded {
     pub(crate) tally: Tally,
     pub(crate) rules: RulePackRef,
-    pub(crate) records: BTreeMap<Stream, Vec<Record>>,
+    pub(crate) texts: Texts,
     pub(crate) packs: Vec<(RulePackRef, String)>,
     adopted: Vec<Adopted>,
     pub(crate) schemas: BTreeSet<(String, u32)>,
@@ -123,7 +125,7 @@ impl Fold {
             recorded_at: None,
             versions: HashMap::new(),
             tally: Tally::default(),
-            records: BTreeMap::new(),
+            texts: Texts::new(),
             adopted: Vec::new(),
             packs: Vec::new(),
             schemas: BTreeSet::new(),
@@ -226,8 +228,11 @@ impl Fold {
                 if self.bytes > ENTRIES_BYTES_MAX || self.entries > ENTRIES_MAX {
                     return Err(Failure::new(Kind::TooLarge, ENTRIES));
                 }
-                let stream = stream.clone();
-                self.records.entry(stream).or_default().push(record);
+                // Parsed it takes some fifteen times its text, and nobody has vouched for it yet.
+                if is_read(stream) {
+                    let stream = stream.clone();
+                    self.texts.entry(stream).or_default().push(leaf_data.into());
+                }
             }
         }
         Ok(())
@@ -260,7 +265,7 @@ impl Fold {
         Ok(Folded {
             rules: rules.unwrap_or_else(no_pack),
             tally: self.tally,
-            records: self.records,
+            texts: self.texts,
             packs: self.packs,
             adopted: self.adopted,
             schemas: self.schemas,
@@ -442,7 +447,7 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
         on: manifest.on,
         known_at: checkpoint.size,
     };
-    let (values, text) = figures(&of, &folded.tally, &folded.rules, folded.records)?;
+    let (values, text) = figures(&of, &folded.tally, &folded.rules, folded.texts)?;
     if container.read(FIGURES, FILE_BYTES_MAX)? != text.as_bytes() {
         return Err(Failure::new(Kind::Figures, "they come to something else"));
     }

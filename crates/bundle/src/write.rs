@@ -167,8 +167,8 @@ impl<W: Write + Seek> Writer<W> {
             on: self.export.on,
             known_at: self.checkpoint.size,
         };
-        let records = std::mem::take(&mut folded.records);
-        let (values, text) = figures(&of, &folded.tally, &folded.rules, records)?;
+        let texts = std::mem::take(&mut folded.texts);
+        let (values, text) = figures(&of, &folded.tally, &folded.rules, texts)?;
         let page = report(&values, &self.checkpoint);
         self.file(FIGURES, text.as_bytes())?;
         self.file(REPORT, page.as_bytes())?;

@@ -1,6 +1,7 @@
 //! Bundles made to hurt whoever checks them, too large to be kept as vectors: what swells up to the
 //! bounds of `schemas/bundle.md`, texts of a gigabyte, directories without end. Both readers end with
-//! the code the specification gives, in memory that does not grow with any of it.
+//! the code the specification gives, in memory that does not grow with any of it, save for the text of a
+//! partnership's entries.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,8 +12,9 @@ use sha2::{Digest, Sha256};
 use zip::write::{SimpleFileOptions, ZipWriter};
 
 use dutyledger_bundle::Kind;
+use dutyledger_proofs::{Checkpoint, Hash};
 use dutyledger_record::{canonical_json, hex};
-use dutyledger_test_bundles::{Parts, folder, independent, key, long, verifier};
+use dutyledger_test_bundles::{Parts, folder, independent, key, long, of_one_kind, verifier};
 
 /// The most memory, in KiB, that the program may ask for with any of these.
 const MEMORY_KIB: u32 = 96 * 1024;
@@ -59,6 +61,11 @@ impl Content<'_> {
 /// what is there.
 fn bundle(path: &Path, others: &[(String, Content<'_>)]) {
     let good = Parts::of(&std::fs::read(folder().join("ledger.zip")).unwrap());
+    altered(path, &good, others);
+}
+
+/// The same of any bundle.
+fn altered(path: &Path, good: &Parts, others: &[(String, Content<'_>)]) {
     let mut files: Vec<(&str, &Content<'_>)> = Vec::new();
     let kept: Vec<_> = good
         .0
@@ -82,7 +89,7 @@ fn bundle(path: &Path, others: &[(String, Content<'_>)]) {
         }
         zip.start_file(name, options).unwrap();
         let (bytes, sha256) = content.each(|piece| zip.write_all(piece).unwrap());
-        if name != "manifest.json" {
+        if name != "manifest.json" && !name.starts_with("proofs/inclusion/") {
             listed.push(json!({ "bytes": bytes, "path": name, "sha256": sha256 }));
         }
     }
@@ -98,8 +105,13 @@ fn bundle(path: &Path, others: &[(String, Content<'_>)]) {
 
 /// Checks that both readers end with a code.
 fn ends(path: &Path, code: u8) {
+    ends_within(MEMORY_KIB, path, code);
+}
+
+/// The same, where the program may ask for more memory.
+fn ends_within(kib: u32, path: &Path, code: u8) {
     let trusted = key(2).verifier().to_string();
-    for mut command in [verifier(MEMORY_KIB), independent(PYTHON_MEMORY_KIB)] {
+    for mut command in [verifier(kib), independent(PYTHON_MEMORY_KIB)] {
         let output = command
             .args(["--trusted-key", &trusted])
             .arg(path)
@@ -160,6 +172,38 @@ fn a_text_of_a_gigabyte_takes_no_memory_wherever_it_stands() {
     let content = Content::Swelling(b"", b'x', FILE_BYTES_MAX - 1, b"\n");
     bundle(&path, &[("checkpoint".to_owned(), content)]);
     ends(&path, Kind::Checkpoint.code());
+}
+
+#[test]
+fn the_entries_of_a_partnership_take_no_more_memory_than_their_text() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("wide.zip");
+    // Numbers without end take sixteen times their text where they are kept parsed.
+    let wide = format!("\"from_assumed\":[0{}]", ",0".repeat(28_000));
+    let count = if long() { 2_200 } else { 400 };
+    let entry = of_one_kind();
+    let entries: Vec<_> = (1..=count)
+        .map(|position| entry(position).replacen("\"from_assumed\":true", &wide, 1))
+        .collect();
+    let good = Parts::of(&std::fs::read(folder().join("partnership.zip")).unwrap());
+    let signed = Checkpoint {
+        origin: key(2).verifier().name().to_owned(),
+        size: count as u64,
+        root: Hash::default(),
+    };
+    let signed = signed.sign(&key(2)).unwrap().to_string();
+    // Nobody needs a key for such a file: no proof in it holds.
+    let proofs = (1..=count).map(|n| (format!("proofs/inclusion/{n}.tlog-proof"), b"none"));
+    let mut hostile = good.with("checkpoint", signed.as_bytes());
+    hostile.0.retain(|name, _| !name.starts_with("proofs/"));
+    for (name, proof) in proofs {
+        hostile = hostile.with(&name, proof);
+    }
+    let hostile = hostile.with_entries(&entries);
+    let text = hostile.0["entries.jsonl"].len();
+    altered(&path, &hostile, &[]);
+    let most = MEMORY_KIB + u32::try_from(text / 1024).unwrap();
+    ends_within(most, &path, Kind::Inclusion.code());
 }
 
 /// A ZIP file of empty files, each with a comment in the directory.
