@@ -223,6 +223,33 @@ def name_of_key(name):
     return 0 < len(name.encode()) <= 255 and not odd
 
 
+# The curve of Ed25519 (RFC 8032 section 5.1): the package takes any 32 bytes for a key.
+FIELD = 2**255 - 19
+CURVE = -121665 * pow(121666, -1, FIELD) % FIELD
+
+
+def point(raw):
+    """The point that 32 bytes are of, or None. x is one of its two roots: which, does not matter here."""
+    y = (int.from_bytes(raw, "little") & (1 << 255) - 1) % FIELD
+    square = (y * y - 1) * pow(CURVE * y * y + 1, -1, FIELD) % FIELD
+    x = pow(square, (FIELD + 3) // 8, FIELD)
+    if x * x % FIELD != square:
+        x = x * pow(2, (FIELD - 1) // 4, FIELD) % FIELD
+    return (x, y) if x * x % FIELD == square else None
+
+
+def doubled(at):
+    (x, y), t = at, CURVE * (at[0] * at[1]) ** 2 % FIELD
+    x = 2 * x * y * pow(1 + t, -1, FIELD) % FIELD
+    return x, (y * y + at[0] ** 2) * pow(1 - t, -1, FIELD) % FIELD
+
+
+def strong(raw):
+    """Whether 32 bytes are of a point that is not of small order: eight times it is not neutral."""
+    at = point(raw)
+    return at is not None and doubled(doubled(doubled(at))) != (0, 1)
+
+
 class Key:
     """A vkey."""
 
@@ -234,6 +261,7 @@ class Key:
         need(len(raw) == 33 and raw[0] == 1, kind, "it is no key for Ed25519")
         self.id = hashlib.sha256(self.name.encode() + b"\n" + raw).digest()[:4]
         need(self.id.hex() == parts[1], kind, "its id is another")
+        need(strong(raw[1:]), kind, "it is no point, or one of small order")
         self.key = Ed25519PublicKey.from_public_bytes(raw[1:])
 
     def __eq__(self, other):
@@ -244,6 +272,8 @@ class Key:
         by_it = [raw for name, key_id, raw in note.signatures if (name, key_id) == (self.name, self.id)]
         for raw in by_it:
             try:
+                # The package checks the rest, but takes any R.
+                need(strong(raw[:32].ljust(32, b"\0")), "signature", "its R is of small order")
                 self.key.verify(raw, note.text.encode())
             except InvalidSignature:
                 raise Failure("signature", "a signature is not that of its key") from None
@@ -426,6 +456,8 @@ def unpacked(unpacking, packed, last, name):
         while packed and not unpacking.eof:
             yield unpacking.decompress(packed, 64 * 1024)
             packed = unpacking.unconsumed_tail
+        hidden = packed or unpacking.unused_data
+        need(not hidden, "container", f"{name}: something stands behind what it is unpacked from")
         if last:
             yield unpacking.flush()
     except zlib.error as error:

@@ -202,6 +202,11 @@ impl Directory {
 }
 
 impl Span {
+    /// Whether its bytes are compressed.
+    pub(crate) fn is_deflated(&self) -> bool {
+        self.method == DEFLATED
+    }
+
     /// The next file of the directory.
     fn listed(fields: &mut Fields) -> Result<Self, Failure> {
         let listed = fields.u32()? == LISTED;

@@ -382,7 +382,7 @@ fn goes_on(size: u64, root: &Hash, checkpoint: &Checkpoint, proof: &[Hash]) -> R
 pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failure> {
     let mut container = Container::open(reader)?;
     let manifest = Manifest::read(&container.read(MANIFEST, MANIFEST_BYTES_MAX)?)?;
-    check_names(container.names(), &manifest)?;
+    check_names(&container.names().collect(), &manifest)?;
     for listed in &manifest.files {
         container.check(listed)?;
     }
@@ -423,7 +423,7 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
         };
         let name = inclusion_name(*position);
         // There are as many proofs as entries, but they may be called after others.
-        if !container.names().contains(&name) {
+        if !container.has(&name) {
             return Err(wrong(&"it has no proof"));
         }
         let proof = container.read(&name, PROOF_BYTES_MAX as u64)?;
@@ -474,7 +474,7 @@ fn size_of(note: &Note) -> Option<u64> {
 }
 
 /// The files are those a bundle has, and those the manifest lists, and no others.
-pub(crate) fn check_names(names: &BTreeSet<String>, manifest: &Manifest) -> Result<(), Failure> {
+pub(crate) fn check_names(names: &BTreeSet<&str>, manifest: &Manifest) -> Result<(), Failure> {
     if names.len() > FILES_MAX {
         return Err(Failure::new(Kind::TooLarge, "it has too many files"));
     }
@@ -492,7 +492,7 @@ pub(crate) fn check_names(names: &BTreeSet<String>, manifest: &Manifest) -> Resu
     for name in names {
         if inclusion_position(name).is_some() && manifest.scope() != Scope::Ledger {
             proofs += 1;
-        } else if name != MANIFEST && !listed.contains(name.as_str()) {
+        } else if *name != MANIFEST && !listed.contains(name) {
             return Err(Failure::container(format!("{name} is not in the manifest")));
         }
     }
@@ -554,9 +554,8 @@ fn read_consistency<R: Read + Seek>(
 ) -> Result<BTreeMap<u64, Vec<Hash>>, Failure> {
     let names: Vec<String> = container
         .names()
-        .iter()
         .filter(|name| consistency_size(name).is_some())
-        .cloned()
+        .map(str::to_owned)
         .collect();
     let mut proofs = BTreeMap::new();
     for name in names {

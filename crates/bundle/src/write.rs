@@ -215,6 +215,7 @@ impl<W: Write + Seek> Writer<W> {
         names.extend(self.proofs.keys().map(|position| inclusion_name(*position)));
         self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
         let manifest = self.manifest.text()?;
+        let names = names.iter().map(String::as_str).collect();
         check_names(&names, &Manifest::read(manifest.as_bytes())?)?;
         check_released(&self.manifest, &folded)?;
         for (position, hashes) in std::mem::take(&mut self.proofs) {

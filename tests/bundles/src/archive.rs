@@ -119,6 +119,34 @@ pub(crate) fn with_gap(bytes: &[u8], before: usize, gap: &[u8]) -> Vec<u8> {
     archive.whole()
 }
 
+/// Bytes behind those the first file is unpacked from, which both headers say are its own.
+pub(crate) fn with_hidden(bytes: &[u8], hidden: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let compressed = number::<4>(&archive.directory, 20);
+    let header = 30 + number::<2>(&archive.files, 26) + number::<2>(&archive.files, 28);
+    let end = header + compressed;
+    archive.moved(|start| {
+        if start < end {
+            start
+        } else {
+            start + hidden.len()
+        }
+    });
+    archive.files.splice(end..end, hidden.iter().copied());
+    put(&mut archive.directory, 20, compressed + hidden.len());
+    put(&mut archive.files, 18, compressed + hidden.len());
+    archive.whole()
+}
+
+/// The first file's only block says that another follows.
+pub(crate) fn without_end(bytes: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let start = 30 + number::<2>(&archive.files, 26) + number::<2>(&archive.files, 28);
+    assert_eq!(archive.files[start] & 1, 1, "the file is one block");
+    archive.files[start] ^= 1;
+    archive.whole()
+}
+
 /// A comment on the first file.
 pub(crate) fn with_comment(bytes: &[u8], comment: &[u8]) -> Vec<u8> {
     let mut archive = Archive::of(bytes);

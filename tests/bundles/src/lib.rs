@@ -2,6 +2,7 @@
 //! `tests/vectors`, each with what it is checked with and how that ends.
 
 mod archive;
+mod forged;
 mod ledger;
 mod parts;
 mod programs;

@@ -8,7 +8,11 @@ use dutyledger_bundle::Kind;
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::hex;
 
-use crate::archive::{renamed, stored, two_directories, with_comment, with_gap, with_size, zipped};
+use crate::archive::{
+    renamed, stored, two_directories, with_comment, with_gap, with_hidden, with_size, without_end,
+    zipped,
+};
+use crate::forged::{Forged, no_point};
 use crate::ledger::{Story, key};
 use crate::parts::Parts;
 
@@ -142,6 +146,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     inserted(&mut m, &story, &ledger);
     from_later(&mut m, &story, &partnership);
     keys(&mut m, &story, &ledger);
+    weak_points(&mut m, &story, &ledger);
     proofs(&mut m, &ledger, &partnership);
     written_oddly(&mut m, &ledger);
     to_hurt(&mut m, &ledger, &partnership);
@@ -539,15 +544,7 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         let at = text.len() - 20;
         let letter = if &text[at..=at] == "A" { "B" } else { "A" };
         let text = format!("{}{letter}{}", &text[..at], &text[at + 1..]);
-        let mut parts = ledger.clone().with("checkpoint", text.as_bytes());
-        for old in [5, 12] {
-            let name = format!("proofs/consistency/{old}.txt");
-            let proof = String::from_utf8(parts.0[&name].clone()).unwrap();
-            let (head, _) = proof.split_once("\n\n").unwrap();
-            let proof = format!("{head}\n\n{text}");
-            parts = parts.with(&name, proof.as_bytes());
-        }
-        parts.listed_anew()
+        with_checkpoint(ledger, &text).listed_anew()
     };
     m.tampered(
         "forged",
@@ -624,6 +621,59 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::Signature.code(),
     )
     .checkpoint = Some(kept);
+}
+
+/// The same bundle with another checkpoint, and its proofs with that one.
+fn with_checkpoint(bundle: &Parts, text: &str) -> Parts {
+    let mut parts = bundle.clone().with("checkpoint", text.as_bytes());
+    for old in [5, 12] {
+        let name = format!("proofs/consistency/{old}.txt");
+        let proof = String::from_utf8(parts.0[&name].clone()).unwrap();
+        let (head, _) = proof.split_once("\n\n").unwrap();
+        parts = parts.with(&name, format!("{head}\n\n{text}").as_bytes());
+    }
+    parts
+}
+
+/// Keys and signatures that lax readers take: with those of small order anybody signs anything.
+fn weak_points(m: &mut Making, story: &Story, ledger: &Parts) {
+    let now = story.checkpoint(story.entries.len(), &key(2));
+    let weak = Forged::by_weak_key(key(2).verifier().name(), now.text());
+    let parts = with_checkpoint(ledger, &weak.note)
+        .with_manifest(|manifest| manifest["key"] = weak.key.clone().into());
+    let about = "the bundle's own key is of small order, so that anybody signs with it";
+    m.tampered("weak-key", about, parts.listed_anew(), Kind::Signature)
+        .key = None;
+    let note = Forged::with_weak_point(&key(2), now.text());
+    let about = "the trusted key's signature has a point R of small order";
+    let parts = with_checkpoint(ledger, &note).listed_anew();
+    m.tampered("weak-signature", about, parts, Kind::Signature);
+    let nothing = no_point(key(2).verifier().name());
+    let parts = ledger
+        .clone()
+        .with_manifest(|manifest| manifest["key"] = nothing.clone().into());
+    let about = "the bundle's own key is no point, though a trusted one signed it";
+    m.tampered("key-no-point", about, parts, Kind::Signature);
+    let (first, second) = (key(1).verifier().to_string(), key(2).verifier().to_string());
+    for (name, about, position, from, to) in [
+        (
+            "weak-key-adopted",
+            "the ledger adopts a key of small order",
+            14,
+            &second,
+            &weak.key,
+        ),
+        (
+            "no-point-adopted",
+            "the ledger adopts a key that is no point",
+            2,
+            &first,
+            &nothing,
+        ),
+    ] {
+        let parts = story.with(position, from, to).proven_in(ledger, &key(2));
+        m.tampered(name, about, parts, Kind::Entry);
+    }
 }
 
 /// A bundle from before the key was replaced, and proofs that were fetched after it was.
@@ -1196,6 +1246,16 @@ fn laid_oddly(m: &mut Making, ledger: &Parts) {
             "gap",
             "something stands between two files",
             with_gap(&whole, 1, b"between"),
+        ),
+        (
+            "hidden",
+            "bytes stand behind what a file is unpacked from, and are said to be of it",
+            with_hidden(&whole, b"hidden"),
+        ),
+        (
+            "unended",
+            "what a file is unpacked from does not say that it ends",
+            without_end(&whole),
         ),
         (
             "commented",
