@@ -104,7 +104,6 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "dutyledger-projections",
             "dutyledger-clock",
             "dutyledger-proofs",
-            "dutyledger-bundle",
             "dutyledger-transparency",
             "dutyledger-api",
         ],

@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use dutyledger_application::schemas::event_schema_files;
 use dutyledger_application::{LoadError, load};
-use dutyledger_bundle::{BundleError, Export, Scope, Writer};
+use dutyledger_bundle::{BundleError, ENTRIES_BYTES_MAX, ENTRIES_MAX, Export, Scope, Writer};
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
@@ -50,6 +50,13 @@ pub enum ExportError {
     /// The checkpoint covers no such partnership.
     #[error("there is no such partnership")]
     NoPartnership,
+    /// The partnership has more entries than a bundle of one may have.
+    #[error(
+        "a bundle of one partnership has at most {ENTRIES_MAX} entries and {} MiB of them, and this one \
+         has more: export the whole ledger, which has no such bound",
+        ENTRIES_BYTES_MAX / (1024 * 1024)
+    )]
+    TooLarge,
     /// Nobody waits for it any more.
     #[error("it was given up")]
     GivenUp,
@@ -62,6 +69,18 @@ pub enum ExportError {
     /// The bundle could not be written, or would not be verified.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+}
+
+impl ExportError {
+    /// Whether entries, keys and checkpoint do not agree, so that no bundle of them would be verified.
+    #[must_use]
+    pub const fn is_disagreement(&self) -> bool {
+        use BundleError::{Checkpoint, Refused};
+        matches!(
+            self,
+            Self::Key(_) | Self::Bundle(Refused(_) | Checkpoint(_))
+        )
+    }
 }
 
 impl From<ReadError> for ExportError {
@@ -176,11 +195,67 @@ async fn of_partnership(
     let own = Stream::new(LedgerStream::TYPE, StreamId::new(ledger.id().uuid()));
     let versions = histories.versions().into_iter();
     let streams = versions.map(|at| Stream::new(at.stream_type, at.id));
-    let mut entries = BTreeMap::new();
+    let mut gathered = Gathered::default();
+    gathered.room_for(histories.versions().iter().map(|at| at.version).sum())?;
     for stream in streams.chain([own]) {
         for stored in ledger.read_stream(&stream, Some(size)).await? {
-            entries.insert(stored.position, stored.leaf_data);
+            gathered.add(stored.position, stored.leaf_data)?;
         }
     }
-    Ok(entries)
+    Ok(gathered.entries)
+}
+
+/// Entries by their positions, never more of them than a partnership's bundle may have.
+#[derive(Default)]
+struct Gathered {
+    entries: BTreeMap<u64, String>,
+    bytes: u64,
+}
+
+impl Gathered {
+    /// Whether so many more may come, before any of them is read.
+    fn room_for(&self, more: u64) -> Result<(), ExportError> {
+        if self.entries.len() as u64 + more > ENTRIES_MAX || self.bytes > ENTRIES_BYTES_MAX {
+            return Err(ExportError::TooLarge);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, position: u64, leaf_data: String) -> Result<(), ExportError> {
+        self.bytes += leaf_data.len() as u64 + 1;
+        self.room_for(1)?;
+        self.entries.insert(position, leaf_data);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_gathered_of_a_partnership_than_its_bundle_may_have() {
+        let mut few = Gathered::default();
+        assert!(few.room_for(ENTRIES_MAX).is_ok());
+        assert!(matches!(
+            few.room_for(ENTRIES_MAX + 1),
+            Err(ExportError::TooLarge)
+        ));
+        few.add(1, "an entry".to_owned()).unwrap();
+        assert!(matches!(
+            few.room_for(ENTRIES_MAX),
+            Err(ExportError::TooLarge)
+        ));
+
+        let mut long = Gathered {
+            bytes: ENTRIES_BYTES_MAX - 10,
+            ..Gathered::default()
+        };
+        long.add(1, "an entry.".to_owned()).unwrap();
+        let more = long.add(2, String::new());
+        assert!(matches!(more, Err(ExportError::TooLarge)));
+        assert_eq!(long.entries.len(), 1, "nothing is held beyond it");
+        let told = ExportError::TooLarge.to_string();
+        assert!(told.contains("50000 entries and 128 MiB"), "{told}");
+    }
 }

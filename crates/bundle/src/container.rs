@@ -128,15 +128,16 @@ impl<'c, R: Read + Seek> Unpacked<'c, R> {
             let packed = self.packed.fill_buf()?;
             let (was_in, was_out) = (deflated.total_in(), deflated.total_out());
             let status = deflated.decompress(packed, buffer, FlushDecompress::None)?;
-            let (taken, given) = (deflated.total_in() - was_in, deflated.total_out() - was_out);
+            let count = |now, was| usize::try_from(now - was).map_err(io::Error::other);
+            let taken = count(deflated.total_in(), was_in)?;
+            let given = count(deflated.total_out(), was_out)?;
             self.ended = status == Status::StreamEnd;
             if !self.ended && taken == 0 && given == 0 {
                 return Err(io::Error::other("it is cut off"));
             }
-            // Neither is more than a buffer has.
-            self.packed.consume(taken as usize);
+            self.packed.consume(taken);
             if given > 0 {
-                return Ok(given as usize);
+                return Ok(given);
             }
         }
         Ok(0)

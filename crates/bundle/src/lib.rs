@@ -16,6 +16,6 @@ mod verify;
 mod write;
 
 pub use failure::{Failure, Kind};
-pub use manifest::{ENTRIES_MAX, Scope};
+pub use manifest::{ENTRIES_BYTES_MAX, ENTRIES_MAX, Scope};
 pub use verify::{Given, Verified, verify};
 pub use write::{BundleError, Export, Writer};

@@ -12,8 +12,9 @@ use crate::failure::{Failure, Kind};
 
 /// The most entries a bundle of one partnership may have: they are folded in memory.
 pub const ENTRIES_MAX: u64 = 50_000;
-/// The most bytes of entries such a bundle may have, and any other of few entries.
-pub(crate) const ENTRIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// The most bytes of entries such a bundle may have, each with the end of its line; and any other of few
+/// entries.
+pub const ENTRIES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// The most files a bundle may have: a proof for each entry, and the rest.
 pub(crate) const FILES_MAX: usize = 52_000;
 /// The most bytes of any file but the entries.

@@ -11,7 +11,6 @@ use tempfile::NamedTempFile;
 
 use dutyledger_application::{Bus, Home};
 use dutyledger_audit::export::{ExportError, What, write};
-use dutyledger_bundle::BundleError;
 use dutyledger_domain::streams::access::{ExportKind, Served};
 use dutyledger_ledger::{Ledger, LedgerReader, Owner, sync_name};
 use dutyledger_transparency::Proven;
@@ -27,16 +26,10 @@ use crate::remote::Server;
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         match error {
-            ExportError::NoPartnership => Self::refused(error),
-            ExportError::NoKey
-            | ExportError::Key(_)
-            | ExportError::Bundle(BundleError::Refused(_) | BundleError::Checkpoint(_)) => {
-                Self::not_verified(error)
-            }
-            ExportError::GivenUp
-            | ExportError::Load(_)
-            | ExportError::Proof(_)
-            | ExportError::Bundle(BundleError::Io(_)) => Self::other(error),
+            ExportError::NoPartnership | ExportError::TooLarge => Self::refused(error),
+            ExportError::NoKey => Self::not_verified(error),
+            error if error.is_disagreement() => Self::not_verified(error),
+            error => Self::other(error),
         }
     }
 }

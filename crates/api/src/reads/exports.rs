@@ -212,6 +212,23 @@ fn told(error: ExportError) -> Problem {
                 ..Problem::member(Code::NotFound, "/partnership", why)
             }
         }
+        error @ ExportError::TooLarge => {
+            let why = format!("{error}: leave `partnership` out.");
+            Problem::member(Code::TooLarge, "/partnership", why)
+        }
+        ExportError::NoKey => {
+            let why = "The newest checkpoint is from before the ledger adopted its key. The operator \
+                       can have another signed: POST /v1/audit/checkpoints.";
+            Problem::new(Code::NotFound, why)
+        }
+        error if error.is_disagreement() => Problem {
+            detail:
+                "The entries, the keys they adopt and the newest checkpoint do not agree, so no \
+                     bundle of them would be verified, and none was made. The operator finds where \
+                     with `dutyledger ledger verify`."
+                    .to_owned(),
+            ..internal(error)
+        },
         error => internal(error),
     }
 }
@@ -271,6 +288,22 @@ mod tests {
         file.write_all(&vec![7; BYTES]).unwrap();
         file.rewind().unwrap();
         (sent(file, place, within), room)
+    }
+
+    #[test]
+    fn whoever_gets_no_bundle_is_told_why_and_what_to_do() {
+        let large = told(ExportError::TooLarge);
+        assert_eq!((large.code, large.status), (Code::TooLarge, 413));
+        let why = &large.errors[0];
+        assert_eq!(why.pointer, "/partnership");
+        assert!(why.detail.contains("at most 50000 entries"), "{why:?}");
+        assert!(why.detail.contains("the whole ledger"), "{why:?}");
+
+        let early = told(ExportError::NoKey);
+        assert_eq!(early.code, Code::NotFound);
+        let key = told(ExportError::Key("it is cut off".to_owned()));
+        assert!(key.detail.contains("ledger verify"), "{key:?}");
+        assert_eq!(key.status, 500);
     }
 
     #[tokio::test]
