@@ -53,8 +53,8 @@ pub async fn decide_again<K: StreamKind>(
         Target::New => StreamId::new(ids.next()),
         Target::Stream(id) | Target::Existing(id) => id,
     };
-    let loaded = deciding.load::<K>(&request, id).await?;
     let at = |error: CommandError| error.decided_at(when.known_at);
+    let loaded = deciding.load::<K>(&request, id).await?;
     deciding.admit(&request, &loaded).map_err(at)?;
     let surroundings = Surroundings {
         stream: id,
@@ -65,7 +65,7 @@ pub async fn decide_again<K: StreamKind>(
     };
     let given = request.given(request.correlation_id.unwrap_or_default());
     let entries = decide::<K>(&loaded.history, given, &surroundings)
-        .map_err(|refusal| at(refused(refusal, loaded.on)))?;
+        .map_err(|refusal| at(refused(refusal, loaded.on, when.today)))?;
     let events = entries.iter().map(|entry| entry.payload.event().event_type);
     Ok(events.collect())
 }

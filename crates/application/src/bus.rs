@@ -474,7 +474,7 @@ impl Bus {
         if let Err(error) = self.deciding().admit(request, &loaded) {
             return Attempt::Not(error);
         }
-        let on = loaded.on;
+        let (on, today) = (loaded.on, self.edge.today());
         let slot = Slot::default();
         let store = CommandStore::<K> {
             ledger: self.ledger.clone(),
@@ -489,7 +489,7 @@ impl Bus {
         };
         let surroundings = Surroundings {
             stream: id,
-            today: self.edge.today(),
+            today,
             rests_on: loaded.rests_on,
             rules: loaded.rules.0,
             ids: Box::new(self.edge.clone()),
@@ -501,12 +501,25 @@ impl Bus {
             (Some(Outcome::Recorded(recorded)), _) => Attempt::Recorded(recorded),
             (Some(Outcome::LostRace), _) => Attempt::Again,
             (Some(Outcome::Failed(error)), _) => Attempt::Not(error),
-            (None, Err(AggregateError::UserError(refusal))) => Attempt::Not(refused(refusal, on)),
+            (None, Err(AggregateError::UserError(refusal))) => {
+                Attempt::Not(refused(refusal, on, today))
+            }
             (None, Err(error)) => Attempt::Not(CommandError::Internal(error.to_string())),
             (None, Ok(())) => {
                 Attempt::Not(CommandError::Internal("a command without a commit".into()))
             }
         }
+    }
+
+    /// A refusal that rests on no stream, as known now.
+    pub(crate) async fn refuses(
+        &self,
+        refusal: Refusal,
+        occurred_on: Option<OccurredOn>,
+    ) -> Result<CommandError, CommandError> {
+        let (position, today) = (self.ledger.last_position().await?, self.edge.today());
+        let on = occurred_on.map_or(today, |given| given.date);
+        Ok(refused(refusal, on, today).decided_at(position))
     }
 
     fn deciding(&self) -> Deciding<'_> {
@@ -526,7 +539,7 @@ impl Deciding<'_> {
         request: &Request<K::Command>,
         loaded: &Loaded<K>,
     ) -> Result<(), CommandError> {
-        check_ids(request).map_err(|refusal| refused(refusal, loaded.on))?;
+        check_ids(request).map_err(|refusal| refused(refusal, loaded.on, self.today))?;
         let actual = loaded.history.version();
         let opens = match request.target {
             Target::Existing(_) => Opens::No,
@@ -540,7 +553,7 @@ impl Deciding<'_> {
             return Err(CommandError::Hidden);
         }
         self.authorise::<K>(request, loaded)
-            .map_err(|refusal| refused(refusal, loaded.on))?;
+            .map_err(|refusal| refused(refusal, loaded.on, self.today))?;
         match request.if_match {
             Some(expected) if expected != actual => Err(CommandError::Stale { expected, actual }),
             _ => Ok(()),
@@ -721,12 +734,12 @@ impl Bus {
     }
 }
 
-/// A refusal of a command, which says what date it was decided for.
-pub(crate) fn refused(refusal: Refusal, on: NaiveDate) -> CommandError {
-    let decided_for = refusal.decided_for.or(Some(on));
+/// A refusal of a command, which says what date it was decided for, and on which day.
+pub(crate) fn refused(refusal: Refusal, on: NaiveDate, today: NaiveDate) -> CommandError {
     CommandError::Refused {
         refusal: Refusal {
-            decided_for,
+            decided_for: refusal.decided_for.or(Some(on)),
+            decided_on: refusal.decided_on.or(Some(today)),
             ..refusal
         },
         decided_at: 0,

@@ -144,17 +144,15 @@ impl Bus {
         let stored = self.ledger().entry(erase.entry).await?;
         let record = stored.ok_or(CommandError::Hidden)?.record()?;
         let texts = sealed_texts(&record);
-        let refuse = |refusal| CommandError::Refused {
-            refusal,
-            decided_at: 0,
-        };
         if texts.is_empty() {
-            return Err(refuse(Refusal::state("Nothing is sealed in this entry.")));
+            let refusal = Refusal::state("Nothing is sealed in this entry.");
+            return Err(self.refuses(refusal, None).await?);
         }
         for (row, member) in erase.members.iter().enumerate() {
             if !texts.iter().any(|(known, _)| known == member) {
                 let why = "No text is sealed in this member of the record.";
-                return Err(refuse(Refusal::invalid(&format!("/members/{row}"), why)));
+                let refusal = Refusal::invalid(&format!("/members/{row}"), why);
+                return Err(self.refuses(refusal, None).await?);
             }
         }
         let chosen = |member: &String| erase.members.is_empty() || erase.members.contains(member);

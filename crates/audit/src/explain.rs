@@ -701,10 +701,10 @@ pub struct Refused {
     pub decided_at: u64,
     /// The date the answer names in `decided_for`.
     pub decided_for: NaiveDate,
-    /// The day it was given, where `occurred_on` was another. The day the entry at the position was
-    /// recorded, where left out.
+    /// The day the answer names in `decided_on`. Where left out, the day the entry at the position was
+    /// recorded or the date it was decided for, whichever is later.
     #[serde(default)]
-    pub given_on: Option<NaiveDate>,
+    pub decided_on: Option<NaiveDate>,
 }
 
 /// What a command comes to when it is decided again.
@@ -739,9 +739,12 @@ pub async fn refusal(
     let recorded = recorded.first().map(Stored::record).transpose();
     let recorded = recorded.map_err(LoadError::from)?;
     let recorded_on = recorded.map(|record| london_date(record.recorded_at));
-    let today = match given.occurred_on {
-        None => given.decided_for,
-        Some(on) => given.given_on.or(recorded_on).unwrap_or(on),
+    let today = match (given.decided_on, given.occurred_on) {
+        (Some(on), _) => on,
+        // Without a date of its own it was decided for the day it was given on.
+        (None, None) => given.decided_for,
+        // On a day without entries the last one is of a day before.
+        (None, Some(on)) => recorded_on.map_or(on, |recorded| recorded.max(on)),
     };
     let about = Request {
         principal: Principal {

@@ -387,6 +387,7 @@ pub fn decide<K: StreamKind>(
     let decided_for = occurred_on.date;
     decide_on(history, given, surroundings, occurred_on).map_err(|refusal| Refusal {
         decided_for: Some(decided_for),
+        decided_on: Some(surroundings.today),
         ..refusal
     })
 }

@@ -138,6 +138,8 @@ pub struct Refusal {
     pub rules: Vec<RuleNotMet>,
     /// The date it was decided for; set by `decide`.
     pub decided_for: Option<NaiveDate>,
+    /// The day it was decided on, in Europe/London; set by `decide`.
+    pub decided_on: Option<NaiveDate>,
 }
 
 impl Refusal {
@@ -151,6 +153,7 @@ impl Refusal {
             also: Vec::new(),
             rules: Vec::new(),
             decided_for: None,
+            decided_on: None,
         }
     }
 

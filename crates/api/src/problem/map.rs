@@ -101,6 +101,7 @@ fn refused(refusal: Refusal, decided_at: u64) -> Problem {
         .collect();
     problem.decided_at = Some(decided_at);
     problem.decided_for = refusal.decided_for;
+    problem.decided_on = refusal.decided_on;
     problem
 }
 

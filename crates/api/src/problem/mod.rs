@@ -76,6 +76,9 @@ pub(crate) struct Document {
     /// The date it was decided for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) decided_for: Option<NaiveDate>,
+    /// The day it was decided on, in Europe/London.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) decided_on: Option<NaiveDate>,
 }
 
 /// A problem on its way out.
@@ -95,6 +98,8 @@ pub struct Problem {
     pub decided_at: Option<u64>,
     /// The date it was decided for.
     pub decided_for: Option<NaiveDate>,
+    /// The day it was decided on.
+    pub decided_on: Option<NaiveDate>,
     /// What the log is told and the caller is not.
     pub(crate) log: Option<String>,
 }
@@ -120,6 +125,7 @@ impl Problem {
             rules: Vec::new(),
             decided_at: None,
             decided_for: None,
+            decided_on: None,
             log: None,
         }
     }
@@ -158,6 +164,7 @@ impl Problem {
             rules: self.rules.clone(),
             decided_at: self.decided_at,
             decided_for: self.decided_for,
+            decided_on: self.decided_on,
         }
     }
 }

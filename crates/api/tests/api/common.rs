@@ -1,11 +1,11 @@
 //! A server over a real ledger in a temporary folder, driven without a socket.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use chrono::{Duration, Utc};
+use chrono::{DateTime, Duration, Utc};
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, Edge, Home, KeyRequest, SystemEntropy};
 use dutyledger_domain::streams::ledger::LedgerMode;
@@ -22,6 +22,27 @@ pub(crate) struct Server {
     /// What stops the rows, and what tells that they are.
     rows: (Arc<Notify>, Arc<Notify>),
     _folder: tempfile::TempDir,
+}
+
+/// A clock that stands where it is set.
+#[derive(Clone)]
+pub(crate) struct SetClock(Arc<Mutex<DateTime<Utc>>>);
+
+impl SetClock {
+    /// As the machine's own.
+    pub(crate) fn now() -> Self {
+        Self(Arc::new(Mutex::new(SystemClock.now())))
+    }
+
+    pub(crate) fn forward(&self, days: i64) {
+        *self.0.lock().unwrap() += Duration::days(days);
+    }
+}
+
+impl Clock for SetClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
 }
 
 pub(crate) struct Answer {
@@ -70,10 +91,15 @@ impl Server {
     }
 
     pub(crate) async fn start_with(limits: Limits) -> Self {
+        Self::start_by(Arc::new(SystemClock), limits).await
+    }
+
+    /// Where it is as late as a clock says.
+    pub(crate) async fn start_by(clock: Arc<dyn Clock>, limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::beside(folder.path().join("test.ledger.db"));
         let edge = Edge {
-            clock: Arc::new(SystemClock),
+            clock,
             entropy: Arc::new(SystemEntropy),
         };
         let (bus, master) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
@@ -116,7 +142,7 @@ impl Server {
             kind,
             principal_id: principal_id.map(|id| id.parse::<StreamId>().unwrap()),
             label: PublicText::new("test").unwrap(),
-            expires_at: SystemClock.now() + Duration::days(1),
+            expires_at: SystemClock.now() + Duration::days(30),
         };
         self.bus
             .issue_key(operator, request)

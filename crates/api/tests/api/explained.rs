@@ -1,9 +1,13 @@
 //! Why something stands as it does: the rows it rests on, and the entries that bear on it.
 
+use std::sync::Arc;
+
+use chrono::Days;
+use dutyledger_api::Limits;
 use dutyledger_record::PrincipalKind;
 use serde_json::{Value, json};
 
-use crate::common::{Place, Server, today};
+use crate::common::{Place, Server, SetClock, today};
 
 /// A day on which what was done today has long been due again.
 const LATER: &str = "2099-01-31";
@@ -17,7 +21,10 @@ struct Town {
 
 impl Town {
     async fn begin() -> Self {
-        let server = Server::start().await;
+        Self::begin_on(Server::start().await).await
+    }
+
+    async fn begin_on(server: Server) -> Self {
         let operator = server.key(PrincipalKind::Operator, None).await;
         let auditor = server.key(PrincipalKind::Auditor, None).await;
         let place = Place::make(&server, &operator, "Town").await;
@@ -171,6 +178,43 @@ async fn a_refusal_of_an_id_that_no_record_holds_is_decided_again_as_it_was() {
     let again = again.await.is(200).json;
     assert_eq!(again["code"], "invalid", "{again}");
     assert_eq!(again["why"][0], refused.json["detail"]);
+}
+
+#[tokio::test]
+async fn a_refusal_on_a_day_without_entries_is_decided_again_on_that_day() {
+    let clock = SetClock::now();
+    let server = Server::start_by(Arc::new(clock.clone()), Limits::default()).await;
+    let town = Town::begin_on(server).await;
+    let opened: chrono::NaiveDate = today().parse().unwrap();
+    clock.forward(3);
+    let day = (opened + Days::new(3)).to_string();
+    let path = format!("/v1/strategies/{}/adoptions", town.strategy);
+    let particulars = json!({ "version": 1 });
+    for on in [&day, &(opened + Days::new(4)).to_string()] {
+        let body = json!({ "particulars": particulars, "occurred_on": on });
+        let key = &town.place.council_key;
+        let refused = town.server.post(key, &path, body).await;
+        assert!(refused.status.is_client_error(), "{}", refused.text);
+        assert_eq!(refused.json["decided_on"], *day, "{}", refused.text);
+        let mut asked = json!({
+            "principal_kind": "authority", "principal_id": town.place.council,
+            "stream_type": "strategy", "stream": town.strategy, "command": "adopt-version",
+            "particulars": particulars, "occurred_on": on,
+            "decided_at": refused.json["decided_at"], "decided_for": refused.json["decided_for"],
+            "decided_on": refused.json["decided_on"],
+        });
+        let path = "/v1/audit/refusals";
+        let why = town
+            .server
+            .post(&town.auditor, path, asked.clone())
+            .await
+            .is(200);
+        assert_eq!(why.json["code"], refused.json["code"], "{}", why.text);
+        // Whoever does not have the whole answer is told of a day on which that date had come.
+        asked["decided_on"] = Value::Null;
+        let why = town.server.post(&town.auditor, path, asked).await.is(200);
+        assert_ne!(why.json["code"], "date-after-today", "{}", why.text);
+    }
 }
 
 #[tokio::test]
