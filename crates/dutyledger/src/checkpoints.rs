@@ -17,7 +17,9 @@ use dutyledger_domain::streams::ledger::{
 use dutyledger_ledger::{LedgerReader, beside, create_secret_file, replace_file, sync_name};
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::{EntryId, StreamId, hex};
-use dutyledger_transparency::{Keeper, Log, LogError, Proven, Signed, Source, Watch, WatchError};
+use dutyledger_transparency::{
+    Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
+};
 
 use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings};
 use crate::exit::Failure;
@@ -27,6 +29,11 @@ use crate::keys::{AT_THE_FILE, edge};
 const ADOPT_ATTEMPTS: u32 = 64;
 /// The most bytes of what a watch fetches: a checkpoint, or a tile.
 const FETCHED_MAX: u64 = 256 * 1024;
+/// How many looks in a row may show no checkpoint before somebody has to look into it.
+const SILENT_MAX: u32 = 12;
+/// After how many looks in a row that show the same checkpoint it is told. A ledger in which nothing is
+/// recorded is quiet, so that is no alarm.
+const STILL_MAX: u32 = 12;
 /// How long a watch waits for an answer.
 const FETCHED_IN: Duration = Duration::from_secs(30);
 
@@ -333,39 +340,15 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
         agent: ureq::Agent::new_with_config(config),
         log: settings.log.clone(),
     };
+    let mut looks = Looks {
+        state: &settings.state,
+        again: settings.every.is_some(),
+        silent: 0,
+        still: 0,
+        json,
+    };
     loop {
-        let looked = watch.look(&mut source);
-        match looked {
-            Ok(trusted) => {
-                let (size, root) = (trusted.now.size, hex(&trusted.now.root));
-                if json {
-                    let seen = json!({ "before": trusted.before, "size": size, "root": root });
-                    println!("{seen}");
-                } else {
-                    match trusted.before {
-                        Some(before) => println!("{size} entries, grown from {before}: {root}"),
-                        None => println!("{size} entries, from now on: {root}"),
-                    }
-                }
-            }
-            Err(WatchError::Alarm { alarm, note }) => {
-                keep(&settings.state, &alarm, &note.to_string())?;
-                return Err(Failure::alarm(alarm));
-            }
-            Err(WatchError::Unproven { cause, note }) => {
-                let error = format!("nothing shows that the ledger goes on: {cause}");
-                keep(&settings.state, &error, &note.to_string())?;
-                if settings.every.is_none() {
-                    return Err(Failure::other(error));
-                }
-                eprintln!("dutyledger: {error}");
-            }
-            // What passes by itself is told, and looked at again.
-            Err(error @ WatchError::Source { .. }) if settings.every.is_some() => {
-                eprintln!("dutyledger: {error}");
-            }
-            Err(error) => return Err(Failure::other(error)),
-        }
+        looks.one(&mut watch, &mut source)?;
         let Some(every) = settings.every else {
             return Ok(());
         };
@@ -373,8 +356,198 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
     }
 }
 
+/// The looks of a watch, one after the other.
+struct Looks<'s> {
+    state: &'s Path,
+    /// Whether there is another look after this one.
+    again: bool,
+    /// How many in a row showed no checkpoint.
+    silent: u32,
+    /// How many in a row showed the one that was trusted before.
+    still: u32,
+    json: bool,
+}
+
+impl Looks<'_> {
+    /// Looks once, and tells what it saw. What passes by itself is told and looked at again.
+    fn one(&mut self, watch: &mut Watch, source: &mut dyn Source) -> Result<(), Failure> {
+        match watch.look(source) {
+            Ok(trusted) => self.tell(&trusted),
+            Err(WatchError::Alarm { alarm, note }) => {
+                keep(self.state, &alarm, &note.to_string())?;
+                return Err(Failure::alarm(alarm));
+            }
+            Err(WatchError::Unproven { cause, note }) => {
+                let error = format!("nothing shows that the ledger goes on: {cause}");
+                keep(self.state, &error, &note.to_string())?;
+                if !self.again {
+                    return Err(Failure::other(error));
+                }
+                eprintln!("dutyledger: {error}");
+                self.silent = 0;
+            }
+            Err(error) if !self.again || error.is_own() => return Err(Failure::other(error)),
+            Err(error) => {
+                self.silent += 1;
+                if self.silent >= SILENT_MAX {
+                    return Err(Failure::alarm(format!(
+                        "for {SILENT_MAX} looks in a row no checkpoint came that could be trusted: \
+                         {error}. Ask those who run the ledger, and not over this line"
+                    )));
+                }
+                eprintln!("dutyledger: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, trusted: &Trusted) {
+        let (size, root) = (trusted.now.size, hex(&trusted.now.root));
+        if self.json {
+            let seen = json!({ "before": trusted.before, "size": size, "root": root });
+            println!("{seen}");
+        } else {
+            match trusted.before {
+                Some(before) => println!("{size} entries, grown from {before}: {root}"),
+                None => println!("{size} entries, from now on: {root}"),
+            }
+        }
+        self.silent = 0;
+        self.still = match trusted.before {
+            Some(before) if before == size => self.still + 1,
+            _ => 0,
+        };
+        if self.still > 0 && self.still.is_multiple_of(STILL_MAX) {
+            eprintln!(
+                "dutyledger: the ledger has {size} entries for {} looks in a row. Where something was \
+                 recorded meanwhile, it is not shown what",
+                self.still
+            );
+        }
+    }
+}
+
 /// Keeps the checkpoint that shows what is wrong beside what was trusted.
 fn keep(state: &Path, why: &dyn Display, note: &str) -> Result<(), Failure> {
     let path = beside(state, ".alarm");
     replace_file(&path, note.as_bytes()).map_err(|error| wrong(&path, format!("{error}; {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use dutyledger_proofs::Checkpoint;
+    use dutyledger_record::{Frontier, leaf_hash};
+
+    use super::*;
+
+    const LEDGER: &str = "a-ledger";
+    const PAGE: &[u8] = b"<!doctype html><title>Back soon</title>";
+
+    /// What a log answers, one answer after the other. Its tiles are withheld.
+    struct Answers(VecDeque<Result<Vec<u8>, String>>);
+
+    impl Source for Answers {
+        fn get(&mut self, path: &str) -> Result<Vec<u8>, String> {
+            match path {
+                "checkpoint" => self.0.pop_front().expect("a look too many"),
+                _ => Err("503".to_owned()),
+            }
+        }
+    }
+
+    fn key() -> SigningKey {
+        SigningKey::from_seed(LEDGER, &[7; 32]).unwrap()
+    }
+
+    fn signed(size: u64) -> Result<Vec<u8>, String> {
+        let mut tree = Frontier::empty();
+        (0..size).for_each(|n| tree.push(leaf_hash(&n.to_string())));
+        let checkpoint = Checkpoint {
+            origin: LEDGER.to_owned(),
+            size,
+            root: tree.root(),
+        };
+        Ok(checkpoint.sign(&key()).unwrap().to_string().into_bytes())
+    }
+
+    /// Looks until it ends, and tells after how many looks that was, and with what.
+    fn watched(
+        answers: impl IntoIterator<Item = Result<Vec<u8>, String>>,
+        again: bool,
+    ) -> (usize, Failure) {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("trusted");
+        let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
+        let mut source = Answers(answers.into_iter().collect());
+        let mut looks = Looks {
+            state: &state,
+            again,
+            silent: 0,
+            still: 0,
+            json: true,
+        };
+        let ended = (1..).find_map(|n| Some((n, looks.one(&mut watch, &mut source).err()?)));
+        let ended = ended.unwrap();
+        assert!(source.0.is_empty(), "it ended before the last answer");
+        ended
+    }
+
+    fn gone() -> Result<Vec<u8>, String> {
+        Err("connection refused".to_owned())
+    }
+
+    #[test]
+    fn a_watch_goes_on_after_what_passes_and_ends_where_nothing_proves_that_the_ledger_goes_on() {
+        let page = || Ok(PAGE.to_vec());
+        let answers = [
+            gone(),
+            page(),
+            signed(1),
+            gone(),
+            signed(1),
+            page(),
+            signed(2),
+            page(),
+            signed(3),
+            gone(),
+            signed(3),
+        ];
+        let (looks, failure) = watched(answers, true);
+        assert_eq!(looks, 11);
+        let told = format!("{failure:?}");
+        assert!(
+            told.contains("code: 8") && told.contains("withheld"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_log_that_answers_with_no_checkpoint_look_after_look_is_an_alarm() {
+        for silent in [gone(), Ok(PAGE.to_vec())] {
+            let none = || std::iter::repeat_n(silent.clone(), 11);
+            // What is trusted begins the count anew.
+            let answers = none()
+                .chain([signed(1)])
+                .chain(none())
+                .chain([silent.clone()]);
+            let (looks, failure) = watched(answers, true);
+            assert_eq!(looks, 24);
+            let told = format!("{failure:?}");
+            assert!(
+                told.contains("code: 8") && told.contains("12 looks"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_single_look_that_shows_nothing_says_so() {
+        for answer in [gone(), Ok(PAGE.to_vec())] {
+            let (looks, failure) = watched([answer], false);
+            assert_eq!(looks, 1);
+            assert!(format!("{failure:?}").contains("code: 1"), "{failure:?}");
+        }
+    }
 }

@@ -17,8 +17,8 @@ pub(crate) const HELP: &str = "Exit codes:
   6  the ledger stopped while serving: its database failed. Nothing acknowledged is lost; whether
      the last commands were recorded is told by asking again under their idempotency keys
   7  the ledger does not verify
-  8  a ledger that is watched was rolled back, forked, or signed by another key, or does not show
-     that it goes on";
+  8  a ledger that is watched was rolled back, forked, or signed by another key, does not show
+     that it goes on, or shows no checkpoint at all, look after look";
 
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]

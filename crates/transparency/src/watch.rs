@@ -143,6 +143,14 @@ pub enum WatchError {
     },
 }
 
+impl WatchError {
+    /// Whether it is this machine that something is wrong with, and not what came.
+    #[must_use]
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::Kept(_) | Self::File { .. })
+    }
+}
+
 /// What a look showed where all is well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trusted {
