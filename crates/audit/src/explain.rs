@@ -32,8 +32,11 @@ use crate::outline::said;
 use crate::replay::{pack, stands, triggers};
 use crate::words::sentence;
 
-/// The most entries that bear on one answer and are told of: the newest.
+/// The most entries that bear on one answer and are told of: the newest, and as many again of those that
+/// were withdrawn or are asked about.
 const ENTRIES_MAX: usize = 100;
+/// What stands above the entries of an explanation.
+const ENTRIES: &str = "The entries, in order";
 /// The most explanations that are given at once.
 const EXPLAINED_MAX: usize = 100;
 
@@ -122,6 +125,9 @@ pub struct Explanation {
     pub rules: Vec<Cited>,
     /// The entries it rests on and those that bear on it, in the order of the record.
     pub entries: Vec<Told>,
+    /// How many more bear on it and are left out: older ones, none of which is among the newest 100 that
+    /// were withdrawn or are asked about.
+    pub left_out: usize,
     /// What would change it.
     pub what_would_change_it: Vec<String>,
 }
@@ -147,7 +153,7 @@ impl Explanation {
                 self.rules.iter().map(Cited::sentence).collect::<Vec<_>>(),
             ),
             (
-                "The entries, in order",
+                ENTRIES,
                 self.entries.iter().map(|e| e.line(names)).collect(),
             ),
             ("What would change it", self.what_would_change_it.clone()),
@@ -157,6 +163,13 @@ impl Explanation {
             }
             for line in lines {
                 let _ = writeln!(text, "  {line}");
+            }
+            if heading == ENTRIES && self.left_out > 0 {
+                let _ = writeln!(
+                    text,
+                    "  {} older entries that bear on it are left out here.",
+                    self.left_out
+                );
             }
         }
         text
@@ -217,7 +230,30 @@ impl From<ReadError> for ExplainError {
 }
 
 /// Which entry is shown, whether it counts, and what withdrew it.
-type Shown = BTreeMap<EntryId, (bool, Option<EntryId>)>;
+#[derive(Default)]
+struct Shown {
+    entries: BTreeMap<EntryId, (bool, Option<EntryId>)>,
+    left_out: usize,
+}
+
+/// The newest of some in their order, those to be kept whatever is newer, and how many are left out.
+fn newest<'a, T>(
+    all: impl DoubleEndedIterator<Item = &'a T>,
+    kept: impl Fn(&T) -> bool,
+) -> (Vec<&'a T>, usize) {
+    let (mut chosen, mut counted, mut left_out) = (Vec::new(), [0; 2], 0);
+    for one in all.rev() {
+        let count = &mut counted[usize::from(kept(one))];
+        if *count < ENTRIES_MAX {
+            *count += 1;
+            chosen.push(one);
+        } else {
+            left_out += 1;
+        }
+    }
+    chosen.reverse();
+    (chosen, left_out)
+}
 
 /// Tells of entries, each read once however often it is told of.
 struct Telling<'a> {
@@ -227,9 +263,9 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    async fn tell(&mut self, shown: Shown) -> Result<Vec<Told>, LoadError> {
-        let mut all = Vec::with_capacity(shown.len());
-        for (id, (counts, withdrawn_by)) in shown {
+    async fn tell(&mut self, shown: Shown) -> Result<(Vec<Told>, usize), LoadError> {
+        let mut all = Vec::with_capacity(shown.entries.len());
+        for (id, (counts, withdrawn_by)) in shown.entries {
             let record = match self.read.entry(id) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(free) => match self.ledger.entry(id).await? {
@@ -240,7 +276,7 @@ impl Telling<'_> {
             all.push(told(record, self.names, counts, withdrawn_by));
         }
         all.sort_by_key(|told| told.position);
-        Ok(all)
+        Ok((all, shown.left_out))
     }
 }
 
@@ -286,16 +322,21 @@ impl Known {
     /// later: had they counted, it might be another.
     fn shown(&self, evidence: &[EntryId], bears: impl Fn(&Line) -> bool) -> Shown {
         let by = |id: EntryId| self.withdrew.get(&id).copied();
-        let mut found: Shown = evidence.iter().map(|id| (*id, (true, by(*id)))).collect();
-        let bearing = self.lines.iter().filter(|line| bears(line));
-        for line in bearing.rev().take(ENTRIES_MAX) {
+        let mut found: BTreeMap<_, _> = evidence.iter().map(|id| (*id, (true, by(*id)))).collect();
+        let bearing = |line: &&Line| !evidence.contains(&line.entry_id) && bears(line);
+        let bearing = self.lines.iter().filter(bearing);
+        let (shown, left_out) = newest(bearing, |line| by(line.entry_id).is_some());
+        for line in shown {
             let by = by(line.entry_id);
             found.entry(line.entry_id).or_insert((line.counts, by));
             if let Some(by) = by {
                 found.entry(by).or_insert((true, None));
             }
         }
-        found
+        Shown {
+            entries: found,
+            left_out,
+        }
     }
 }
 
@@ -442,7 +483,12 @@ fn of_row(
     })
 }
 
-fn of_obligation(one: &Obligation, entries: Vec<Told>, as_of: AsOf, names: &Names) -> Explanation {
+fn of_obligation(
+    one: &Obligation,
+    (entries, left_out): (Vec<Told>, usize),
+    as_of: AsOf,
+    names: &Names,
+) -> Explanation {
     let rule = one.rule.as_str();
     let whose = one
         .authority
@@ -482,6 +528,7 @@ fn of_obligation(one: &Obligation, entries: Vec<Told>, as_of: AsOf, names: &Name
         why,
         rules: vec![Cited::of(rule)],
         entries,
+        left_out,
         what_would_change_it: changes,
     }
 }
@@ -523,7 +570,7 @@ pub async fn trigger(
         names: &names,
         read: BTreeMap::new(),
     };
-    let entries = telling.tell(shown).await?;
+    let (entries, left_out) = telling.tell(shown).await?;
     let stands = if one.is_open() {
         "is open"
     } else {
@@ -559,6 +606,7 @@ pub async fn trigger(
         why,
         rules: cited.into_iter().map(Cited::of).collect(),
         entries,
+        left_out,
         what_would_change_it: changes(&one),
     }]))
 }
@@ -771,13 +819,14 @@ pub async fn refusal(
         known_at: given.decided_at,
         today,
     };
+    let asked = named(&given.particulars);
     let written = (given.command.as_str(), given.particulars);
     let decided = decide_written(ledger, &given.stream_type, written, about, when).await;
     let stream = given
         .stream
         .map(|id| Stream::new(StreamType::read(&given.stream_type), id));
     let then = (given.decided_at, given.decided_for);
-    let entries = of_stream(ledger, stream.as_ref(), then, names).await?;
+    let (entries, left_out) = of_stream(ledger, stream.as_ref(), then, &asked, names).await?;
     let explained = |sentence: &str, why, rules, what_would_change_it| Explanation {
         sentence: sentence.to_owned(),
         on: given.decided_for,
@@ -785,6 +834,7 @@ pub async fn refusal(
         why,
         rules,
         entries,
+        left_out,
         what_would_change_it,
     };
     match decided {
@@ -848,16 +898,28 @@ pub async fn refusal(
     }
 }
 
-/// The newest entries of the stream a command was given on, as known at a position. Those dated after
-/// the date that it was decided for did not count.
+/// The entries that particulars name in any member.
+fn named(particulars: &Value) -> BTreeSet<EntryId> {
+    match particulars {
+        Value::String(text) => text.parse().into_iter().collect(),
+        Value::Array(rows) => rows.iter().flat_map(named).collect(),
+        Value::Object(members) => members.values().flat_map(named).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => BTreeSet::new(),
+    }
+}
+
+/// The newest entries of the stream a command was given on, as known at a position, and those it named
+/// or that were withdrawn; and how many are left out. Those dated after the date that it was decided for
+/// did not count.
 async fn of_stream(
     ledger: &LedgerReader,
     stream: Option<&Stream>,
     (up_to, decided_for): (u64, NaiveDate),
+    asked: &BTreeSet<EntryId>,
     names: &Names,
-) -> Result<Vec<Told>, ExplainError> {
+) -> Result<(Vec<Told>, usize), ExplainError> {
     let Some(stream) = stream else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     };
     let stored = ledger.read_stream(stream, Some(up_to)).await?;
     let records = stored.iter().map(Stored::record);
@@ -869,19 +931,41 @@ async fn of_stream(
             Some((entry.standing.corrects?, entry.entry_id))
         })
         .collect();
-    let newest = records.len().saturating_sub(ENTRIES_MAX);
-    let told = records.iter().skip(newest).map(|record| {
+    let (shown, left_out) = newest(records.iter(), |record: &Record| {
+        let id = &record.entry.entry_id;
+        asked.contains(id) || withdrew.contains_key(id)
+    });
+    let told = shown.into_iter().map(|record| {
         let entry = &record.entry;
         let by = withdrew.get(&entry.entry_id).copied();
         let counts = by.is_none() && entry.standing.occurred_on.date <= decided_for;
         told(record, names, counts, by)
     });
-    Ok(told.collect())
+    Ok((told.collect(), left_out))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_are_told_of_and_those_asked_about_however_old_they_are() {
+        let all: Vec<usize> = (0..ENTRIES_MAX + 5).collect();
+        let (shown, left_out) = newest(all.iter(), |n| *n == 1);
+        assert_eq!(left_out, 4);
+        assert_eq!(shown[..2], [&1, &5]);
+        assert_eq!(shown.len(), ENTRIES_MAX + 1);
+        let (shown, left_out) = newest(all.iter(), |_| true);
+        assert_eq!((shown.len(), left_out), (ENTRIES_MAX, 5));
+    }
+
+    #[test]
+    fn an_entry_that_a_command_names_is_asked_about() {
+        let id = "01931c2e-5a00-7000-8000-0000000000e5";
+        let given =
+            serde_json::json!({ "reason": "It was misread.", "rows": [{ "entry_id": id }] });
+        assert_eq!(named(&given), BTreeSet::from([id.parse().unwrap()]));
+    }
 
     #[test]
     fn every_duty_is_cited_by_rows_of_its_own_section() {

@@ -241,10 +241,13 @@ const COLUMNS: [&str; 20] = [
     "sentence",
 ];
 
+/// What a formula may begin with: a spreadsheet may drop the white space before it.
+const BEGINS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
+
 /// What a spreadsheet would take for a formula, it shows as text: a quotation mark stands before it.
 #[must_use]
 pub fn guarded(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+    if text.starts_with(BEGINS) {
         format!("'{text}")
     } else {
         text.to_owned()
@@ -312,13 +315,12 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_takes_no_text_for_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"] {
             let list = csv(&[hit(text)], true).unwrap();
             let mut read = csv::Reader::from_reader(list.as_bytes());
             let row = read.records().next().unwrap().unwrap();
             assert_eq!(&row[18], format!("'{text}"), "{text:?}");
-            let begins = ['=', '+', '-', '@', '\t', '\r'];
-            assert!(row.iter().all(|cell| !cell.starts_with(begins)));
+            assert!(row.iter().all(|cell| !cell.starts_with(BEGINS)));
         }
         assert_eq!(guarded("Minutes, 3 = 4"), "Minutes, 3 = 4");
     }

@@ -11,7 +11,7 @@ use super::{Code, MemberProblem, Problem, RuleProblem};
 /// Something is wrong on our side. The caller gets a constant answer; the log gets the cause.
 pub(crate) fn internal(cause: impl Display) -> Problem {
     Problem {
-        log: Some(cause.to_string()),
+        log: Some(cause.to_string().into()),
         ..Problem::plain(Code::Internal)
     }
 }
@@ -45,7 +45,7 @@ pub(crate) fn command_problem(error: CommandError) -> Problem {
         CommandError::Busy => Problem::plain(Code::Busy),
         CommandError::Stopped => Problem::plain(Code::Stopped),
         CommandError::NotDestroyed(cause) => Problem {
-            log: Some(cause.to_string()),
+            log: Some(cause.to_string().into()),
             ..Problem::plain(Code::KeyNotDestroyed)
         },
         CommandError::Internal(cause) => internal(cause),

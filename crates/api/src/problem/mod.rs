@@ -101,7 +101,7 @@ pub struct Problem {
     /// The day it was decided on.
     pub decided_on: Option<NaiveDate>,
     /// What the log is told and the caller is not.
-    pub(crate) log: Option<String>,
+    pub(crate) log: Option<Box<str>>,
 }
 
 /// How long a caller is asked to wait, in seconds.

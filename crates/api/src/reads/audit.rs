@@ -634,6 +634,7 @@ async fn refusal(app: App, mut ask: Ask) -> Outcome {
     };
     if !sees_all && !shown_whole(&app, own, (&kind, about), &decided).await? {
         decided.explanation.entries.clear();
+        decided.explanation.left_out = 0;
     }
     Ok((at_position(as_of.known_at), Json(decided)).into_response())
 }
