@@ -715,9 +715,10 @@ pub struct Refused {
     /// The authority or the partnership, for kinds that have one.
     #[serde(default)]
     pub principal_id: Option<StreamId>,
-    /// The kind of stream it was given on, such as `strategy`.
+    /// The kind of stream it was given on, such as `strategy`; `ledger` for rule packs, the dates of
+    /// deadlines, keys and calendars. A refused erasure is not decided again: it rests on the entry alone.
     pub stream_type: String,
-    /// The stream; left out for a command that opens one.
+    /// The stream; left out for a command that opens one, and for the ledger's own stream.
     #[serde(default)]
     pub stream: Option<StreamId>,
     /// The command's name in kebab-case, such as `adopt-version`.

@@ -218,6 +218,84 @@ async fn a_refusal_on_a_day_without_entries_is_decided_again_on_that_day() {
 }
 
 #[tokio::test]
+async fn a_refusal_on_the_ledgers_own_stream_is_decided_again_and_one_of_an_erasure_is_not() {
+    let town = Town::begin().await;
+    let operator = town.server.key(PrincipalKind::Operator, None).await;
+    let date = json!({ "rule": "R-42.1", "due_on": "2026-01-31", "provenance": "regulations" });
+    let expires: chrono::NaiveDate = today().parse().unwrap();
+    let calendar = json!({
+        "label": "Dates", "expires_at": format!("{}T00:00:00Z", expires + Days::new(10)),
+        "principal_id": town.place.council,
+    });
+    let with = |mut calendar: Value, member: &str| {
+        calendar[member] = json!("auditor");
+        calendar
+    };
+    let source = json!({ "title": "SI 2026/1", "reference": "reg. 2", "date": "2026-01-01" });
+    for (path, body, command, particulars) in [
+        (
+            "/v1/deadline-dates",
+            json!({ "particulars": date, "source": source }),
+            "set-deadline-date",
+            date.clone(),
+        ),
+        (
+            "/v1/calendars",
+            with(calendar.clone(), "kind"),
+            "issue-calendar-token",
+            with(calendar.clone(), "principal_kind"),
+        ),
+        (
+            "/v1/keys",
+            with(calendar.clone(), "kind"),
+            "issue-key",
+            with(calendar, "principal_kind"),
+        ),
+    ] {
+        let refused = town.server.post(&operator, path, body).await.is(422);
+        assert!(
+            refused.json["decided_at"].is_u64(),
+            "{path}: {}",
+            refused.text
+        );
+        let asked = json!({
+            "principal_kind": "operator", "stream_type": "ledger", "command": command,
+            "particulars": particulars, "source": source,
+            "decided_at": refused.json["decided_at"], "decided_for": refused.json["decided_for"],
+            "decided_on": refused.json["decided_on"],
+        });
+        for key in [&operator, &town.auditor] {
+            let why = town
+                .server
+                .post(key, "/v1/audit/refusals", asked.clone())
+                .await;
+            let why = why.is(200).json;
+            assert_eq!(why["code"], refused.json["code"], "{path}: {why}");
+            assert_eq!(why["why"][0], refused.json["detail"], "{path}: {why}");
+        }
+        let other = &town.place.council_key;
+        town.server
+            .post(other, "/v1/audit/refusals", asked)
+            .await
+            .is(404);
+    }
+    let asked = json!({
+        "principal_kind": "operator", "stream_type": "erasure", "command": "erase-sealed-text",
+        "particulars": {}, "decided_at": 1, "decided_for": today(),
+    });
+    let why = town
+        .server
+        .post(&town.auditor, "/v1/audit/refusals", asked)
+        .await
+        .is(422);
+    assert!(
+        why.text.contains("which the entry itself shows"),
+        "{}",
+        why.text
+    );
+}
+
+#[tokio::test]
 async fn more_than_are_explained_at_once_are_counted() {
     let town = Town::begin().await;
     let one = town.explained("rule=R-42.1").await;

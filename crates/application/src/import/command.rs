@@ -104,7 +104,7 @@ kinds! {
 }
 
 /// The request for a command, given everything about it.
-fn with<C>(about: Request<()>, command: C) -> Request<C> {
+pub(crate) fn with<C>(about: Request<()>, command: C) -> Request<C> {
     Request {
         principal: about.principal,
         target: about.target,
@@ -122,7 +122,7 @@ fn with<C>(about: Request<()>, command: C) -> Request<C> {
 }
 
 /// A command as it is written.
-fn tagged(command: &str, particulars: Value) -> Value {
+pub(crate) fn tagged(command: &str, particulars: Value) -> Value {
     let members = [
         ("command".to_owned(), Value::String(command.to_owned())),
         ("particulars".to_owned(), particulars),
