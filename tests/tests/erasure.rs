@@ -2,10 +2,13 @@
 //! master key; and a process killed in the middle.
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use dutyledger_ledger::LedgerReader;
+use dutyledger_test_bundles::Parts;
 use dutyledger_test_nats::Nats;
 use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
 use dutyledger_tests::{Client, Server, Town, key};
@@ -28,13 +31,7 @@ struct Sealed {
 impl Sealed {
     fn record(server: &Server, name: &str) -> Self {
         let town = Town::found(server, name);
-        let strategy = town.draft("2023-06-01");
-        town.consult(&strategy, 1, "2023-06-02");
-        let body = json!({ "occurred_on": "2023-06-03", "particulars": { "version": 1,
-            "authority": town.ids["college"], "response": WORDS } });
-        let path = format!("/v1/strategies/{strategy}/responses");
-        let said = town.client("college").post(&path, &body).ok();
-        let entry = said["entries"][0]["entry_id"].as_str().unwrap().to_owned();
+        let entry = respond(&town, WORDS);
         Self {
             auditor: server.client(&key(&town.operator, "auditor", None)),
             path: format!("/v1/entries/{entry}"),
@@ -50,6 +47,66 @@ impl Sealed {
     fn erase(&self, client: &Client) -> dutyledger_tests::Answer {
         let body = json!({ "ground": "consent_withdrawn" });
         client.post(&format!("{}/erasures", self.path), &body)
+    }
+}
+
+/// Has the college answer, in words that are sealed, when it is asked about another strategy. Gives the
+/// entry.
+fn respond(town: &Town, words: &str) -> String {
+    let strategy = town.draft("2023-06-01");
+    town.consult(&strategy, 1, "2023-06-02");
+    let body = json!({ "occurred_on": "2023-06-03", "particulars": { "version": 1,
+        "authority": town.ids["college"], "response": words } });
+    let path = format!("/v1/strategies/{strategy}/responses");
+    let said = town.client("college").post(&path, &body).ok();
+    said["entries"][0]["entry_id"].as_str().unwrap().to_owned()
+}
+
+/// The bundle of the whole ledger and that of a partnership, unpacked, where no server runs.
+struct Bundles(Vec<(String, Vec<u8>)>);
+
+impl Bundles {
+    fn exported(server: &Server, partnership: &str) -> Self {
+        let apart = tempfile::tempdir().unwrap();
+        ran(&server.run(&["audit", "new-key"]));
+        let mut all = Vec::new();
+        for (name, more) in [
+            ("whole.zip", &[][..]),
+            ("one.zip", &["--partnership", partnership]),
+        ] {
+            let file = apart.path().join(name);
+            let export = ["audit", "export", file.to_str().unwrap()];
+            ran(&server.run(&[&export[..], more].concat()));
+            let parts = Parts::of(&fs::read(&file).unwrap()).0.into_iter();
+            all.extend(parts.map(|(path, bytes)| (format!("{name}: {path}"), bytes)));
+        }
+        Self(all)
+    }
+
+    /// The files that hold some bytes, as they are or as a JSON text would have them.
+    fn holding(&self, bytes: &[u8]) -> Vec<&str> {
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let base64 = BASE64_STANDARD.encode(bytes);
+        let forms = [bytes, hex.as_bytes(), base64.as_bytes()];
+        let holds = |file: &[u8], form: &[u8]| file.windows(form.len()).any(|part| part == form);
+        let files = self.0.iter();
+        files
+            .filter(|(_, file)| forms.iter().any(|form| holds(file, form)))
+            .map(|(name, _)| name.as_str())
+            .collect()
+    }
+
+    #[track_caller]
+    fn hold_nothing_of(&self, entry: &str, sought: &[&[u8]]) {
+        let told = self.holding(entry.as_bytes());
+        let both = ["whole.zip", "one.zip"].map(|name| format!("{name}: entries.jsonl"));
+        assert!(
+            both.iter().all(|file| told.contains(&file.as_str())),
+            "{told:?}"
+        );
+        for bytes in sought {
+            assert_eq!(self.holding(bytes), Vec::<&str>::new());
+        }
     }
 }
 
@@ -223,6 +280,56 @@ fn an_erased_text_is_in_no_file_and_its_ledger_still_verifies() {
     say_so(&server);
     server.end();
     ran(&server.run(&["ledger", "verify"]));
+    let bundles = Bundles::exported(&server, &sealed.town.partnership);
+    bundles.hold_nothing_of(&sealed.entry, &[WORDS.as_bytes(), &wrapped]);
+}
+
+#[test]
+fn of_several_texts_those_that_are_erased_are_in_no_file_and_no_bundle() {
+    let nats = Nats::start();
+    let mut server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
+    let town = Town::found(&server, "Severalton");
+    // Which are erased is by chance, and told where the test fails; never none and never all.
+    let chance = RandomState::new().build_hasher().finish();
+    let texts: Vec<_> = (0..6u8)
+        .map(|n| {
+            let words = format!("The words of Quillfeather the {n}th of his fictional name");
+            let entry = respond(&town, &words);
+            let key = wrapped(&server, &entry);
+            let erased = n == 0 || (n != 1 && chance >> n & 1 == 1);
+            (words, entry, key, erased)
+        })
+        .collect();
+    let auditor = server.client(&key(&town.operator, "auditor", None));
+    let operator = server.operator();
+    for (_, entry, _, _) in texts.iter().filter(|(.., erased)| *erased) {
+        let body = json!({ "ground": "consent_withdrawn" });
+        let _ = operator
+            .post(&format!("/v1/entries/{entry}/erasures"), &body)
+            .ok();
+    }
+    for (words, entry, _, erased) in &texts {
+        let read = auditor
+            .get(&format!("/v1/entries/{entry}/sealed-text"))
+            .ok();
+        let shown = read["texts"][0]["text"].as_str();
+        assert_eq!(shown, (!erased).then_some(words.as_str()), "{chance:x}");
+    }
+    let backup = server.folder().join("backup.db");
+    ran(&server.run(&["ledger", "backup", backup.to_str().unwrap()]));
+    server.end();
+    let bundles = Bundles::exported(&server, &town.partnership);
+    for (words, entry, key, erased) in &texts {
+        let folders = [server.folder(), nats.folder()];
+        assert_eq!(
+            holding(&folders, words.as_bytes()),
+            Vec::<PathBuf>::new(),
+            "{chance:x}"
+        );
+        assert_eq!(holding(&folders, key).is_empty(), *erased, "{chance:x}");
+        // A bundle holds no key and no words of any text, erased or not.
+        bundles.hold_nothing_of(entry, &[words.as_bytes(), key]);
+    }
 }
 
 #[test]
@@ -411,6 +518,8 @@ fn on_postgres_an_erased_text_is_in_no_file_and_in_no_dump() {
     assert!(removed.unwrap_err().contains("permission denied"));
     server.end();
     ran(&server.run(&["ledger", "verify"]));
+    let bundles = Bundles::exported(&server, &sealed.town.partnership);
+    bundles.hold_nothing_of(&sealed.entry, &[WORDS.as_bytes(), &wrapped]);
 }
 
 #[test]
@@ -422,17 +531,30 @@ fn where_an_access_cannot_be_recorded_nothing_is_served() {
         .output()
         .unwrap();
     ran(&migrated);
-    let server = Server::start_on(&database.url(APPLICATION));
+    let mut server = Server::start_on(&database.url(APPLICATION));
     let sealed = Sealed::record(&server, "Nolook");
     assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
     let revoke = format!("REVOKE INSERT ON ledger.entry FROM {APPLICATION}");
     database.sql(OWNER, &revoke).unwrap();
     let path = format!("{}/sealed-text", sealed.path);
     let answer = sealed.auditor.try_send("GET", &path, &[], None);
-    if let Ok(answer) = answer {
-        assert!(answer.status >= 500, "{} {}", answer.status, answer.text);
-        assert!(!answer.text.contains(WORDS));
-    }
+    // A server that can record nothing may end before it answers: then nothing was served either.
+    let refused =
+        |answer: &dutyledger_tests::Answer| answer.status >= 500 && !answer.text.contains(WORDS);
+    assert!(answer.as_ref().map_or(true, refused), "{answer:?}");
+    assert!(!format!("{answer:?}").contains(WORDS));
+    let grant = format!("GRANT INSERT ON ledger.entry TO {APPLICATION}");
+    database.sql(OWNER, &grant).unwrap();
+    server.kill();
+    server.restart();
+    let served = told(&server.operator(), "SealedTextServed");
+    assert_eq!(
+        served.len(),
+        1,
+        "only the first was served, and is recorded"
+    );
+    let auditor = sealed.auditor.at(server.address());
+    assert_eq!(sealed.read(&auditor)["text"], WORDS, "it can be again");
 }
 
 #[test]
