@@ -447,6 +447,34 @@ fn forge(ledger: &Path, name: &str) -> u64 {
     })
 }
 
+#[test]
+fn a_kept_checkpoint_of_a_key_that_was_replaced_counts_up_to_its_last_one() {
+    let (mut server, first) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let kept = elsewhere.path().join("kept");
+    let _ = sign(&server, &first);
+    fs::write(&kept, fetch(&server, "/log/checkpoint", None).1).unwrap();
+    let file = server.folder().join("ledger.signing.key");
+    let leaked = SigningKey::from_text(fs::read_to_string(&file).unwrap().trim()).unwrap();
+    let second = new_key(&mut server);
+    let signed = fs::read_to_string(server.folder().join("ledger.checkpoint")).unwrap();
+    let beyond = checkpoint(&signed, &second);
+    let (first, kept) = (first.to_string(), kept.to_str().unwrap());
+    let verify = ["ledger", "verify", "--trusted-key", &first, "--kept", kept];
+    let verified = server.run(&verify);
+    assert!(verified.status.success(), "{}", said(&verified));
+    // What the ledger is, and yet not for this key to say.
+    fs::write(kept, beyond.sign(&leaked).unwrap().to_string()).unwrap();
+    let refused = server.run(&verify);
+    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("was replaced after"),
+        "{}",
+        said(&refused)
+    );
+}
+
 /// What verifying says, beside what was kept elsewhere.
 fn compared(server: &Server, more: &[&str]) -> (Option<i32>, Value) {
     let verify = [&["--json", "ledger", "verify"], more].concat();

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use serde_json::json;
 
+use dutyledger_audit::export::adopted;
+use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
 use dutyledger_ledger::{LedgerReader, NotedHead, OpenError, Place as Database};
-use dutyledger_proofs::Checkpoint;
-use dutyledger_record::{LedgerId, hex};
+use dutyledger_proofs::{Checkpoint, VerifierKey};
+use dutyledger_record::hex;
 use dutyledger_transparency::{CompareError, Compared, Signed, Tiles, compare};
 
 use crate::cli::{
@@ -25,7 +27,7 @@ async fn reader(place: &Database) -> Result<LedgerReader, Failure> {
 pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), Failure> {
     let home = settings.place.home()?;
     let ledger = reader(&home.ledger).await?;
-    let kept = Kept::read(settings, ledger.id())?;
+    let kept = Kept::read(settings, &ledger).await?;
     let bar = output::progress("verifying");
     let shown = bar.clone();
     let verified = dutyledger_ledger::verify(&ledger, move |done, total| {
@@ -111,19 +113,33 @@ struct Kept {
 }
 
 impl Kept {
-    fn read(settings: &VerifySettings, ledger: LedgerId) -> Result<Option<Self>, Failure> {
+    async fn read(
+        settings: &VerifySettings,
+        ledger: &LedgerReader,
+    ) -> Result<Option<Self>, Failure> {
         fn wrong(path: &Path, why: impl Display) -> Failure {
             Failure::cannot_open(format!("{}: {why}", path.display()))
         }
+        // Where the ledger's own stream cannot be read, that is told with what else is wrong with it.
+        let keys = adopted(ledger, None).await.unwrap_or_default();
         let mut checkpoints = Vec::new();
         for path in &settings.kept {
             let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
             let signed = signed.ok_or_else(|| wrong(path, "there is no such file"))?;
             let opened = Checkpoint::open(&signed.note, &settings.trusted_key);
-            let (checkpoint, _) = opened.map_err(|error| wrong(path, error))?;
+            let (checkpoint, by) = opened.map_err(|error| wrong(path, error))?;
+            if let Some(last) = counts_up_to(&keys, &by).filter(|last| *last < checkpoint.size) {
+                let why = format!(
+                    "the key that signed it was replaced after {last} entries, and this is of {}: what \
+                     it signs beyond its last checkpoint counts for nothing",
+                    checkpoint.size
+                );
+                return Err(wrong(path, why));
+            }
             let of = &checkpoint.origin;
-            if *of != ledger.to_string() {
-                let why = format!("it is of the ledger {of}, and this one is {ledger}");
+            let own = ledger.id().to_string();
+            if *of != own {
+                let why = format!("it is of the ledger {of}, and this one is {own}");
                 return Err(wrong(path, why));
             }
             checkpoints.push(checkpoint);
@@ -146,6 +162,21 @@ impl Kept {
         bar.finish_and_clear();
         compared
     }
+}
+
+/// The most entries that keys count for where the ledger replaced every one of them; nothing where one
+/// of them is its own or unknown to it.
+fn counts_up_to(keys: &[CheckpointKeyAdopted], signed: &[&VerifierKey]) -> Option<u64> {
+    let last = |key: &VerifierKey| {
+        let key = key.to_string();
+        let replaced = keys.iter().filter_map(|adopted| adopted.replaces.as_ref());
+        replaced
+            .filter(|last| last.key == key)
+            .map(|last| last.size)
+            .max()
+    };
+    let each: Option<Vec<u64>> = signed.iter().map(|key| last(key)).collect();
+    each?.into_iter().max()
 }
 
 /// What is protected by what was kept elsewhere, in words.

@@ -46,7 +46,7 @@ pub enum Difference {
         had: u64,
     },
     /// A checkpoint of so many entries is of another history than a larger one, which the ledger
-    /// still has. One key signed both.
+    /// still has. Keys that are trusted signed both.
     Contradicted(u64),
 }
 
@@ -211,8 +211,8 @@ impl Display for Difference {
             }
             Self::Contradicted(size) => write!(
                 f,
-                "the checkpoint of {size} entries is of another history than a larger one: their \
-                 key signed both"
+                "the checkpoint of {size} entries is of another history than a larger one, and \
+                 keys that are trusted signed both"
             ),
         }
     }

@@ -32,7 +32,8 @@ pub(crate) struct VerifySettings {
     /// that was changed is named.
     #[arg(long, value_name = "FOLDER", requires = "kept")]
     pub(crate) kept_tiles: Option<PathBuf>,
-    /// A key of the ledger that is trusted to have signed them. May be given again.
+    /// A key of the ledger that is trusted to have signed them; one that was replaced, up to its last
+    /// checkpoint. May be given again.
     #[arg(long)]
     pub(crate) trusted_key: Vec<VerifierKey>,
 }
