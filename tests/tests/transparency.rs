@@ -309,6 +309,13 @@ fn whoever_is_given_a_bundle_is_recorded_once_and_nobody_else_is() {
     assert!(said(&without).contains("DUTYLEDGER_AUDITOR_KEY"));
     let not_for = export(&server, "none.zip", Some(server.operator_key()));
     assert_eq!(not_for.status.code(), Some(3), "{}", said(&not_for));
+    // Who reads the log as it is, or searches it, is given no export: else the log would grow with each
+    // look, and be looked at again.
+    for path in ["/log/tile/entries/000.p/2", "/v1/audit/entries?format=csv"] {
+        let (status, bytes) = fetch(&server, path, Some(&auditor));
+        assert_eq!(status, 200, "{path}");
+        assert!(!bytes.is_empty());
+    }
     assert_eq!(exported(&server), Vec::<Value>::new());
 
     // Each that is given is recorded once, behind what it holds, and by ids alone.

@@ -1,6 +1,7 @@
 //! The ledger's log, for whoever checks it: the newest signed checkpoint and the hashes of its tree
 //! (C2SP `tlog-tiles`). Hashes tell nothing of what is recorded, so no key is needed; bundles of the
-//! entries themselves are for those who read everything.
+//! entries themselves are for those who read everything. They hold sealed texts as ciphertext alone and are
+//! no export, so no access is recorded: whoever follows the log would add to it with each look.
 
 use std::sync::Arc;
 

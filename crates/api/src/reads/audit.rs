@@ -296,7 +296,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
             "Search the log",
             "Entries in the order they were recorded, by what they concern, who recorded them and \
              when, as JSON or as a list for spreadsheets. What one may not read is absent. A page may \
-             have fewer rows than asked for, or none, and still go on.\n\nRests on the rule of the \
+             have fewer rows than asked for, or none, and still go on. It opens no sealed text and is no \
+             export, so no access is recorded.\n\nRests on the rule of the \
              record that nothing is removed.",
         ),
         search,
