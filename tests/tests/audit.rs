@@ -2,6 +2,7 @@
 //! then, what changed, why, and what the log holds.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use dutyledger_tests::{Client, Server, Town, key, repository};
 use serde_json::{Value, json};
@@ -382,6 +383,7 @@ fn why_a_review_is_overdue_and_a_trigger_open_is_explained() {
         .ok();
     let path = format!("/v1/audit/partnerships/{id}/explanations");
     let moment = format!("on=2024-07-20&known_at={withdrawn}");
+    let moment_of = moment.clone();
     let why = auditor.get(&format!("{path}?rule=R-42.1&{moment}")).ok();
     let why = &why["data"][0];
     assert_eq!(why["sentence"], "R-42.1, of “A strategy” is overdue.");
@@ -442,6 +444,40 @@ fn why_a_review_is_overdue_and_a_trigger_open_is_explained() {
     assert_eq!(told(&server, &asked)["data"][0], *why);
     let neither = auditor.get(&path);
     assert_eq!(neither.status, 400);
+
+    // What is answered is read as text alike by both ways.
+    let strategies = all(
+        &auditor,
+        &format!("/v1/partnerships/{id}/strategies"),
+        "/data",
+    );
+    let strategy = strategies[0]["id"].as_str().unwrap();
+    let of_partnership = |of: &str| format!("/v1/audit/partnerships/{id}/replay?of={of}&");
+    for (of, about, over_rest, says) in [
+        (
+            "partnership",
+            id.as_str(),
+            of_partnership("partnership"),
+            "Lateham",
+        ),
+        ("reviews", id, of_partnership("reviews"), "A strategy"),
+        ("triggers", id, of_partnership("triggers"), "15(4)"),
+        (
+            "strategy",
+            strategy,
+            format!("/v1/audit/strategies/{strategy}/replay?"),
+            "A strategy",
+        ),
+    ] {
+        let moment = ["--on", "2024-07-20", "--known-at", &position];
+        let offline = read(&server, &[&["replay", of, about], &moment[..]].concat());
+        let text = auditor.get(&format!("{over_rest}{moment_of}&format=text"));
+        assert_eq!(text.status, 200, "{}", text.text);
+        assert_eq!(text.text.trim_end(), offline.trim_end(), "{of}");
+        assert!(offline.contains(says), "{of}: {offline}");
+        assert!(offline.contains("20 July 2024"), "{of}: {offline}");
+        assert!(!offline.contains('{'), "{of} is for people: {offline}");
+    }
     assert_eq!(auditor.get(&format!("{path}?rule=R-0.0")).status, 404);
 }
 
@@ -629,6 +665,9 @@ fn the_log_is_searched_page_by_page_and_shows_to_each_what_it_may_read() {
     let own = some(&|e| e["principal_id"] == json!(police));
     let found = search(&auditor, &format!("limit=200&principal={police}"));
     assert_eq!(found, own);
+    let reported = some(&|e| e["principal_kind"] == "coordinator");
+    let found = search(&auditor, "limit=200&principal_kind=coordinator");
+    assert_eq!(found, reported);
     let published = search(&auditor, &format!("correlation_id={correlation}"));
     assert_eq!(published.len(), 1);
     assert_eq!(published[0]["event_type"], "StrategyPublished");
@@ -668,6 +707,27 @@ fn the_log_is_searched_page_by_page_and_shows_to_each_what_it_may_read() {
             .collect()
     };
     assert_eq!(told_by_people(&found), told_by_people(&at_once));
+    let by = |filter: [&str; 2]| -> Vec<Value> {
+        let search = [&["search", "--format", "json-lines"][..], &filter].concat();
+        let lines = read(&server, &search);
+        let lines = lines.lines().map(|l| serde_json::from_str(l).unwrap());
+        lines.collect()
+    };
+    assert_eq!(by(["--principal-kind", "coordinator"]), reported);
+    // What the clock announces is found alike by both ways, once it has: the review's date has passed.
+    let began = Instant::now();
+    let announced = loop {
+        let passed = "/v1/audit/entries?limit=200&event=deadline-passed";
+        let found = all(&auditor, passed, "/data");
+        if !found.is_empty() {
+            break found;
+        }
+        let patient = began.elapsed() < Duration::from_secs(60);
+        assert!(patient, "nothing was announced");
+    };
+    assert!(announced.iter().all(|e| e["principal_kind"] == "system"));
+    let offline = by(["--event", "deadline-passed"]);
+    assert_eq!(offline[..announced.len()], announced);
     let list = read(
         &server,
         &["search", "--correlation-id", correlation, "--format", "csv"],

@@ -131,6 +131,35 @@ fn what_is_asked_of_a_ledger_on_postgres_is_answered_alike_by_both_ways() {
     assert_eq!(why(&asked), why(&offline));
     assert!(why(&asked).contains("R-42.1"), "{asked}");
 
+    let path = format!("/v1/partnerships/{id}/triggers?on=2024-07-01&known_at={now}");
+    let triggers = auditor.get(&path).ok();
+    let trigger = triggers["data"]["triggers"][0]["id"].as_str().unwrap();
+    let of = ["explain", "trigger", id, trigger];
+    let offline = told(&server, &[&of[..], &moment[..]].concat());
+    let path = format!("/v1/audit/partnerships/{id}/explanations?trigger={trigger}");
+    let path = format!("{path}&on=2024-07-01&known_at={now}");
+    assert_eq!(auditor.get(&path).ok()["data"], offline["data"]);
+    let text = offline["data"][0]["sentence"].as_str().unwrap();
+    assert!(text.starts_with("The direction trigger about"), "{text}");
+
+    let path = format!("/v1/strategies/{strategy}/adoptions");
+    let again = Town::adoption(1, "2023-06-01");
+    let refused = town.client("fire").post(&path, &again);
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    let given = json!({
+        "principal_kind": "authority", "principal_id": town.ids["fire"],
+        "stream_type": "strategy", "stream": strategy, "command": "adopt-version",
+        "particulars": again["particulars"], "reasons": again["reasons"],
+        "occurred_on": "2023-06-01", "decided_at": refused.body["decided_at"],
+        "decided_for": refused.body["decided_for"], "decided_on": refused.body["decided_on"],
+    });
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("refused.json");
+    fs::write(&file, given.to_string()).unwrap();
+    let offline = told(&server, &["explain", "refusal", file.to_str().unwrap()]);
+    assert_eq!(auditor.post("/v1/audit/refusals", &given).ok(), offline);
+    assert_eq!(offline["code"], refused.body["code"], "{offline}");
+
     // A search finds the same entries as JSON lines, as a list for spreadsheets, and over HTTP.
     let of = ["audit", "search", "--partnership", id];
     let lines = done(&server.run(&[&of[..], &["--format", "json-lines"]].concat()));
