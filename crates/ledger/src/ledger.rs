@@ -154,7 +154,8 @@ impl Ledger {
         if S::SHARED {
             tasks.push(tokio::spawn(follow(reader.clone(), Arc::downgrade(&tail))));
         }
-        let note = options.noted.map(Note::at);
+        let opened = NotedHead::from(&head);
+        let note = options.noted.map(|path| Note::new(path, opened));
         if let Some(note) = note.clone() {
             let kept = noted::keep(note, reader.clone(), seen.clone());
             tasks.push(tokio::spawn(kept));

@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use crate::error::{OpenError, ReadError};
 use crate::file::replace_file;
 use crate::reader::LedgerReader;
+use crate::store::Head;
 
 /// How long a note may lag behind the ledger.
 pub const NOTED_EVERY: Duration = Duration::from_secs(1);
@@ -75,6 +76,16 @@ pub enum NoContinuation {
         /// This ledger.
         found: LedgerId,
     },
+}
+
+impl From<&Head> for NotedHead {
+    fn from(head: &Head) -> Self {
+        Self {
+            ledger_id: head.ledger,
+            position: head.position,
+            root: hex(&head.frontier.root()),
+        }
+    }
 }
 
 impl NotedHead {
@@ -147,50 +158,80 @@ impl NotedHead {
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
     path: PathBuf,
-    writing: Arc<tokio::sync::Mutex<()>>,
+    last: Arc<tokio::sync::Mutex<Last>>,
+}
+
+/// The last head that this process knows the ledger had.
+#[derive(Debug)]
+struct Last {
+    head: NotedHead,
+    /// Whether the file says so.
+    written: bool,
 }
 
 impl Note {
-    pub(crate) fn at(path: PathBuf) -> Self {
+    /// The note of a ledger that was opened with this head, and goes on from what the file says.
+    pub(crate) fn new(path: PathBuf, opened: NotedHead) -> Self {
+        let last = Last {
+            head: opened,
+            written: false,
+        };
         Self {
             path,
-            writing: Arc::default(),
+            last: Arc::new(tokio::sync::Mutex::new(last)),
         }
     }
 
     /// Notes the head a last time. What is still being recorded is not in it, which does no harm: a
     /// ledger may go further than its note.
     pub(crate) async fn close(&self, ledger: &LedgerReader) {
-        if let Err(error) = renew(self, ledger, &mut None).await {
-            tracing::error!(error, note = %self.path.display(), "the head was not noted");
+        if let Err(error) = self.renew(ledger).await {
+            self.tell(&error);
         }
     }
 
-    async fn write(&self, head: NotedHead) -> Result<(), String> {
-        let turn = Arc::clone(&self.writing).lock_owned().await;
+    /// Writes the note, if the head is not the one that was written last.
+    ///
+    /// A database may be put back while its ledger is open. So the ledger must go on from the last
+    /// head too: otherwise the note stays as it is, and with it what tells that entries are missing.
+    async fn renew(&self, ledger: &LedgerReader) -> Result<(), String> {
+        let mut last = Arc::clone(&self.last).lock_owned().await;
+        let head = NotedHead::of(ledger).await.map_err(|e| e.to_string())?;
+        let Some(head) = head.filter(|head| !last.written || last.head != *head) else {
+            return Ok(());
+        };
+        let goes_on = last.head.check(&self.path, ledger).await;
+        goes_on.map_err(|e| e.to_string())?;
         let path = self.path.clone();
         let wrote = tokio::task::spawn_blocking(move || {
-            let _turn = turn;
-            head.write(&path)
+            head.write(&path)?;
+            *last = Last {
+                head,
+                written: true,
+            };
+            Ok(())
         });
-        let wrote = wrote.await.map_err(|e| e.to_string())?;
+        let wrote: io::Result<()> = wrote.await.map_err(|e| e.to_string())?;
         wrote.map_err(|e| e.to_string())
+    }
+
+    fn tell(&self, error: &str) {
+        tracing::error!(error, note = %self.path.display(), "the head was not noted");
     }
 }
 
 /// Renews a note as the ledger grows, until the ledger is closed. A note that could not be written
 /// is tried again.
 pub(crate) async fn keep(note: Note, ledger: LedgerReader, mut tail: watch::Receiver<u64>) {
-    let mut noted = None;
     loop {
         tail.borrow_and_update();
-        let renewed = renew(&note, &ledger, &mut noted).await;
+        let renewed = note.renew(&ledger).await;
         tokio::time::sleep(NOTED_EVERY).await;
         match renewed {
             Ok(()) if tail.changed().await.is_err() => return,
             Ok(()) => {}
             Err(error) => {
-                tracing::error!(error, note = %note.path.display(), "the head was not noted");
+                note.tell(&error);
                 // The writer is gone, and nobody closed the ledger.
                 if tail.has_changed().is_err() {
                     return;
@@ -198,19 +239,4 @@ pub(crate) async fn keep(note: Note, ledger: LedgerReader, mut tail: watch::Rece
             }
         }
     }
-}
-
-/// Writes a note, if the head is not the one that was noted last.
-async fn renew(
-    note: &Note,
-    ledger: &LedgerReader,
-    noted: &mut Option<NotedHead>,
-) -> Result<(), String> {
-    let head = NotedHead::of(ledger).await.map_err(|e| e.to_string())?;
-    let Some(head) = head.filter(|head| noted.as_ref() != Some(head)) else {
-        return Ok(());
-    };
-    note.write(head.clone()).await?;
-    *noted = Some(head);
-    Ok(())
 }

@@ -336,14 +336,19 @@ fn a_ledger_put_back_under_a_running_server_is_behind_its_stream_and_takes_no_co
          DELETE FROM ledger.entry WHERE position > (SELECT position FROM public.head); \
          DELETE FROM ledger.root WHERE position > (SELECT position FROM public.head); \
          DELETE FROM ledger.head; INSERT INTO ledger.head SELECT * FROM public.head; COMMIT");
-    readiness_says(&server, 503, "stream-ahead");
     let body = area("Northmere").to_string();
     let refused = server
         .operator()
         .try_send("POST", "/v1/areas", &[], Some(&body));
     assert!(!refused.is_ok_and(|answer| answer.status < 500));
-    assert!(!server.ended().success(), "it was replaced");
+    assert_eq!(server.ended().code(), Some(6), "{}", server.log());
+    assert!(server.log().contains("it was replaced"), "{}", server.log());
     assert_eq!(last_sequence(&nats), in_stream, "nothing is published");
+    // Nor is it served when it is started again: its note still tells what is missing.
+    let again = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    let said = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(5), "{said}");
+    assert!(said.contains("put back a newer copy"), "{said}");
 }
 
 /// The figures at `/metrics`, each by its name and labels.

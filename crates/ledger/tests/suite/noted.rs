@@ -22,6 +22,7 @@ on_both!(
     a_ledger_that_is_gone_is_not_founded_again,
     notes_written_at_once_are_whole,
     what_is_no_note_is_refused,
+    the_note_stays_when_an_older_copy_is_put_back_under_the_ledger,
 );
 
 impl Place {
@@ -256,6 +257,47 @@ async fn what_is_no_note_is_refused(place: Place) {
         let refused = place.open_noted().await;
         assert!(matches!(refused, Err(OpenError::Io(_))), "{refused:?}");
     }
+}
+
+async fn the_note_stays_when_an_older_copy_is_put_back_under_the_ledger(place: Place) {
+    let ledger = place.open_noted().await.unwrap();
+    ledger.append(one(0, 10)).await.unwrap();
+    place.keep_copy().await;
+    ledger.append(one(1, 11)).await.unwrap();
+    ledger.append(one(2, 12)).await.unwrap();
+    until(&place.note(), |head| head.position == 4).await;
+    let expected = noted(&place.note());
+    place.put_back().await;
+    ledger.close().await;
+    assert_eq!(noted(&place.note()), expected);
+    let why = refusal(place.open_noted().await);
+    let note = place.note().display().to_string();
+    let behind = NoContinuation::Behind {
+        note,
+        noted: 4,
+        found: 2,
+    };
+    assert_eq!(why, behind);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_note_stays_when_another_history_has_come_further() {
+    let place = Place::postgres().await;
+    let ledger = place.open_noted().await.unwrap();
+    ledger.append(one(0, 10)).await.unwrap();
+    place.keep_copy().await;
+    ledger.append(one(1, 11)).await.unwrap();
+    until(&place.note(), |head| head.position == 3).await;
+    let expected = noted(&place.note());
+    place.put_back().await;
+    let theirs = place.open().await;
+    theirs
+        .append(append(vec![part(2, 0, 5, 20)]))
+        .await
+        .unwrap();
+    theirs.close().await;
+    ledger.close().await;
+    assert_eq!(noted(&place.note()), expected);
 }
 
 /// Counts what is logged as an error.

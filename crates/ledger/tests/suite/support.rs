@@ -15,7 +15,7 @@ use dutyledger_ledger::{
 use dutyledger_record::{EntryError, Frontier, LedgerId, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use serde_json::json;
-use sqlx::ConnectOptions;
+use sqlx::{ConnectOptions, Connection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use tempfile::TempDir;
 
@@ -145,6 +145,43 @@ impl Place {
             Some(_) => self.address(),
             None => Address::Sqlite(self.folder.path().join("vault.db")),
         }
+    }
+
+    /// Does something to the database as whoever may do everything.
+    async fn by_hand(&self, sql: &'static str) {
+        if self.is_file() {
+            let mut file = by_hand(self).await;
+            sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
+            file.close().await.unwrap();
+        } else {
+            let sql =
+                format!("SET session_replication_role = replica; SET search_path = ledger; {sql}");
+            self.database().sql("postgres", &sql).unwrap();
+        }
+    }
+
+    /// Remembers the ledger as it is now, to be put back.
+    pub(crate) async fn keep_copy(&self) {
+        self.by_hand("CREATE TABLE kept AS SELECT * FROM head")
+            .await;
+    }
+
+    /// Puts the ledger back to what it was, under whoever has it open.
+    pub(crate) async fn put_back(&self) {
+        if self.is_file() {
+            self.by_hand("DROP TRIGGER entry_is_never_removed; DROP TRIGGER root_is_never_removed")
+                .await;
+        }
+        self.by_hand(
+            "BEGIN; \
+             DELETE FROM entry WHERE position > (SELECT position FROM kept); \
+             DELETE FROM root WHERE position > (SELECT position FROM kept); \
+             UPDATE head SET batch = kept.batch, position = kept.position, \
+                             recorded_at = kept.recorded_at, frontier = kept.frontier \
+             FROM kept; \
+             COMMIT",
+        )
+        .await;
     }
 
     /// Where the head is noted, by a ledger that notes it.
