@@ -219,7 +219,7 @@ impl Copied {
             store.found(&batch).await
         };
         match committed.map_err(CopyError::Write)? {
-            Committed::Durable => {
+            Committed::Durable { .. } => {
                 self.batch += 1;
                 self.durable = batch.head.frontier;
                 self.there = true;

@@ -340,7 +340,7 @@ async fn found<S: Store>(
         forget_before: None,
     };
     match store.found(&batch).await.map_err(OpenError::Database)? {
-        Committed::Durable => Ok(batch.head),
+        Committed::Durable { .. } => Ok(batch.head),
         Committed::Refused => store
             .head()
             .await

@@ -67,7 +67,10 @@ pub(crate) trait Store: Send + 'static {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Committed {
     /// It is durable.
-    Durable,
+    Durable {
+        /// How many idempotency rows were forgotten with it, up to [`FORGOTTEN_MAX`].
+        forgotten: u64,
+    },
     /// Nothing of it was written: the head was elsewhere, or something in it was there already.
     Refused,
 }
@@ -120,6 +123,17 @@ pub(crate) struct Answers {
     pub(crate) hashes: HashSet<[u8; 32]>,
 }
 
+/// How many idempotency rows one commit forgets at the most: it must not take long, for others wait.
+macro_rules! forgotten_max {
+    () => {
+        2000
+    };
+}
+pub(crate) use forgotten_max;
+
+/// The same, as a number.
+pub(crate) const FORGOTTEN_MAX: u64 = forgotten_max!();
+
 /// Everything one commit writes.
 #[derive(Debug)]
 pub(crate) struct Batch {
@@ -134,7 +148,7 @@ pub(crate) struct Batch {
     pub(crate) roots: Vec<(u64, [u8; 32])>,
     pub(crate) names: Vec<NewName>,
     pub(crate) keys: Vec<KeyChange>,
-    /// Idempotency rows older than this are forgotten, except lasting ones.
+    /// Of the idempotency rows older than this the oldest are forgotten, except lasting ones.
     pub(crate) forget_before: Option<DateTime<Utc>>,
 }
 

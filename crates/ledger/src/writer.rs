@@ -16,7 +16,7 @@ use crate::plan::{Care, Plan, questions};
 use crate::queue::{Answer, Inbox, Queued};
 use crate::recent::Recent;
 use crate::status::Status;
-use crate::store::{Answers, Batch, Committed, Head, Store, StoreError};
+use crate::store::{Answers, Batch, Committed, FORGOTTEN_MAX, Head, Store, StoreError};
 
 /// For how long a repeated request is recognised, unless its name is lasting.
 const NAMES_KEPT: TimeDelta = TimeDelta::days(30);
@@ -211,16 +211,17 @@ impl<S: Store> Writer<S> {
         batch.forget_before = self.forget_before(recorded_at);
         match self.store.commit(&batch).await.map_err(Failure::during)? {
             Committed::Refused => Ok(None),
-            Committed::Durable => {
-                self.recorded(batch);
+            Committed::Durable { forgotten } => {
+                self.recorded(batch, forgotten);
                 Ok(Some(results))
             }
         }
     }
 
     /// Takes in a batch that is durable.
-    fn recorded(&mut self, batch: Batch) {
-        if batch.forget_before.is_some() {
+    fn recorded(&mut self, batch: Batch, forgotten: u64) {
+        // Where there may be more to forget, the next commit goes on with it.
+        if batch.forget_before.is_some() && forgotten < FORGOTTEN_MAX {
             self.forgot_at = Some(batch.head.recorded_at);
         }
         tracing::debug!(

@@ -118,7 +118,7 @@ impl<S: Store> Store for Mortal<S> {
             self.pass(Point::InCommit)?;
         }
         let committed = self.inner.as_mut().ok_or("it died")?.commit(batch).await?;
-        if committed == Committed::Durable {
+        if committed != Committed::Refused {
             self.pass(Point::AfterCommit)?;
         }
         Ok(committed)

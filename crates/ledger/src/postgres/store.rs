@@ -18,7 +18,9 @@ use crate::append::{Idempotency, IdempotentRow};
 use crate::error::OpenError;
 use crate::key::{ApiKey, KeyChange};
 use crate::place::PostgresUrl;
-use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError, placed, set};
+use crate::store::{
+    Answers, Batch, Committed, Head, Questions, Store, StoreError, forgotten_max, placed, set,
+};
 use crate::value::{hash, integer, number};
 
 /// What one commit is. The head moves only from the batch its writer expects; if it is elsewhere,
@@ -28,7 +30,7 @@ use crate::value::{hash, integer, number};
 /// 1 ledger, 2 batch before, 3 position, 4 instant, 5 frontier, 6 to 16 entries, 17 to 23 names,
 /// 24 and 25 roots, 26 frontier before
 macro_rules! commit {
-    ($($more:literal)?) => {
+    ($forgotten:literal $(, $more:expr)*) => {
         concat!(
             "WITH moved AS ( \
                  UPDATE ledger.head SET batch = batch + 1, position = $3, recorded_at = $4, \
@@ -61,19 +63,20 @@ macro_rules! commit {
                  INSERT INTO ledger.root (position, root) \
                  SELECT r.* FROM moved, unnest($24::bigint[], $25::bytea[]) AS r \
              ) ",
-            $($more,)?
-            "SELECT count(*) FROM moved"
+            $($more,)*
+            "SELECT (SELECT count(*) FROM moved), ", $forgotten
         )
     };
 }
 
 /// The commit of most batches.
-const COMMIT: &str = commit!();
+const COMMIT: &str = commit!("0::bigint");
 
 /// The commit of a batch that changes API keys or forgets names.
 ///
 /// 27 to 34 keys issued, 35 and 36 keys revoked, 37 the instant before which names are forgotten
 const COMMIT_MORE: &str = commit!(
+    "(SELECT count(*) FROM forgotten)",
     ", issued AS ( \
          INSERT INTO ledger.api_key (key_id, hash, kind, principal_id, label, issued_at, \
                                      expires_at, revoked_at) \
@@ -88,7 +91,11 @@ const COMMIT_MORE: &str = commit!(
          WHERE api_key.key_id = revocation.key_id \
      ), forgotten AS ( \
          DELETE FROM ledger.idempotency USING moved \
-         WHERE NOT lasting AND created_at < $37 \
+         WHERE idempotency.ctid = ANY (ARRAY(SELECT ctid FROM ledger.idempotency \
+                                             WHERE NOT lasting AND created_at < $37 \
+                                             ORDER BY created_at LIMIT ",
+    forgotten_max!(),
+    ")) RETURNING 1 \
      ) "
 );
 
@@ -204,7 +211,7 @@ impl Store for PostgresStore {
             .iter()
             .map(|(position, root)| (integer(*position), root.as_slice()))
             .unzip();
-        let mut commit = sqlx::query_scalar::<_, i64>(if more { COMMIT_MORE } else { COMMIT })
+        let mut commit = sqlx::query_as::<_, (i64, i64)>(if more { COMMIT_MORE } else { COMMIT })
             .bind(batch.head.ledger.uuid())
             .bind(integer(batch.after))
             .bind(integer(batch.head.position))
@@ -247,9 +254,9 @@ impl Store for PostgresStore {
                 // Nothing is older than the epoch.
                 .bind(batch.forget_before.unwrap_or(DateTime::UNIX_EPOCH));
         }
-        let moved = match commit.fetch_one(&mut self.conn).await {
-            Ok(moved) => moved,
-            Err(sqlx::Error::Database(error)) if is_duplicate(error.as_ref()) => 0,
+        let (moved, forgotten) = match commit.fetch_one(&mut self.conn).await {
+            Ok(counted) => counted,
+            Err(sqlx::Error::Database(error)) if is_duplicate(error.as_ref()) => (0, 0),
             Err(error) => return Err(error.into()),
         };
         if moved == 0 {
@@ -259,7 +266,9 @@ impl Store for PostgresStore {
         if std::mem::take(&mut self.holding) {
             self.conn.execute("COMMIT").await?;
         }
-        Ok(Committed::Durable)
+        Ok(Committed::Durable {
+            forgotten: number(forgotten)?,
+        })
     }
 
     async fn close(self) -> Result<(), StoreError> {

@@ -19,7 +19,8 @@ use crate::append::{Idempotency, IdempotentRow};
 use crate::error::OpenError;
 use crate::key::KeyChange;
 use crate::store::{
-    Answers, Batch, Committed, Head, NewEntry, NewName, Questions, Store, StoreError, placed, set,
+    Answers, Batch, Committed, Head, NewEntry, NewName, Questions, Store, StoreError,
+    forgotten_max, placed, set,
 };
 use crate::value::{hash, integer, number};
 
@@ -32,7 +33,7 @@ use crate::value::{hash, integer, number};
 ///
 /// 1 ledger, 2 batch before, 3 position, 4 instant, 5 frontier, 6 entries, 7 names, 8 roots
 macro_rules! commit {
-    ($($more:literal)?) => {
+    ($($more:expr),*) => {
         concat!(
             "BEGIN IMMEDIATE; \
              INSERT INTO entry (position, entry_id, stream_type, stream_id, version, event_type, \
@@ -53,7 +54,7 @@ macro_rules! commit {
                  position = $3, recorded_at = $4, frontier = $5; \
              INSERT INTO root (position, root) \
              SELECT value ->> 0, unhex(value ->> 1) FROM json_each($8) ORDER BY key; ",
-            $($more,)?
+            $($more,)*
             "COMMIT"
         )
     };
@@ -75,7 +76,13 @@ const COMMIT_MORE: &str = commit!(
      FROM (SELECT value ->> 0 AS key_id, min(value ->> 1) AS at FROM json_each($10) \
            GROUP BY value ->> 0) AS revocation \
      WHERE api_key.key_id = revocation.key_id; \
-     DELETE FROM idempotency WHERE lasting = 0 AND created_at < $11; "
+     DELETE FROM idempotency \
+     WHERE (scope, key) IN (SELECT scope, key FROM idempotency \
+                            WHERE lasting = 0 AND created_at < $11 \
+                            ORDER BY created_at LIMIT ",
+    forgotten_max!(),
+    "); \
+     SELECT changes(); "
 );
 
 /// A ledger file, as its one writer has it open.
@@ -166,7 +173,7 @@ impl Store for SqliteStore {
     async fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
         let more = batch.forget_before.is_some() || !batch.keys.is_empty();
         let head = &batch.head;
-        let mut commit = sqlx::query(if more { COMMIT_MORE } else { COMMIT })
+        let mut commit = sqlx::query_scalar::<_, i64>(if more { COMMIT_MORE } else { COMMIT })
             .bind(head.ledger.to_string())
             .bind(integer(batch.after))
             .bind(integer(head.position))
@@ -183,8 +190,11 @@ impl Store for SqliteStore {
                 // Nothing is older than the empty text.
                 .bind(batch.forget_before.map(format_instant).unwrap_or_default());
         }
-        match commit.execute(&mut self.conn).await {
-            Ok(_) => Ok(Committed::Durable),
+        // All of it, so that it comes to its end.
+        match commit.fetch_all(&mut self.conn).await {
+            Ok(rows) => Ok(Committed::Durable {
+                forgotten: rows.first().copied().map_or(Ok(0), number)?,
+            }),
             Err(sqlx::Error::Database(error)) if is_constraint(error.as_ref()) => {
                 sqlx::query("ROLLBACK").execute(&mut self.conn).await?;
                 Ok(Committed::Refused)

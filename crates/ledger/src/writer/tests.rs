@@ -71,7 +71,7 @@ impl Store for MemoryStore {
             streams.insert(entry.stream.clone(), entry.version);
         }
         self.0.commits.lock().unwrap().push(batch.entries.len());
-        Ok(Committed::Durable)
+        Ok(Committed::Durable { forgotten: 0 })
     }
 
     async fn close(self) -> Result<(), StoreError> {

@@ -28,6 +28,7 @@ on_both!(
     what_could_never_be_recorded_is_refused,
     a_repetition_gets_the_first_receipt_and_another_request_under_its_key_is_refused,
     a_request_is_forgotten_after_30_days_unless_its_name_is_lasting,
+    many_requests_are_forgotten_a_few_thousand_in_a_commit,
     the_recorded_instant_never_goes_back,
     another_can_read_while_one_serves,
     opening_again_keeps_the_head_and_the_name,
@@ -376,6 +377,55 @@ async fn a_request_is_forgotten_after_30_days_unless_its_name_is_lasting(place: 
         ..first
     };
     assert_eq!(ledger.append(kept).await.unwrap(), again);
+    ledger.close().await;
+}
+
+async fn many_requests_are_forgotten_a_few_thousand_in_a_commit(place: Place) {
+    const MANY: u64 = 5_000;
+    let ledger = place.open().await;
+    // One after the other, so that it is known which are the oldest.
+    place
+        .by_hand(if place.is_file() {
+            "INSERT INTO idempotency (scope, key, digest, first_position, last_position, lasting, \
+                                      created_at) \
+             WITH RECURSIVE numbers (n) AS \
+                 (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4999) \
+             SELECT 'tests', 'old ' || n, zeroblob(32), 1, 1, 0, \
+                    printf('2026-11-21T12:00:00.%06dZ', n) FROM numbers"
+        } else {
+            "INSERT INTO idempotency (scope, key, digest, first_position, last_position, lasting, \
+                                      created_at) \
+             SELECT 'tests', 'old ' || n, decode(repeat('00', 32), 'hex'), 1, 1, false, \
+                    timestamptz '2026-11-21 12:00:00Z' + n * interval '1 microsecond' \
+             FROM generate_series(0, 4999) AS n"
+        })
+        .await;
+    let left = async || {
+        let mut left = 0;
+        for n in 0..MANY {
+            let held = ledger.idempotent("tests", &format!("old {n}")).await;
+            left += u64::from(held.unwrap().is_some());
+        }
+        left
+    };
+    ledger
+        .append(append(vec![part(1, 0, 1, 10)]))
+        .await
+        .unwrap();
+    assert_eq!(left().await, MANY, "they are not old yet");
+    place.clock.set(at(13) + TimeDelta::days(30));
+    ledger
+        .append(append(vec![part(1, 1, 1, 11)]))
+        .await
+        .unwrap();
+    place.clock.set(at(14) + TimeDelta::days(30));
+    for (version, expected) in (2..).zip([3_000, 1_000, 0]) {
+        let next = append(vec![part(1, version, 1, 10 + u128::from(version))]);
+        ledger.append(next).await.unwrap();
+        assert_eq!(left().await, expected);
+        let newest = ledger.idempotent("tests", "old 4999").await.unwrap();
+        assert_eq!(newest.is_some(), expected > 0, "the oldest go first");
+    }
     ledger.close().await;
 }
 

@@ -15,8 +15,8 @@ use dutyledger_ledger::{
 use dutyledger_record::{EntryError, Frontier, LedgerId, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use serde_json::json;
-use sqlx::{ConnectOptions, Connection};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use draft::{OPENING, number};
@@ -148,7 +148,7 @@ impl Place {
     }
 
     /// Does something to the database as whoever may do everything.
-    async fn by_hand(&self, sql: &'static str) {
+    pub(crate) async fn by_hand(&self, sql: &'static str) {
         if self.is_file() {
             let mut file = by_hand(self).await;
             sqlx::raw_sql(sql).execute(&mut file).await.unwrap();
