@@ -103,9 +103,9 @@ impl<S: Store> Writer<S> {
         }
     }
 
-    /// The next batch. While there is none, a server is asked whether it is still there: readers
-    /// connect anew by themselves, so where nothing gets as far as the queue, the loss would never
-    /// be met here and never be told.
+    /// The next batch. While there is none, a server is asked whether it is still there, and still
+    /// has this ledger: readers connect anew by themselves, so where nothing gets as far as the
+    /// queue, the loss would never be met here and never be told.
     async fn next_batch(&mut self) -> Result<Option<Vec<Queued>>, StoreError> {
         loop {
             let next = self.inbox.next_batch(self.batch_max);
@@ -115,7 +115,8 @@ impl<S: Store> Writer<S> {
             if let Ok(queued) = timeout(LOOK_EVERY, next).await {
                 return Ok(queued);
             }
-            let _ = self.store.head().await?;
+            let head = self.store.head().await?;
+            self.follow(head.ok_or_else(replaced)?).await?;
         }
     }
 
@@ -141,15 +142,7 @@ impl<S: Store> Writer<S> {
             return Ok(results);
         }
         let head = self.store.hold().await.map_err(Failure::before)?;
-        if head != self.head {
-            if !self.goes_on_to(&head).await? {
-                return Err(Failure::before(
-                    "the database holds an older or another ledger than before: it was replaced"
-                        .into(),
-                ));
-            }
-            self.moved(head);
-        }
+        self.follow(head).await.map_err(Failure::before)?;
         match self.attempt(appends, Care::Asking).await? {
             Some(results) => Ok(results),
             // Every reason for it was asked for, and nobody else can have written meanwhile.
@@ -159,14 +152,25 @@ impl<S: Store> Writer<S> {
         }
     }
 
+    /// Takes in where the head is now.
+    async fn follow(&mut self, head: Head) -> Result<(), StoreError> {
+        if head != self.head {
+            if !self.goes_on_to(&head).await? {
+                return Err(replaced());
+            }
+            self.moved(head);
+        }
+        Ok(())
+    }
+
     /// Whether the ledger that this writer left goes on to where the head is now: a database that was
     /// put back may have been written to since, and have come as far on another way.
-    async fn goes_on_to(&mut self, head: &Head) -> Result<bool, Failure> {
+    async fn goes_on_to(&mut self, head: &Head) -> Result<bool, StoreError> {
         if head.ledger != self.head.ledger || head.batch <= self.head.batch {
             return Ok(false);
         }
-        let root = self.store.root(self.head.position).await;
-        Ok(root.map_err(Failure::before)? == Some(self.head.frontier.root()))
+        let root = self.store.root(self.head.position).await?;
+        Ok(root == Some(self.head.frontier.root()))
     }
 
     /// Judges a batch and tries to make it durable; nothing when it has to be judged again.
@@ -257,6 +261,11 @@ impl<S: Store> Writer<S> {
                 .checked_sub_signed(NAMES_KEPT),
         }
     }
+}
+
+/// That the database is no longer the one this writer left.
+fn replaced() -> StoreError {
+    "the database holds an older or another ledger than before: it was replaced".into()
 }
 
 /// Moves a tail on to a position. It never goes back.

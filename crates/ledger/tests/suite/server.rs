@@ -537,6 +537,40 @@ async fn a_writer_whose_database_goes_back_under_it_records_nothing() {
     ledger.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_has_nothing_to_record_stops_when_its_database_is_replaced() {
+    for further in [false, true] {
+        let place = Place::postgres().await;
+        let ledger = place.open().await;
+        place.keep_copy().await;
+        ledger
+            .append(append(vec![part(1, 0, 1, 10)]))
+            .await
+            .unwrap();
+        // What another records does not stop it.
+        let other = place.open().await;
+        other.append(append(vec![part(2, 0, 2, 20)])).await.unwrap();
+        other.close().await;
+        let followed = ledger.tail().wait_for(|tail| *tail == 4).await.is_ok();
+        assert!(followed && ledger.health() == Health::Serving);
+
+        place.put_back().await;
+        if further {
+            let other = place.open().await;
+            other.append(append(vec![part(3, 0, 9, 30)])).await.unwrap();
+            other.close().await;
+        }
+        let stopped = tokio::time::timeout(PATIENCE, ledger.stopped()).await;
+        assert!(stopped.is_ok(), "it goes on, further: {further}");
+        let health = ledger.health();
+        assert!(
+            matches!(&health, Health::Stopped { why } if why.contains("it was replaced")),
+            "{health:?}"
+        );
+        ledger.close().await;
+    }
+}
+
 /// What all the writers of a test share.
 struct Load {
     /// The last position that was told to anyone.
