@@ -154,11 +154,10 @@ impl Ledger {
         if S::SHARED {
             tasks.push(tokio::spawn(follow(reader.clone(), Arc::downgrade(&tail))));
         }
-        let opened = NotedHead::from(&head);
-        let note = options.noted.map(|path| Note::new(path, opened));
+        let known = watch::Sender::new(head.clone());
+        let note = options.noted.map(|path| Note::new(path, known.subscribe()));
         if let Some(note) = note.clone() {
-            let kept = noted::keep(note, reader.clone(), seen.clone());
-            tasks.push(tokio::spawn(kept));
+            tasks.push(tokio::spawn(noted::keep(note)));
         }
         let writer = Writer {
             store,
@@ -167,6 +166,7 @@ impl Ledger {
             clock,
             inbox,
             tail,
+            known,
             recent: reader.recent(),
             status: status.clone(),
             batch_max: Size {
@@ -239,15 +239,12 @@ impl Ledger {
         self.status.stopped().await;
     }
 
-    /// Refuses new appends, finishes those that wait, notes the head, tidies up and lets go.
+    /// Refuses new appends, finishes those that wait, tidies up, notes the head and lets go.
     /// Reads through other clones fail from then on.
     pub async fn close(self) {
         self.status.stop("the ledger was closed");
         for task in self.tasks.iter() {
             task.abort();
-        }
-        if let Some(note) = &self.note {
-            note.close(&self.reader).await;
         }
         // The readers go first: the last connection to close a file tidies it up, and it must be
         // able to write.
@@ -261,6 +258,9 @@ impl Ledger {
         if let Some(writer) = writer {
             // A writer that panicked has said so already, and there is no more to wait for.
             let _ = writer.await;
+        }
+        if let Some(note) = &self.note {
+            note.close().await;
         }
         if let Some(lock) = &self.lock {
             lock.release();

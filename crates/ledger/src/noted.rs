@@ -153,65 +153,47 @@ impl NotedHead {
     }
 }
 
-/// The file a ledger's own head is noted in. One head at a time is written to it: a write goes on
-/// when the task that asked for it is gone, and must not come after a newer one's.
+/// The file a ledger's own head is noted in, as its writer knows it. The database is not asked: it may
+/// have been put back meanwhile, and then the note tells what is missing.
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
     path: PathBuf,
-    last: Arc<tokio::sync::Mutex<Last>>,
-}
-
-/// The last head that this process knows the ledger had.
-#[derive(Debug)]
-struct Last {
-    head: NotedHead,
-    /// Whether the file says so.
-    written: bool,
+    known: watch::Receiver<Head>,
+    /// What was written last. One head at a time is written: a write goes on when the task that asked
+    /// for it is gone, and must not come after a newer one's.
+    written: Arc<tokio::sync::Mutex<Option<NotedHead>>>,
 }
 
 impl Note {
-    /// The note of a ledger that was opened with this head, and goes on from what the file says.
-    pub(crate) fn new(path: PathBuf, opened: NotedHead) -> Self {
-        let last = Last {
-            head: opened,
-            written: false,
-        };
+    pub(crate) fn new(path: PathBuf, known: watch::Receiver<Head>) -> Self {
         Self {
             path,
-            last: Arc::new(tokio::sync::Mutex::new(last)),
+            known,
+            written: Arc::default(),
         }
     }
 
-    /// Notes the head a last time. What is still being recorded is not in it, which does no harm: a
-    /// ledger may go further than its note.
-    pub(crate) async fn close(&self, ledger: &LedgerReader) {
-        if let Err(error) = self.renew(ledger).await {
+    /// Notes the head a last time.
+    pub(crate) async fn close(&self) {
+        if let Err(error) = self.renew().await {
             self.tell(&error);
         }
     }
 
     /// Writes the note, if the head is not the one that was written last.
-    ///
-    /// A database may be put back while its ledger is open. So the ledger must go on from the last
-    /// head too: otherwise the note stays as it is, and with it what tells that entries are missing.
-    async fn renew(&self, ledger: &LedgerReader) -> Result<(), String> {
-        let mut last = Arc::clone(&self.last).lock_owned().await;
-        let head = NotedHead::of(ledger).await.map_err(|e| e.to_string())?;
-        let Some(head) = head.filter(|head| !last.written || last.head != *head) else {
+    async fn renew(&self) -> Result<(), String> {
+        let mut written = Arc::clone(&self.written).lock_owned().await;
+        let head = NotedHead::from(&*self.known.borrow());
+        if written.as_ref() == Some(&head) {
             return Ok(());
-        };
-        let goes_on = last.head.check(&self.path, ledger).await;
-        goes_on.map_err(|e| e.to_string())?;
+        }
         let path = self.path.clone();
         let wrote = tokio::task::spawn_blocking(move || {
             head.write(&path)?;
-            *last = Last {
-                head,
-                written: true,
-            };
-            Ok(())
+            *written = Some(head);
+            Ok::<_, io::Error>(())
         });
-        let wrote: io::Result<()> = wrote.await.map_err(|e| e.to_string())?;
+        let wrote = wrote.await.map_err(|e| e.to_string())?;
         wrote.map_err(|e| e.to_string())
     }
 
@@ -222,18 +204,18 @@ impl Note {
 
 /// Renews a note as the ledger grows, until the ledger is closed. A note that could not be written
 /// is tried again.
-pub(crate) async fn keep(note: Note, ledger: LedgerReader, mut tail: watch::Receiver<u64>) {
+pub(crate) async fn keep(mut note: Note) {
     loop {
-        tail.borrow_and_update();
-        let renewed = note.renew(&ledger).await;
+        note.known.mark_unchanged();
+        let renewed = note.renew().await;
         tokio::time::sleep(NOTED_EVERY).await;
         match renewed {
-            Ok(()) if tail.changed().await.is_err() => return,
+            Ok(()) if note.known.changed().await.is_err() => return,
             Ok(()) => {}
             Err(error) => {
                 note.tell(&error);
                 // The writer is gone, and nobody closed the ledger.
-                if tail.has_changed().is_err() {
+                if note.known.has_changed().is_err() {
                     return;
                 }
             }

@@ -35,6 +35,8 @@ pub(crate) struct Writer<S> {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) inbox: Inbox,
     pub(crate) tail: Arc<watch::Sender<u64>>,
+    /// Where the head is told to what notes it.
+    pub(crate) known: watch::Sender<Head>,
     /// Where what was recorded is at hand for those who follow.
     pub(crate) recent: Recent,
     pub(crate) status: Status,
@@ -248,6 +250,7 @@ impl<S: Store> Writer<S> {
 
     /// Moves the tail, before the answers go out, so that a caller who was answered finds it moved.
     fn tell(&self) {
+        self.known.send_replace(self.head.clone());
         advance(&self.tail, self.head.position);
     }
 

@@ -120,15 +120,16 @@ fn rig(appends: usize, bytes: usize, batch_max: Size) -> Rig {
     };
     let writer = Writer {
         store: MemoryStore(Arc::clone(&shared)),
-        head,
         clock: Arc::new(Noon),
         inbox,
         memory: Memory::default(),
         tail: Arc::new(sender),
+        known: watch::Sender::new(head.clone()),
         recent: Recent::default(),
         status: status.clone(),
         batch_max,
         forgot_at: None,
+        head,
     };
     Rig {
         queue,
