@@ -677,7 +677,20 @@ fn whoever_computes_everything_anew_is_found_out_by_the_checkpoint_signed_before
     fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
     let whole = server.run(&["ledger", "verify"]);
     assert!(whole.status.success(), "{}", said(&whole));
+    let not_served = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(not_served.status.code(), Some(5), "{}", said(&not_served));
+    let other = "ledger.checkpoint was made of";
+    assert!(said(&not_served).contains(other), "{}", said(&not_served));
+
+    // Whoever moves the checkpoint away for that has none signed, now or once it is back.
+    let file = server.folder().join("ledger.checkpoint");
+    let kept = fs::read(&file).unwrap();
+    fs::remove_file(&file).unwrap();
     server.restart();
+    let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
+    assert_eq!(refused.status, 503);
+    assert!(refused.text.contains("is missing"), "{}", refused.text);
+    fs::write(&file, &kept).unwrap();
     let refused = server.operator().post("/v1/audit/checkpoints", &json!({}));
     assert_eq!(refused.status, 503);
     let forked = "is not what its own checkpoint says";
@@ -685,6 +698,35 @@ fn whoever_computes_everything_anew_is_found_out_by_the_checkpoint_signed_before
     let (_, served) = fetch(&server, "/log/checkpoint", None);
     let served = checkpoint(&String::from_utf8(served).unwrap(), &key);
     assert_eq!(served, before);
+}
+
+#[test]
+fn a_ledger_put_back_to_before_its_newest_checkpoint_is_not_served_though_its_note_is_lost() {
+    let (mut server, key) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    server.end();
+    let older = fs::read(server.ledger()).unwrap();
+    server.restart();
+    let _ = Town::found(&server, "Northmere");
+    let signed = sign(&server, &key);
+    server.end();
+    fs::write(server.ledger(), older).unwrap();
+    fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
+    let not_served = || {
+        let ended = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(ended.status.code(), Some(5), "{}", said(&ended));
+        assert!(!server.folder().join("ledger.noted-head.json").exists());
+        said(&ended)
+    };
+    let why = not_served();
+    let signed = format!("ledger.checkpoint says that it went to {}", signed.size);
+    assert!(why.contains(&signed), "{why}");
+    assert!(why.contains("put back a newer copy"), "{why}");
+    assert!(why.contains("move that checkpoint away"), "{why}");
+    // Nor is a new ledger founded in its place.
+    fs::remove_file(server.ledger()).unwrap();
+    let why = not_served();
+    assert!(why.contains("ends at position 0"), "{why}");
 }
 
 #[test]

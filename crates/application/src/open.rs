@@ -10,8 +10,8 @@ use dutyledger_domain::rules;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{LedgerEvent, LedgerMode, LedgerOpened};
 use dutyledger_ledger::{
-    Ledger, LedgerReader, OpenError, Opening, Options, Place, PostgresUrl, Vault, VaultError,
-    beside, create_secret_file, request_digest, sync_name,
+    KeptHead, Ledger, LedgerReader, OpenError, Opening, Options, Place, PostgresUrl, Vault,
+    VaultError, beside, create_secret_file, request_digest, sync_name,
 };
 use dutyledger_record::{
     Basis, DataKey, Draft, EntryError, EntryId, Envelope, KeyId, LedgerId, NONCE_BYTES, NaturalKey,
@@ -37,6 +37,8 @@ pub struct Home {
     pub master_key: PathBuf,
     /// The file in which the ledger's head is noted.
     pub noted_head: PathBuf,
+    /// The newest head that was signed, if the ledger must go on from it as well.
+    pub signed: Option<KeptHead>,
 }
 
 /// Where a ledger's checkpoints are: in no database.
@@ -60,6 +62,7 @@ impl Home {
             keys: beside("keys.db").into(),
             master_key: beside("master.key"),
             noted_head: beside("noted-head.json"),
+            signed: None,
             ledger: ledger.into(),
         }
     }
@@ -94,6 +97,7 @@ impl Home {
             ledger: place,
             master_key: folder.join("dutyledger.master.key"),
             noted_head: folder.join("dutyledger.noted-head.json"),
+            signed: None,
         }
     }
 }
@@ -380,6 +384,7 @@ impl Bus {
         let ledger = Ledger::open(
             Options {
                 noted: Some(home.noted_head.clone()),
+                signed: home.signed.clone(),
                 ..Options::at(&home.ledger)
             },
             std::sync::Arc::clone(&edge.clock),

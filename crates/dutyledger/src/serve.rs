@@ -1,6 +1,7 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use tokio::sync::watch;
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_clock::Clock;
-use dutyledger_ledger::{Health, LedgerReader, Place as Database};
+use dutyledger_ledger::{Health, KeptAs, KeptHead, LedgerReader, NotedHead, Place as Database};
 use dutyledger_notifications::Relay;
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
-use dutyledger_transparency::{Keeper, Log};
+use dutyledger_record::{LedgerId, hex};
+use dutyledger_transparency::{Keeper, Log, Signed};
 
 use crate::checkpoints;
 use crate::cli::{Place, ServeSettings, make_folder};
@@ -68,6 +70,28 @@ impl Service {
 
     /// Serves until the process is asked to end, then ends without losing anything: requests under
     /// way are answered, what is queued is recorded, files are closed.
+    /// The head of the newest checkpoint that was signed, which the ledger must go on from.
+    fn newest_signed(file: &Path) -> Result<Option<KeptHead>, Failure> {
+        let signed = Signed::read(file).map_err(|error| checkpoints::wrong(file, error))?;
+        let Some(Signed { checkpoint, .. }) = signed else {
+            return Ok(None);
+        };
+        let origin = &checkpoint.origin;
+        let ledger_id = origin.parse::<LedgerId>().map_err(|_| {
+            let why = format!("it is of {origin}, which is not a ledger: name the right file");
+            checkpoints::wrong(file, why)
+        })?;
+        Ok(Some(KeptHead {
+            file: file.to_owned(),
+            kept: KeptAs::Checkpoint,
+            head: NotedHead {
+                ledger_id,
+                position: checkpoint.size,
+                root: hex(&checkpoint.root),
+            },
+        }))
+    }
+
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Failure> {
         let Self {
             bus,
@@ -181,8 +205,32 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The head of the newest checkpoint that was signed, which the ledger must go on from.
+fn newest_signed(file: &Path) -> Result<Option<KeptHead>, Failure> {
+    let signed = Signed::read(file).map_err(|error| checkpoints::wrong(file, error))?;
+    let Some(Signed { checkpoint, .. }) = signed else {
+        return Ok(None);
+    };
+    let origin = &checkpoint.origin;
+    let ledger_id = origin.parse::<LedgerId>().map_err(|_| {
+        let why = format!("it is of {origin}, which is not a ledger: name the right file");
+        checkpoints::wrong(file, why)
+    })?;
+    Ok(Some(KeptHead {
+        file: file.to_owned(),
+        kept: KeptAs::Checkpoint,
+        head: NotedHead {
+            ledger_id,
+            position: checkpoint.size,
+            root: hex(&checkpoint.root),
+        },
+    }))
+}
+
 pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
-    let home = settings.place.home()?;
+    let mut home = settings.place.home()?;
+    let files = settings.checkpoints.of(&home);
+    home.signed = newest_signed(&files.newest)?;
     let connection = settings.nats.connection("dutyledger relay")?;
     make_folder(&home.ledger)?;
     let (bus, master) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
@@ -191,7 +239,6 @@ pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
         Relay::new(reader, tail, connection, settings.stream.nats_replicas)
             .noting(settings.stream.noted(&home))
     });
-    let files = settings.checkpoints.of(&home);
     let every = Duration::from_secs(settings.checkpoint_every.into());
     let checkpoints = checkpoints::keeper(&bus, &files, every).await?;
     let listener = TcpListener::bind(settings.listen)

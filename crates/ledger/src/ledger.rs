@@ -16,7 +16,7 @@ use crate::clock::{Clock, truncated};
 use crate::error::OpenError;
 use crate::lock::{Owner, OwnerLock, true_path};
 use crate::memory::Memory;
-use crate::noted::{self, NoContinuation, Note, NotedHead};
+use crate::noted::{self, KeptHead, Note};
 use crate::place::Place;
 use crate::plan::place;
 use crate::postgres::{ANSWER_MAX, Deadline, PostgresStore};
@@ -35,6 +35,8 @@ pub struct Options {
     /// The file outside the database in which its head is noted, if it is; see
     /// [`NotedHead`](crate::NotedHead).
     pub noted: Option<PathBuf>,
+    /// The newest head that was signed, if one was: the ledger must go on from it as well.
+    pub signed: Option<KeptHead>,
     /// How many appends may wait for the writer.
     pub queue_appends_max: usize,
     /// How many bytes of leaf data may wait for the writer. A larger append waits alone.
@@ -57,6 +59,7 @@ impl Options {
         Self {
             place: place.into(),
             noted: None,
+            signed: None,
             queue_appends_max: 1_024,
             queue_bytes_max: 32 << 20,
             queue_wait: Duration::from_secs(2),
@@ -128,17 +131,15 @@ impl Ledger {
         clock: Arc<dyn Clock>,
         opening: impl FnOnce(DateTime<Utc>) -> Result<Opening, EntryError> + Send,
     ) -> Result<Self, OpenError> {
-        let noted = match &options.noted {
-            Some(path) => NotedHead::read(path)?.map(|head| (path.clone(), head)),
-            None => None,
-        };
+        let noted = options.noted.clone().map(KeptHead::noted).transpose()?;
+        let kept: Vec<_> = noted.flatten().into_iter().chain(options.signed).collect();
         let head = match store.head().await.map_err(OpenError::Database)? {
             Some(head) => head,
-            None => found(&mut store, clock.as_ref(), noted.as_ref(), opening).await?,
+            None => found(&mut store, clock.as_ref(), kept.first(), opening).await?,
         };
         let reader = LedgerReader::with_readers(&options.place, options.readers).await?;
-        if let Some((path, noted)) = noted {
-            noted.check(&path, &reader).await?;
+        for kept in kept {
+            kept.check(&reader).await?;
         }
 
         let status = Status::default();
@@ -304,15 +305,11 @@ impl Deref for Ledger {
 async fn found<S: Store>(
     store: &mut S,
     clock: &dyn Clock,
-    noted: Option<&(PathBuf, NotedHead)>,
+    kept: Option<&KeptHead>,
     opening: impl FnOnce(DateTime<Utc>) -> Result<Opening, EntryError>,
 ) -> Result<Head, OpenError> {
-    if let Some((path, noted)) = noted {
-        return Err(OpenError::from(NoContinuation::Behind {
-            note: path.display().to_string(),
-            noted: noted.position,
-            found: 0,
-        }));
+    if let Some(kept) = kept {
+        return Err(kept.behind(0).into());
     }
     let recorded_at = truncated(clock.now());
     let Opening { ledger, draft } = opening(recorded_at)?;
@@ -376,5 +373,7 @@ impl Drop for StopWhenDone {
 
 #[cfg(test)]
 mod model;
+#[cfg(test)]
+mod paused;
 #[cfg(test)]
 mod silent;

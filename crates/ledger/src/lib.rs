@@ -49,7 +49,7 @@ pub use file::{LockFile, beside, create_secret_file, replace_file, sync_name};
 pub use key::{ApiKey, KeyChange};
 pub use ledger::{Ledger, Opening, Options};
 pub use lock::Owner;
-pub use noted::{NOTED_EVERY, NoContinuation, NotedHead};
+pub use noted::{KeptAs, KeptHead, NOTED_EVERY, NoContinuation, NotedHead};
 pub use place::{Place, PlaceError, PostgresUrl};
 pub use postgres::{STOPPED_WRITER_MAX, migrate};
 pub use reader::{LedgerReader, Stored};

@@ -36,18 +36,52 @@ pub struct NotedHead {
     pub root: String,
 }
 
+/// A head that was kept in a file outside the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptHead {
+    /// The file.
+    pub file: PathBuf,
+    /// As what it was kept.
+    pub kept: KeptAs,
+    /// The head.
+    pub head: NotedHead,
+}
+
+/// As what a head was kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptAs {
+    /// As a note.
+    Note,
+    /// As a checkpoint that was signed.
+    Checkpoint,
+}
+
+impl KeptAs {
+    /// What to do to go on without entries that are lost for good.
+    const fn without(self) -> &'static str {
+        match self {
+            Self::Note => "run `dutyledger ledger note --accept-loss` to go on without them",
+            Self::Checkpoint => {
+                "move that checkpoint away to go on without them: then no checkpoint is signed any \
+                 more, and whoever watches the ledger sees that it was rolled back"
+            }
+        }
+    }
+}
+
 /// Why a ledger is not appended to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoContinuation {
     /// The ledger ends before the position that was noted.
     #[error(
         "the ledger ends at position {found}, and {note} says that it went to {noted}: put back a \
-         newer copy. If positions {} to {noted} are lost for good, run `dutyledger ledger note \
-         --accept-loss` to go on without them",
-        found + 1
+         newer copy. If positions {} to {noted} are lost for good, {}",
+        found + 1, kept.without()
     )]
     Behind {
-        /// The note.
+        /// As what the head was kept.
+        kept: KeptAs,
+        /// The file it was kept in.
         note: String,
         /// The position it has.
         noted: u64,
@@ -61,15 +95,15 @@ pub enum NoContinuation {
          tells whether this one is whole in itself"
     )]
     Other {
-        /// The note.
+        /// The file the head was kept in.
         note: String,
         /// The position it has.
         noted: u64,
     },
     /// The note is of another ledger.
-    #[error("{note} is of ledger {noted}, and this is ledger {found}: name the right note")]
+    #[error("{note} is of ledger {noted}, and this is ledger {found}: name the right file")]
     OtherLedger {
-        /// The note.
+        /// The file the head was kept in.
         note: String,
         /// The ledger it is of.
         noted: LedgerId,
@@ -131,22 +165,54 @@ impl NotedHead {
     /// # Errors
     /// When it does not, or cannot be read.
     pub async fn check(&self, path: &Path, ledger: &LedgerReader) -> Result<(), OpenError> {
-        let note = path.display().to_string();
-        if self.ledger_id != ledger.id() {
+        let kept = KeptHead {
+            file: path.to_owned(),
+            kept: KeptAs::Note,
+            head: self.clone(),
+        };
+        kept.check(ledger).await
+    }
+}
+
+impl KeptHead {
+    /// The head that is noted in a file; none where there is no file.
+    pub(crate) fn noted(file: PathBuf) -> io::Result<Option<Self>> {
+        let head = NotedHead::read(&file)?;
+        Ok(head.map(|head| Self {
+            file,
+            kept: KeptAs::Note,
+            head,
+        }))
+    }
+
+    /// That the ledger ends before it.
+    pub(crate) fn behind(&self, found: u64) -> NoContinuation {
+        NoContinuation::Behind {
+            kept: self.kept,
+            note: self.file.display().to_string(),
+            noted: self.head.position,
+            found,
+        }
+    }
+
+    /// Whether a ledger goes on from it.
+    pub(crate) async fn check(&self, ledger: &LedgerReader) -> Result<(), OpenError> {
+        let note = self.file.display().to_string();
+        if self.head.ledger_id != ledger.id() {
             return Err(NoContinuation::OtherLedger {
                 note,
-                noted: self.ledger_id,
+                noted: self.head.ledger_id,
                 found: ledger.id(),
             }
             .into());
         }
-        let noted = self.position;
+        let noted = self.head.position;
         let found = ledger.last_position().await.map_err(OpenError::database)?;
         if found < noted {
-            return Err(NoContinuation::Behind { note, noted, found }.into());
+            return Err(self.behind(found).into());
         }
         let root = ledger.root(noted).await.map_err(OpenError::database)?;
-        if root.map(|root| hex(&root)).as_ref() != Some(&self.root) {
+        if root.map(|root| hex(&root)).as_ref() != Some(&self.head.root) {
             return Err(NoContinuation::Other { note, noted }.into());
         }
         Ok(())

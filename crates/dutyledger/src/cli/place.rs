@@ -81,6 +81,7 @@ impl Place {
             keys: file(&self.keys, usual.keys),
             master_key: self.master_key_file.clone().unwrap_or(usual.master_key),
             noted_head: self.noted_head_file.clone().unwrap_or(usual.noted_head),
+            signed: None,
             ledger: usual.ledger,
         })
     }

@@ -19,7 +19,7 @@ use crate::testing::{draft, opening, stream};
 /// How long the writer waits for an answer here.
 const WITHIN: Duration = Duration::from_millis(500);
 /// How long a busy machine may take to notice.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Passes on what is said over a server's socket, until it is told to stop.
 struct Forwarder {
@@ -53,11 +53,11 @@ impl Forwarder {
     }
 }
 
-fn place(url: &str) -> Place {
+pub(super) fn place(url: &str) -> Place {
     Place::parse(url).unwrap()
 }
 
-fn address(url: &str) -> PostgresUrl {
+pub(super) fn address(url: &str) -> PostgresUrl {
     match place(url) {
         Place::Postgres(url) => url,
         Place::Sqlite(_) => unreachable!("it is a server's"),
@@ -65,7 +65,7 @@ fn address(url: &str) -> PostgresUrl {
 }
 
 /// One entry in a stream after a version.
-fn one(n: u128, expected: u64) -> Append {
+pub(super) fn one(n: u128, expected: u64) -> Append {
     Append {
         streams: vec![StreamAppend {
             stream: stream(n),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::support::{LEDGER, PATIENCE, Place, append, on_both, part};
 use dutyledger_ledger::{
-    Append, Ledger, LedgerReader, NoContinuation, NotedHead, OpenError, Options,
+    Append, KeptAs, KeptHead, Ledger, LedgerReader, NoContinuation, NotedHead, OpenError, Options,
 };
 use dutyledger_test_postgres::Postgres;
 use tracing::span::{Attributes, Id, Record};
@@ -22,6 +22,7 @@ on_both!(
     a_ledger_that_is_gone_is_not_founded_again,
     notes_written_at_once_are_whole,
     what_is_no_note_is_refused,
+    a_ledger_that_does_not_go_on_from_what_was_signed_is_refused,
     the_note_tells_what_is_missing_when_an_older_copy_is_put_back_under_the_ledger,
 );
 
@@ -133,6 +134,7 @@ async fn an_older_copy_is_refused_and_the_message_says_what_is_lost(place: Place
     let why = refusal(older.open_noted().await);
     let note = older.note().display().to_string();
     let behind = NoContinuation::Behind {
+        kept: KeptAs::Note,
         note,
         noted: 5,
         found: 2,
@@ -210,7 +212,13 @@ async fn a_ledger_that_is_gone_is_not_founded_again(place: Place) {
     let why = refusal(place.open_noted().await);
     let note = place.note().display().to_string();
     let (noted, found) = (2, 0);
-    assert_eq!(why, NoContinuation::Behind { note, noted, found });
+    let behind = NoContinuation::Behind {
+        kept: KeptAs::Note,
+        note,
+        noted,
+        found,
+    };
+    assert_eq!(why, behind);
     assert!(place.reader().await.is_err(), "nothing was founded");
 }
 
@@ -275,11 +283,64 @@ async fn the_note_tells_what_is_missing_when_an_older_copy_is_put_back_under_the
     let why = refusal(place.open_noted().await);
     let note = place.note().display().to_string();
     let behind = NoContinuation::Behind {
+        kept: KeptAs::Note,
         note,
         noted: 4,
         found: 2,
     };
     assert_eq!(why, behind);
+}
+
+async fn a_ledger_that_does_not_go_on_from_what_was_signed_is_refused(place: Place) {
+    let ledger = place.open().await;
+    ledger.append(one(0, 10)).await.unwrap();
+    ledger.close().await;
+    let older = place.copy();
+    let ledger = place.open().await;
+    ledger.append(one(1, 11)).await.unwrap();
+    let signed = head(&ledger).await;
+    ledger.append(one(2, 12)).await.unwrap();
+    ledger.close().await;
+    let open = async |place: &Place| {
+        let mut options = Options::at(place.address());
+        options.signed = Some(KeptHead {
+            file: "ledger.checkpoint".into(),
+            kept: KeptAs::Checkpoint,
+            head: signed.clone(),
+        });
+        place.open_with(options, LEDGER).await
+    };
+    open(&place).await.unwrap().close().await;
+
+    // Although no note is left.
+    let behind = |found| NoContinuation::Behind {
+        kept: KeptAs::Checkpoint,
+        note: "ledger.checkpoint".to_owned(),
+        noted: 3,
+        found,
+    };
+    let why = refusal(open(&older).await);
+    assert_eq!(why, behind(2));
+    assert!(
+        why.to_string().contains("move that checkpoint away"),
+        "{why}"
+    );
+    // Nor is another founded in the place of one that is gone.
+    let gone = match place.is_file() {
+        true => Place::sqlite(),
+        false => Place::postgres().await,
+    };
+    assert_eq!(refusal(open(&gone).await), behind(0));
+    assert!(gone.reader().await.is_err(), "nothing was founded");
+    // Nor is one gone on from that came as far on another way.
+    let ledger = older.open().await;
+    ledger.append(one(1, 99)).await.unwrap();
+    ledger.close().await;
+    let other = NoContinuation::Other {
+        note: "ledger.checkpoint".to_owned(),
+        noted: 3,
+    };
+    assert_eq!(refusal(open(&older).await), other);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
