@@ -70,28 +70,6 @@ impl Service {
 
     /// Serves until the process is asked to end, then ends without losing anything: requests under
     /// way are answered, what is queued is recorded, files are closed.
-    /// The head of the newest checkpoint that was signed, which the ledger must go on from.
-    fn newest_signed(file: &Path) -> Result<Option<KeptHead>, Failure> {
-        let signed = Signed::read(file).map_err(|error| checkpoints::wrong(file, error))?;
-        let Some(Signed { checkpoint, .. }) = signed else {
-            return Ok(None);
-        };
-        let origin = &checkpoint.origin;
-        let ledger_id = origin.parse::<LedgerId>().map_err(|_| {
-            let why = format!("it is of {origin}, which is not a ledger: name the right file");
-            checkpoints::wrong(file, why)
-        })?;
-        Ok(Some(KeptHead {
-            file: file.to_owned(),
-            kept: KeptAs::Checkpoint,
-            head: NotedHead {
-                ledger_id,
-                position: checkpoint.size,
-                root: hex(&checkpoint.root),
-            },
-        }))
-    }
-
     pub(crate) async fn serve(self, listener: TcpListener) -> Result<(), Failure> {
         let Self {
             bus,
