@@ -96,12 +96,16 @@ impl Server {
 
     /// Where it is as late as a clock says.
     pub(crate) async fn start_by(clock: Arc<dyn Clock>, limits: Limits) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::beside(folder.path().join("test.ledger.db"));
         let edge = Edge {
             clock,
             entropy: Arc::new(SystemEntropy),
         };
+        Self::start_over(limits, edge).await
+    }
+
+    pub(crate) async fn start_over(limits: Limits, edge: Edge) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::beside(folder.path().join("test.ledger.db"));
         let (bus, master) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
         let (rows, mut projector) = Projections::open(&home.projections, bus.ledger())
             .await

@@ -19,6 +19,7 @@ mod obligations;
 #[cfg(test)]
 mod openapi;
 #[cfg(test)]
+mod overtaken;
 mod part;
 #[cfg(test)]
 mod past;
