@@ -71,6 +71,8 @@ pub struct Server {
     master_key: Option<PathBuf>,
     /// Further settings.
     environment: Vec<(String, String)>,
+    /// The program that runs it, with its arguments, if it is not run by itself.
+    under: Vec<String>,
     logged: String,
     child: Option<Child>,
     address: String,
@@ -222,6 +224,7 @@ impl Server {
             folder,
             master_key: None,
             environment: Vec::new(),
+            under: Vec::new(),
             logged: logged.to_owned(),
             child: None,
             address: String::new(),
@@ -362,6 +365,11 @@ impl Server {
         self.environment = settings.collect();
     }
 
+    /// Lets another program run it the next time, such as one that traces it.
+    pub fn run_under(&mut self, program: &[&str]) {
+        self.under = program.iter().map(|part| (*part).to_owned()).collect();
+    }
+
     /// Starts the process again over the same files.
     pub fn restart(&mut self) {
         assert!(self.child.is_none(), "the server still runs");
@@ -386,6 +394,25 @@ impl Server {
         command
     }
 
+    /// A command as the program that runs the server runs it.
+    fn under(&self, command: Command) -> Command {
+        let Some((program, arguments)) = self.under.split_first() else {
+            return command;
+        };
+        let mut under = Command::new(program);
+        under
+            .args(arguments)
+            .arg(command.get_program())
+            .args(command.get_args())
+            .current_dir(self.folder.path());
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                under.env(name, value);
+            }
+        }
+        under
+    }
+
     fn first_key(&self, mode: &str) -> String {
         let arguments = [
             "key", "issue", "--mode", mode, "--kind", "operator", "--label", "tests",
@@ -400,8 +427,9 @@ impl Server {
     }
 
     fn go(&mut self) {
+        let serve = self.command(&["--log-json", "serve", "--listen", "127.0.0.1:0"]);
         let mut child = self
-            .command(&["--log-json", "serve", "--listen", "127.0.0.1:0"])
+            .under(serve)
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");

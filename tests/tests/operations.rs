@@ -13,7 +13,7 @@ use dutyledger_ledger::{
 };
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{
-    Client, LEDGER, OPENING, Server, Tampered, Town, draft, program, repository, stream,
+    Client, LEDGER, OPENING, Server, Tampered, Town, draft, program, repository, stream, traceable,
 };
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -856,4 +856,81 @@ fn a_copied_ledger_folds_to_the_same_state() {
         let rules = |ledger: LedgerReader| async move { load::rules(&ledger, None).await.unwrap() };
         assert_eq!(rules(here).await, rules(there).await);
     });
+}
+
+/// As where the disk fails: the sync of one commit, once the server serves.
+#[test]
+fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() {
+    if !traceable() {
+        return;
+    }
+    let mut server = Server::start();
+    let town = Town::found(&server, "Syncton");
+    let strategy = town.draft("2023-06-01");
+    let path = format!("/v1/strategies/{strategy}/engagements");
+    server.end();
+    let folder = server.folder().to_str().unwrap().to_owned();
+    let (log, ledger) = (format!("{folder}/trace"), format!("{folder}/ledger.db-wal"));
+    server.run_under(&[
+        "strace",
+        "-D",
+        "-f",
+        "-qq",
+        "-o",
+        &log,
+        "-P",
+        &ledger,
+        "-e",
+        "trace=fdatasync",
+        "-e",
+        // Of its writer's thread, which syncs less often than that as it opens.
+        "inject=fdatasync:error=EIO:when=10",
+    ]);
+    server.restart();
+    let body = json!({ "occurred_on": "2023-06-02",
+        "particulars": { "version": 1, "group": "young_people" } });
+    let give = |server: &Server, n: u32| {
+        let name = format!("given {n}");
+        let headers = [("idempotency-key", name.as_str())];
+        let police = town.client("police").at(server.address());
+        police.send(&path, &headers, &body.to_string())
+    };
+    let mut recorded = Vec::new();
+    let unknown = (0..20).find_map(|n| {
+        let answer = give(&server, n);
+        if answer.status != 200 {
+            return Some((n, answer));
+        }
+        recorded.push((n, answer.body["position"].clone()));
+        None
+    });
+    let (n, unknown) = unknown.expect("a sync failed");
+    assert!(!recorded.is_empty(), "it serves: {}", unknown.text);
+    let (status, code, _) = unknown.problem();
+    assert_eq!((status, code.as_str()), (500, "outcome-unknown"));
+    let ready = server
+        .stranger()
+        .try_send("GET", "/health/ready", &[], None);
+    assert!(ready.is_err() || ready.is_ok_and(|ready| ready.status == 503));
+    assert_eq!(server.ended().code(), Some(6), "{}", server.log());
+    let told = fs::read_to_string(&log).unwrap();
+    assert!(told.contains("(INJECTED)"), "{told}");
+
+    server.run_under(&[]);
+    server.restart();
+    for (n, position) in recorded {
+        let again = give(&server, n).ok();
+        assert_eq!(
+            (&again["replayed"], &again["position"]),
+            (&json!(true), &position)
+        );
+    }
+    let settled = give(&server, n).ok();
+    let again = give(&server, n).ok();
+    assert_eq!(
+        (&again["replayed"], &again["position"]),
+        (&json!(true), &settled["position"])
+    );
+    let verified = server.run(&["ledger", "verify"]);
+    assert!(verified.status.success(), "{}", stderr(&verified));
 }
