@@ -438,10 +438,11 @@ impl Bus {
         let Recorded {
             receipt,
             entries,
+            bytes,
             encoded,
         } = recorded;
         let stream = StreamName::new(K::TYPE, id);
-        let version = self.warm.grow(id, history, entries);
+        let version = self.warm.grow(id, history, entries, bytes);
         let positions = receipt.first_position..;
         let entries = encoded
             .into_iter()

@@ -34,6 +34,8 @@ pub(crate) struct Recorded<K: StreamKind> {
     pub(crate) receipt: Receipt,
     /// The entries, as they will be read from the ledger.
     pub(crate) entries: Vec<Envelope<K::Event>>,
+    /// How many bytes each has as text, at the most.
+    pub(crate) bytes: Vec<usize>,
     /// The same, as they were encoded.
     pub(crate) encoded: Vec<(Event, Envelope<Value>)>,
 }
@@ -99,6 +101,7 @@ impl<K: StreamKind> CommandStore<K> {
         let mut entries = Vec::with_capacity(facts.len());
         let mut encoded = Vec::with_capacity(facts.len());
         let mut drafts = Vec::with_capacity(facts.len());
+        let mut bytes = Vec::with_capacity(facts.len());
         for Fact(mut entry) in facts {
             new_keys.extend(sealing::seal(&self.edge, ledger_id, &mut entry));
             let event = entry.payload.event();
@@ -113,7 +116,9 @@ impl<K: StreamKind> CommandStore<K> {
                 standing: entry.standing.clone(),
                 payload,
             };
-            drafts.push(Draft::new(ledger_id, event.clone(), &written)?);
+            let draft = Draft::new(ledger_id, event.clone(), &written)?;
+            bytes.push(draft.bytes_max());
+            drafts.push(draft);
             encoded.push((event, written));
             entries.push(entry);
         }
@@ -156,6 +161,7 @@ impl<K: StreamKind> CommandStore<K> {
             Ok(receipt) => Ok(Outcome::Recorded(Recorded {
                 receipt,
                 entries,
+                bytes,
                 encoded,
             })),
             Err(AppendError::Conflict { .. }) => Ok(Outcome::LostRace),

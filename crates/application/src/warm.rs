@@ -17,8 +17,11 @@ use dutyledger_record::{Envelope, Stream, StreamId};
 
 use crate::load::LoadError;
 
-/// How many entries the histories held have together at the most; a stream counts as one more.
-const ENTRIES_MAX: u64 = 200_000;
+/// How many bytes of text the histories held were read from, together at the most.
+const BYTES_MAX: u64 = 256 << 20;
+/// What an entry counts for at least, however short it is, and a stream besides: so that there are no
+/// more than 200,000 of them.
+const BYTES_MIN: u64 = BYTES_MAX / 200_000;
 /// Into how many parts the cache is cut. A stream is held only if it fits into one of them.
 const SHARDS: usize = 2;
 /// How many streams the cache is laid out for.
@@ -29,33 +32,39 @@ const STREAMS_EXPECTED: usize = 20_000;
 struct Held {
     history: Arc<dyn Any + Send + Sync>,
     entries: u64,
+    bytes: u64,
     /// Whether the ledger is known to hold more of it.
     behind: bool,
 }
 
 #[derive(Clone)]
-struct ByEntries;
+struct ByBytes;
 
-impl Weighter<Stream, Held> for ByEntries {
+impl Weighter<Stream, Held> for ByBytes {
     fn weight(&self, _: &Stream, held: &Held) -> u64 {
-        held.entries + 1
+        held.bytes + BYTES_MIN
     }
 }
 
+/// What an entry counts for.
+fn counted(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX).max(BYTES_MIN)
+}
+
 /// The histories used last. Bounded.
-pub(crate) struct Warm(Cache<Stream, Held, ByEntries>);
+pub(crate) struct Warm(Cache<Stream, Held, ByBytes>);
 
 impl Default for Warm {
     fn default() -> Self {
         let options = OptionsBuilder::new()
             .estimated_items_capacity(STREAMS_EXPECTED)
-            .weight_capacity(ENTRIES_MAX)
+            .weight_capacity(BYTES_MAX)
             .shards(SHARDS)
             .build()
             .unwrap_or_else(|_| unreachable!("both capacities are given"));
         Self(Cache::with_options(
             options,
-            ByEntries,
+            ByBytes,
             DefaultHashBuilder::default(),
             DefaultLifecycle::default(),
         ))
@@ -72,6 +81,7 @@ impl Warm {
         let stream = Stream::new(K::TYPE, id);
         let held = self.0.get(&stream);
         let behind = held.as_ref().is_none_or(|held| held.behind);
+        let bytes = held.as_ref().map_or(0, |held| held.bytes);
         let mut history = held
             .and_then(|held| held.history.downcast_ref::<History<K>>().cloned())
             .unwrap_or_default();
@@ -80,7 +90,8 @@ impl Warm {
             let records = tail.iter().map(Stored::record);
             history.extend(records.collect::<Result<Vec<_>, _>>()?)?;
             if history.version() > 0 {
-                self.put(id, history.clone());
+                let more: u64 = tail.iter().map(|one| counted(one.leaf_data.len())).sum();
+                self.put(id, history.clone(), bytes + more);
             }
         }
         Ok(history)
@@ -112,7 +123,7 @@ impl Warm {
     }
 
     /// Holds a history as it now is, unless more of it is held already.
-    pub(crate) fn put<K: StreamKind>(&self, id: StreamId, history: History<K>) {
+    fn put<K: StreamKind>(&self, id: StreamId, history: History<K>, bytes: u64) {
         let stream = Stream::new(K::TYPE, id);
         let newer = |held: &Held| held.entries > history.version();
         if self.0.peek(&stream).as_ref().is_some_and(newer) {
@@ -121,13 +132,15 @@ impl Warm {
         let held = Held {
             entries: history.version(),
             history: Arc::new(history),
+            bytes,
             behind: false,
         };
         self.0.insert(stream, held);
     }
 
-    /// Holds a history with the entries that were recorded after it, and tells the version it then
-    /// has.
+    /// Holds a history with the entries that were recorded after it, each of so many bytes, and tells
+    /// the version it then has. One that is not held is not held now either: nobody knows how large it
+    /// is.
     ///
     /// What is held shares the history, and a history that is shared is copied where it grows: so that
     /// is let go of first. Whoever wants the stream meanwhile reads it from the ledger.
@@ -136,15 +149,24 @@ impl Warm {
         id: StreamId,
         mut history: History<K>,
         entries: Vec<Envelope<K::Event>>,
+        bytes: impl IntoIterator<Item = usize>,
     ) -> u64 {
         let stream = Stream::new(K::TYPE, id);
-        let older = |held: &Held| held.entries <= history.version();
-        drop(self.0.remove_if(&stream, older));
+        let before = history.version();
+        let older = |held: &Held| held.entries <= before;
+        let held = self.0.remove_if(&stream, older);
+        let held = held
+            .filter(|(_, held)| held.entries == before)
+            .map(|(_, held)| held.bytes)
+            .or((before == 0).then_some(0));
         for entry in entries {
             history.push(entry);
         }
         let version = history.version();
-        self.put(id, history);
+        if let Some(held) = held {
+            let more: u64 = bytes.into_iter().map(counted).sum();
+            self.put(id, history, held + more);
+        }
         version
     }
 
@@ -157,5 +179,30 @@ impl Warm {
             };
             self.0.insert(stream.clone(), held);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dutyledger_domain::streams::Area;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn the_histories_held_are_bounded_by_the_bytes_of_their_text() {
+        let warm = Warm::default();
+        for n in 0..1_000 {
+            let id = StreamId::new(Uuid::from_u128(n));
+            warm.grow(id, History::<Area>::default(), Vec::new(), [1 << 20]);
+        }
+        assert!(warm.0.weight() <= BYTES_MAX, "{}", warm.0.weight());
+        assert!((100..=256).contains(&warm.0.len()), "{}", warm.0.len());
+        // What is short counts too.
+        for n in 1_000..121_000 {
+            let id = StreamId::new(Uuid::from_u128(n));
+            warm.grow(id, History::<Area>::default(), Vec::new(), [1]);
+        }
+        assert!(warm.0.len() <= 100_000, "{}", warm.0.len());
     }
 }
