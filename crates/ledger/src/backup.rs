@@ -1,10 +1,13 @@
 //! Copying a ledger's file while it is being appended to.
 
+use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use sqlx::Connection;
 
 use crate::error::OpenError;
+use crate::file::{beside, sync_name};
 use crate::lock::true_path;
 use crate::sqlite::LEDGER;
 
@@ -18,15 +21,31 @@ use crate::sqlite::LEDGER;
 pub async fn backup(ledger: &Path, to: &Path) -> Result<(), OpenError> {
     let ledger = true_path(ledger)?;
     if to.exists() {
-        return Err(OpenError::Io(std::io::Error::new(
-            std::io::ErrorKind::AlreadyExists,
+        return Err(OpenError::Io(io::Error::new(
+            io::ErrorKind::AlreadyExists,
             format!("{} is there already", to.display()),
         )));
     }
-    let mut conn = LEDGER.reader(&ledger).await?;
+    // Under another name until it is whole. One that was killed may have left some.
+    let part = beside(to, ".part");
+    remove(&part)?;
+    let copied = copy(&ledger, &part).await;
+    let moved = copied.and_then(|()| {
+        fs::rename(&part, to)?;
+        Ok(sync_name(to)?)
+    });
+    if moved.is_err() {
+        remove(&part)?;
+    }
+    moved
+}
+
+/// Writes the copy, durably.
+async fn copy(ledger: &Path, to: &Path) -> Result<(), OpenError> {
+    let mut conn = LEDGER.reader(ledger).await?;
     let target = to.to_str().ok_or_else(|| {
-        OpenError::Io(std::io::Error::new(
-            std::io::ErrorKind::InvalidInput,
+        OpenError::Io(io::Error::new(
+            io::ErrorKind::InvalidInput,
             "the name of the copy is not UTF-8",
         ))
     })?;
@@ -37,8 +56,12 @@ pub async fn backup(ledger: &Path, to: &Path) -> Result<(), OpenError> {
         .map_err(OpenError::database)?;
     conn.close().await.map_err(OpenError::database)?;
     // SQLite does not sync a file it vacuums into.
-    std::fs::File::open(to)?.sync_all()?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(())
+    Ok(File::open(to)?.sync_all()?)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

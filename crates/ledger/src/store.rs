@@ -71,7 +71,8 @@ pub(crate) enum Committed {
         /// How many idempotency rows were forgotten with it, up to [`FORGOTTEN_MAX`].
         forgotten: u64,
     },
-    /// Nothing of it was written: the head was elsewhere, or something in it was there already.
+    /// Nothing of it was written: the head was elsewhere, something in it was there already, or
+    /// another program had the file to itself.
     Refused,
 }
 

@@ -147,9 +147,11 @@ impl<S: Store> Writer<S> {
         self.follow(head).await.map_err(Failure::before)?;
         match self.attempt(appends, Care::Asking).await? {
             Some(results) => Ok(results),
-            // Every reason for it was asked for, and nobody else can have written meanwhile.
+            // Every reason for it was asked for, and no other writer can have written meanwhile.
             None => Err(Failure::before(
-                "the database refused a batch that nothing in it stands against".into(),
+                "the database refused a batch that nothing in it stands against: does another \
+                 program write to it?"
+                    .into(),
             )),
         }
     }

@@ -199,6 +199,8 @@ impl Store for SqliteStore {
                 sqlx::query("ROLLBACK").execute(&mut self.conn).await?;
                 Ok(Committed::Refused)
             }
+            // It waited for that program as long as it may, and did not begin.
+            Err(sqlx::Error::Database(error)) if is_busy(error.as_ref()) => Ok(Committed::Refused),
             Err(error) => Err(error.into()),
         }
     }
@@ -213,8 +215,19 @@ impl Store for SqliteStore {
 const CONSTRAINT: i32 = 19;
 
 fn is_constraint(error: &dyn DatabaseError) -> bool {
-    let code = error.code().and_then(|code| code.parse::<i32>().ok());
-    code.is_some_and(|code| code & 0xff == CONSTRAINT)
+    code(error).is_some_and(|code| code & 0xff == CONSTRAINT)
+}
+
+/// SQLite's code for a lock that another connection has. A transaction that has begun to write, as
+/// every one here has with its first statement, does not meet it any more.
+const BUSY: i32 = 5;
+
+fn is_busy(error: &dyn DatabaseError) -> bool {
+    code(error) == Some(BUSY)
+}
+
+fn code(error: &dyn DatabaseError) -> Option<i32> {
+    error.code().and_then(|code| code.parse().ok())
 }
 
 /// Gives a ledger from before there was one its Merkle tree.

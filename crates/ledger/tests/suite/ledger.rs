@@ -9,13 +9,13 @@ use crate::support::{
 };
 use chrono::TimeDelta;
 use dutyledger_ledger::{
-    ApiKey, Append, AppendError, Health, Invalid, KeyChange, Ledger, OpenError, Options, Owner,
-    Receipt,
+    ApiKey, Append, AppendError, Health, Invalid, KeyChange, Ledger, LedgerReader, OpenError,
+    Options, Owner, Receipt, backup,
 };
 use dutyledger_record::{EntryId, KeyId, LedgerId, leaf_hash};
 use serde_json::json;
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, Executor};
 use uuid::Uuid;
 
 on_both!(
@@ -923,4 +923,56 @@ fn what_requests_wait_for_can_be_waited_for_on_any_thread() {
     is_send(&place.try_open(1));
     let of = |ledger: &'static Ledger| is_send(&ledger.append(Append::default()));
     let _: fn(&'static Ledger) = of;
+}
+
+#[tokio::test]
+async fn a_file_that_another_program_keeps_to_itself_stops_the_writer_and_nothing_is_unknown() {
+    let place = Place::sqlite();
+    let ledger = place.open().await;
+    let mut other = by_hand(&place).await;
+    other.execute("BEGIN IMMEDIATE").await.unwrap();
+    let refused = ledger.append(append(vec![part(1, 0, 1, 10)])).await;
+    assert_eq!(refused, Err(AppendError::Stopped));
+    let health = ledger.health();
+    let told = "does another program write to it?";
+    assert!(
+        matches!(&health, Health::Stopped { why } if why.contains(told)),
+        "{health:?}"
+    );
+    other.execute("ROLLBACK").await.unwrap();
+    other.close().await.unwrap();
+    ledger.close().await;
+    let ledger = place.open().await;
+    assert_eq!(ledger.head(), 1, "it was not recorded");
+    ledger.close().await;
+}
+
+#[tokio::test]
+async fn a_backup_that_fails_leaves_no_file_and_one_that_was_killed_is_no_hindrance() {
+    let place = Place::sqlite();
+    let ledger = place.open().await;
+    ledger
+        .append(append(vec![part(1, 0, 200, 10)]))
+        .await
+        .unwrap();
+    ledger.close().await;
+    let to = place.folder.path().join("backup.db");
+    let part = place.folder.path().join("backup.db.part");
+    let whole = std::fs::read(place.path()).unwrap();
+    // Its last pages are not SQLite's.
+    let mut damaged = whole.clone();
+    let from = damaged.len() - 3 * 4096;
+    damaged[from..].fill(0xa5);
+    std::fs::write(place.path(), damaged).unwrap();
+    assert!(backup(&place.path(), &to).await.is_err());
+    assert!(!to.exists() && !part.exists(), "nothing is left");
+    std::fs::write(place.path(), whole).unwrap();
+    std::fs::write(&part, "half").unwrap();
+    backup(&place.path(), &to).await.unwrap();
+    assert!(to.exists() && !part.exists());
+    let again = backup(&place.path(), &to).await;
+    assert!(again.is_err(), "it is there already");
+    let copy = LedgerReader::open(&to).await.unwrap();
+    assert_eq!(crate::support::whole(&copy).await.len(), 201);
+    copy.close().await;
 }
