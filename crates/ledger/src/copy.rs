@@ -7,7 +7,7 @@ use crate::error::{OpenError, ReadError};
 use crate::key::KeyChange;
 use crate::lock::{OwnerLock, true_path};
 use crate::place::Place;
-use crate::postgres::PostgresStore;
+use crate::postgres::{ANSWER_MAX, Deadline, PostgresStore};
 use crate::reader::{LedgerReader, Stored};
 use crate::sqlite::SqliteStore;
 use crate::store::{Batch, Committed, Head, NewEntry, NewName, Store, StoreError};
@@ -62,7 +62,10 @@ pub async fn copy(
             lock.release();
             copied
         }
-        Place::Postgres(url) => copy_to(from, PostgresStore::open(url).await?, to, progress).await,
+        Place::Postgres(url) => {
+            let store = Deadline::new(PostgresStore::open(url).await?, ANSWER_MAX);
+            copy_to(from, store, to, progress).await
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reading a ledger.
 
+use std::time::Duration;
+
 use dutyledger_record::{
     EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId, format_instant,
 };
@@ -11,7 +13,7 @@ use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
 use crate::lock::true_path;
 use crate::place::Place;
-use crate::postgres::PostgresReads;
+use crate::postgres::{PostgresReads, READ_MAX, in_time};
 use crate::recent::Recent;
 use crate::sqlite::SqliteReads;
 use crate::value::integer;
@@ -90,7 +92,8 @@ pub struct LedgerReader {
 #[derive(Clone, Debug)]
 enum Reads {
     Sqlite(SqliteReads),
-    Postgres(PostgresReads),
+    /// With how long any one answer may take.
+    Postgres(PostgresReads, Duration),
 }
 
 /// Asks whichever database it is.
@@ -98,7 +101,9 @@ macro_rules! ask {
     ($reader:expr, $question:ident($($given:expr),*)) => {
         match &$reader.reads {
             Reads::Sqlite(reads) => reads.$question($($given),*).await,
-            Reads::Postgres(reads) => reads.$question($($given),*).await,
+            Reads::Postgres(reads, within) => {
+                in_time(*within, reads.$question($($given),*)).await
+            }
         }
     };
 }
@@ -117,11 +122,13 @@ impl LedgerReader {
             Place::Sqlite(path) => {
                 Reads::Sqlite(SqliteReads::open(&true_path(path)?, readers).await?)
             }
-            Place::Postgres(url) => Reads::Postgres(PostgresReads::open(url, readers).await?),
+            Place::Postgres(url) => {
+                Reads::Postgres(PostgresReads::open(url, readers).await?, READ_MAX)
+            }
         };
         let head = match &reads {
             Reads::Sqlite(reads) => reads.head().await,
-            Reads::Postgres(reads) => reads.head().await,
+            Reads::Postgres(reads, within) => in_time(*within, reads.head()).await,
         };
         // A place whose first entry was never committed is not a ledger yet.
         let (ledger, _) = head
@@ -135,6 +142,15 @@ impl LedgerReader {
             reads,
             recent: Recent::default(),
         })
+    }
+
+    /// The same with another time for any one answer of a server.
+    #[cfg(test)]
+    pub(crate) fn answered_within(mut self, time: Duration) -> Self {
+        if let Reads::Postgres(_, within) = &mut self.reads {
+            *within = time;
+        }
+        self
     }
 
     /// Where the writer in this process puts what it recorded.
@@ -317,6 +333,12 @@ impl LedgerReader {
 
     /// Waits for the reads under way and closes the database.
     pub async fn close(self) {
-        ask!(self, close());
+        match &self.reads {
+            Reads::Sqlite(reads) => reads.close().await,
+            // What hears nothing any more is not said goodbye to.
+            Reads::Postgres(reads, within) => {
+                let _ = tokio::time::timeout(*within, reads.close()).await;
+            }
+        }
     }
 }

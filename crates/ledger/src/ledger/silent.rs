@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::append::StreamAppend;
 use crate::clock::SystemClock;
+use crate::copy::copy;
 use crate::place::PostgresUrl;
 use crate::postgres::migrate;
 use crate::testing::{draft, opening, stream};
@@ -124,4 +125,35 @@ async fn a_writer_that_hears_nothing_from_its_server_stops_and_others_go_on() {
         .unwrap();
     assert_eq!(other.append(one(6, 0)).await.unwrap().last_position, 4);
     other.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_hears_nothing_from_its_server_says_so_and_a_copy_ends() {
+    let database = Postgres::shared().database();
+    migrate(&address(&database.url(OWNER)), APPLICATION)
+        .await
+        .unwrap();
+    let direct = database.url(APPLICATION);
+    let ledger = Ledger::open(Options::at(place(&direct)), Arc::new(SystemClock), opening)
+        .await
+        .unwrap();
+    ledger.append(one(1, 0)).await.unwrap();
+    ledger.close().await;
+    let (before, socket) = direct.split_once("host=").unwrap();
+    let forwarder = Forwarder::to(socket.into());
+    let through = format!("{before}host={}", forwarder.folder.path().display());
+    let reader = LedgerReader::open(place(&through)).await.unwrap();
+    let reader = reader.answered_within(WITHIN);
+    assert_eq!(reader.read(0, 10).await.unwrap().len(), 2);
+
+    forwarder.stop.send(true).unwrap();
+    let read = timeout(PATIENCE, reader.read(0, 10)).await;
+    let told = read.expect("it is answered").unwrap_err().to_string();
+    assert!(told.contains("did not answer within 500ms"), "{told}");
+    let folder = TempDir::new().unwrap();
+    let to = Place::from(folder.path().join("copy.db"));
+    let copied = timeout(PATIENCE, copy(&reader, &to, |_, _| {})).await;
+    let told = copied.expect("it ends").unwrap_err().to_string();
+    assert!(told.contains("did not answer within 500ms"), "{told}");
+    timeout(PATIENCE, reader.close()).await.expect("it lets go");
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::error::ReadError;
 use crate::store::{Answers, Batch, Committed, Head, Questions, Store, StoreError};
 
 /// A store whose every answer must come within a time.
@@ -22,13 +23,25 @@ impl<S: Store> Deadline<S> {
     }
 }
 
-async fn in_time<T>(
+/// An answer, or the failure to give one in time.
+pub(crate) async fn in_time<T, E: From<Late>>(
     within: Duration,
-    answer: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     match tokio::time::timeout(within, answer).await {
         Ok(answer) => answer,
-        Err(_) => Err(format!("the database did not answer within {within:?}").into()),
+        Err(_) => Err(Late(within).into()),
+    }
+}
+
+/// That an answer did not come in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer within {0:?}")]
+pub(crate) struct Late(Duration);
+
+impl From<Late> for ReadError {
+    fn from(late: Late) -> Self {
+        Self::Database(late.into())
     }
 }
 

@@ -19,7 +19,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::error::OpenError;
 use crate::place::{Place, PostgresUrl};
-pub(crate) use deadline::Deadline;
+pub(crate) use deadline::{Deadline, in_time};
 pub(crate) use reads::PostgresReads;
 pub(crate) use store::PostgresStore;
 
@@ -32,6 +32,9 @@ pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(30);
 const STATEMENT_MAX: Duration = Duration::from_secs(60);
 /// How long a reader waits for a connection of the pool.
 const CONNECTION_WAIT: Duration = Duration::from_secs(10);
+/// How long a reader waits for any one answer before it takes the server for lost: the server itself
+/// ends what takes [`STATEMENT_MAX`].
+pub(crate) const READ_MAX: Duration = Duration::from_secs(75);
 
 /// A part of the database: its schema and what brings it up to date.
 pub(crate) struct Schema {
