@@ -235,6 +235,12 @@ impl Ledger {
         self.status.health()
     }
 
+    /// Why the head could not be noted the last time that was tried, if it could not.
+    #[must_use]
+    pub fn not_noted(&self) -> Option<String> {
+        self.note.as_ref().and_then(Note::trouble)
+    }
+
     /// Completes once the ledger takes no more appends; [`health`](Self::health) says why.
     pub async fn stopped(&self) {
         self.status.stopped().await;
@@ -261,7 +267,8 @@ impl Ledger {
             let _ = writer.await;
         }
         if let Some(note) = &self.note {
-            note.close().await;
+            // A last time. Where that fails it has said so.
+            let _ = note.renew().await;
         }
         if let Some(lock) = &self.lock {
             lock.release();

@@ -8,7 +8,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use dutyledger_record::{LedgerId, hex};
@@ -228,6 +228,8 @@ pub(crate) struct Note {
     /// What was written last. One head at a time is written: a write goes on when the task that asked
     /// for it is gone, and must not come after a newer one's.
     written: Arc<tokio::sync::Mutex<Option<NotedHead>>>,
+    /// Why it could not be written the last time.
+    trouble: Arc<Mutex<Option<String>>>,
 }
 
 impl Note {
@@ -236,18 +238,31 @@ impl Note {
             path,
             known,
             written: Arc::default(),
+            trouble: Arc::default(),
         }
     }
 
-    /// Notes the head a last time.
-    pub(crate) async fn close(&self) {
-        if let Err(error) = self.renew().await {
-            self.tell(&error);
-        }
+    /// Why the head could not be noted the last time that was tried.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.last_trouble().clone()
     }
 
-    /// Writes the note, if the head is not the one that was written last.
-    async fn renew(&self) -> Result<(), String> {
+    fn last_trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the note, if the head is not the one that was written last. Tells whether it could.
+    pub(crate) async fn renew(&self) -> bool {
+        let trouble = self.write().await.err();
+        if let Some(error) = &trouble {
+            tracing::error!(error, note = %self.path.display(), "the head was not noted");
+        }
+        let renewed = trouble.is_none();
+        *self.last_trouble() = trouble;
+        renewed
+    }
+
+    async fn write(&self) -> Result<(), String> {
         let mut written = Arc::clone(&self.written).lock_owned().await;
         let head = NotedHead::from(&*self.known.borrow());
         if written.as_ref() == Some(&head) {
@@ -262,10 +277,6 @@ impl Note {
         let wrote = wrote.await.map_err(|e| e.to_string())?;
         wrote.map_err(|e| e.to_string())
     }
-
-    fn tell(&self, error: &str) {
-        tracing::error!(error, note = %self.path.display(), "the head was not noted");
-    }
 }
 
 /// Renews a note as the ledger grows, until the ledger is closed. A note that could not be written
@@ -275,16 +286,13 @@ pub(crate) async fn keep(mut note: Note) {
         note.known.mark_unchanged();
         let renewed = note.renew().await;
         tokio::time::sleep(NOTED_EVERY).await;
-        match renewed {
-            Ok(()) if note.known.changed().await.is_err() => return,
-            Ok(()) => {}
-            Err(error) => {
-                note.tell(&error);
-                // The writer is gone, and nobody closed the ledger.
-                if note.known.has_changed().is_err() {
-                    return;
-                }
-            }
+        // Where the writer is gone, nobody closed the ledger.
+        let gone = match renewed {
+            true => note.known.changed().await.is_err(),
+            false => note.known.has_changed().is_err(),
+        };
+        if gone {
+            return;
         }
     }
 }
