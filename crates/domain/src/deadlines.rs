@@ -21,7 +21,7 @@ use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::{StrategyEvent, StrategyState};
 use crate::streams::{Direction, Partnership, PartnershipState, Strategy};
-use crate::values::{ActionStatus, Capacity, Coverage, ExceptedDuty, ItemId, ReviewScope, Shown};
+use crate::values::{ActionStatus, Capacity, Coverage, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
 
 /// How long ahead a review, a first strategy or an action is announced.
@@ -634,9 +634,7 @@ fn of_actions(
             })
         });
         let excepted = action.and_then(|action| {
-            let own = action.authorities.get(&owner)?.exception.as_ref();
-            let mut claims = own.into_iter().chain(state.exceptions.get(&owner));
-            let claim = claims.find(|e| e.stands_against(ExceptedDuty::CarryOutActions))?;
+            let claim = state.excepted_from(action, owner)?;
             Some(lifted(claim.at))
         });
         let gone = [entry.entry_id, proposed].map(|one| withdrawn(history, one));

@@ -22,11 +22,9 @@ use crate::refusal::Unmet;
 use crate::reviews;
 use crate::rules::{self, Provenance, commencement};
 use crate::streams::direction::DirectionState;
-use crate::streams::strategy::{Action, Exception, Stance, StrategyState};
+use crate::streams::strategy::{Action, Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
-use crate::values::{
-    ActionStatus, Class, Duty, ExceptedDuty, HeldBy, ReviewDecision, Shown, in_words,
-};
+use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
 
 pub use never::Never;
@@ -246,6 +244,12 @@ impl Found<'_> {
         // Section 9 strategies reach s.18 only through 14(6), 15(3), 15(4) and 17(4).
         if strategy.bases.section_8 {
             self.see_marks(id, histories);
+        }
+        // Nothing more is awaited of a strategy that another replaced, or of a partnership that is over.
+        if strategy.superseded.is_some() || self.state.dissolved.is_some() {
+            return;
+        }
+        if strategy.bases.section_8 {
             self.see_dates(strategy);
         }
         self.see_refused_actions(strategy);
@@ -308,7 +312,7 @@ impl Found<'_> {
     fn duty_to_carry_out(&self, strategy: &StrategyState, action: &Action) -> Option<Duty> {
         match class_of(self.world, action.owner)? {
             Class::Specified if strategy.bases.section_8 => Some(Duty::PrepareAndImplement),
-            Class::Relevant if !claimed(strategy, action, action.owner) => {
+            Class::Relevant if strategy.excepted_from(action, action.owner).is_none() => {
                 Some(Duty::CarryOutActions)
             }
             _ => None,
@@ -318,10 +322,7 @@ impl Found<'_> {
     /// An action of the strategy in force that its owner gave up: its own word opens a trigger, and
     /// one that others tell of asks for attention.
     fn see_stopped_actions(&mut self, strategy: &StrategyState) {
-        let Some((_, version)) = strategy.in_force() else {
-            return;
-        };
-        for action in strategy.actions_of(version) {
+        for action in open_actions(strategy) {
             let last = action.progress.last();
             let Some(stopped) = last.filter(|last| last.status == ActionStatus::Stopped) else {
                 continue;
@@ -380,10 +381,6 @@ impl Found<'_> {
     }
 
     fn see_dates(&mut self, strategy: &StrategyState) {
-        let over = strategy.superseded.is_some() || self.state.dissolved.is_some();
-        if over {
-            return;
-        }
         if let Some(due) = reviews::due(strategy)
             && let Some(since) = due.on.succ_opt()
         {
@@ -447,10 +444,7 @@ impl Found<'_> {
     /// refusal opens a trigger, a reported one asks for attention, and so does one with an exception
     /// that others tell of. An exception it claimed itself leaves nothing to show.
     fn see_refused_actions(&mut self, strategy: &StrategyState) {
-        let Some((_, version)) = strategy.in_force() else {
-            return;
-        };
-        for action in strategy.actions_of(version) {
+        for action in open_actions(strategy) {
             for (authority, touched) in &action.authorities {
                 let relevant = touched
                     .capacity
@@ -458,13 +452,17 @@ impl Found<'_> {
                 let Stance::Declined { at } = touched.stance else {
                     continue;
                 };
-                if !relevant || claimed(strategy, action, *authority) {
+                if !relevant || strategy.excepted_from(action, *authority).is_some() {
                     continue;
                 }
-                let told = exceptions(strategy, action, *authority).any(|e| e.ended.is_none());
+                let told = strategy
+                    .exceptions_from(action, *authority)
+                    .any(|e| e.ended.is_none());
                 let open = at.own() && !told;
                 // While the ground of an exception lasted there was nothing to show.
-                let ended = exceptions(strategy, action, *authority).filter_map(|e| e.ended);
+                let ended = strategy
+                    .exceptions_from(action, *authority)
+                    .filter_map(|e| e.ended);
                 let since = ended.map(|at| at.on).max().unwrap_or(at.on).max(at.on);
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
@@ -497,9 +495,8 @@ impl Found<'_> {
         let Some(adopted) = version.adopted.as_ref() else {
             return;
         };
-        for action in strategy.actions_of(version) {
-            let missed = action.by.filter(|_| !action.is_completed());
-            let Some(since) = missed.and_then(|by| by.succ_opt()) else {
+        for action in open_actions(strategy) {
+            let Some(since) = action.by.and_then(|by| by.succ_opt()) else {
                 continue;
             };
             let Some(duty) = self.duty_to_carry_out(strategy, action) else {
@@ -655,25 +652,11 @@ impl Found<'_> {
     }
 }
 
-/// The exceptions from s.15(4) that an authority claimed, or is told to have, for an action or for
-/// none in particular.
-fn exceptions<'s>(
-    strategy: &'s StrategyState,
-    action: &'s Action,
-    authority: StreamId,
-) -> impl Iterator<Item = &'s Exception> {
-    let of_action = action.authorities.get(&authority);
-    let of_action = of_action.and_then(|touched| touched.exception.as_ref());
-    let all = of_action
-        .into_iter()
-        .chain(strategy.exceptions.get(&authority));
-    all.filter(|exception| exception.duty == ExceptedDuty::CarryOutActions)
-}
-
-/// Whether an authority itself claims an exception from carrying out an action.
-fn claimed(strategy: &StrategyState, action: &Action, authority: StreamId) -> bool {
-    let mut all = exceptions(strategy, action, authority);
-    all.any(|exception| exception.stands_against(ExceptedDuty::CarryOutActions))
+/// The actions of the version in force that are not done.
+fn open_actions(strategy: &StrategyState) -> impl Iterator<Item = &Action> {
+    let in_force = strategy.in_force().into_iter();
+    let actions = in_force.flat_map(|(_, version)| strategy.actions_of(version));
+    actions.filter(|action| !action.is_completed())
 }
 
 /// Whether the duty was in force on a date: nothing is shown of a time before.

@@ -292,6 +292,46 @@ fn nothing_is_awaited_of_a_strategy_superseded_or_a_partnership_dissolved() {
     }
 }
 
+#[test]
+fn actions_of_a_strategy_superseded_or_a_partnership_dissolved_show_nothing_any_more() {
+    let dated = ActionDated {
+        action: action_id(),
+        by: day("2024-03-15"),
+        version: 1,
+    };
+    let action_of_the_police = |past: Past<Strategy>| past.and("2022-05-04", dated.clone());
+    let missed = action_of_the_police(strategy_under(SECTION_8, &SPECIFIED))
+        .adopted(ADOPTED_ON, 1)
+        .published(ADOPTED_ON, 1);
+    for (past, duty) in [
+        (missed, Duty::PrepareAndImplement),
+        (stopped(SECTION_8, FIRE, own), Duty::PrepareAndImplement),
+        (stopped(SECTION_8, SCHOOL, own), Duty::CarryOutActions),
+        (declined(SECTION_8, own), Duty::CarryOutActions),
+        (declined(SECTION_9, own), Duty::CarryOutActions),
+    ] {
+        let of_action = |setting: &Setting| {
+            let mut all = shown_by(setting, duty);
+            all.retain(|trigger| trigger.shows.contains("Mentors"));
+            all
+        };
+        assert_eq!(of_action(&with(&past)).len(), 1, "{duty:?}");
+        let superseded = past
+            .clone()
+            .and("2025-03-01", StrategySuperseded { by: id("next") });
+        assert_eq!(of_action(&with(&superseded)), [], "{duty:?}");
+        let dissolved = partnership().and("2025-03-01", PartnershipDissolved { note: None });
+        assert_eq!(of_action(&with(&past).with(&dissolved)), [], "{duty:?}");
+        // It showed until then.
+        let before = triggers(
+            partnership_id(),
+            &with(&superseded).histories,
+            day("2025-02-28"),
+        );
+        assert!(before.iter().any(|trigger| trigger.duty == duty));
+    }
+}
+
 /// An adopted strategy in which the school has declined the action.
 fn declined(bases: Bases, stands: impl Fn(&mut Standing)) -> Past<Strategy> {
     let declined = ActionDeclined {
@@ -364,6 +404,9 @@ fn a_refused_action_shows_nothing_where_an_exception_is_claimed_or_the_authority
     }
     let agreed_after_all = declined(SECTION_8, own).and("2024-04-02", agreed);
     shows_nothing(&with(&agreed_after_all), Duty::CarryOutActions);
+    // Nor once the action is done.
+    let done = declined(SECTION_8, own).progressed("2024-05-01", ActionStatus::Completed);
+    shows_nothing(&with(&done), Duty::CarryOutActions);
 }
 
 #[test]

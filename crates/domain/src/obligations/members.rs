@@ -12,7 +12,7 @@ use crate::rules::Row;
 use crate::streams::StrategyState;
 use crate::streams::partnership::Representative;
 use crate::streams::strategy::{Action, Stance, Touched};
-use crate::values::{Capacity, ExceptedDuty, ExceptionGround, ItemId, Route};
+use crate::values::{Capacity, ItemId, Route};
 
 const NONE_OF_THIS_KIND: &str =
     "No authority of this kind is recorded for the partnership's areas.";
@@ -269,7 +269,10 @@ impl Judge<'_> {
         for strategy in &self.strategies {
             for (authority, actions) in self.touched(row, evidence, &strategy.actions_in_force()) {
                 let open: Vec<_> = actions.values().filter(|a| !a.is_completed()).collect();
-                let claims = |action: &Action| ground(strategy.state, action, authority);
+                let claims = |action: &Action| {
+                    let claim = strategy.state.excepted_from(action, authority);
+                    claim.map(|exception| exception.ground)
+                };
                 let grounds: Vec<_> = open.iter().filter_map(|action| claims(action)).collect();
                 let owed = open.iter().filter(|action| claims(action).is_none());
                 let found = match grounds.first() {
@@ -440,19 +443,4 @@ fn or_not_applicable(all: Vec<Found>, why: &str) -> Vec<Found> {
     } else {
         all
     }
-}
-
-/// The ground of the exception from s.15(4) an authority itself claimed, for an action or for all.
-fn ground(
-    strategy: &StrategyState,
-    action: &Action,
-    authority: StreamId,
-) -> Option<ExceptionGround> {
-    let of_action = action.authorities.get(&authority);
-    let of_action = of_action.and_then(|touched| touched.exception.as_ref());
-    let claims = of_action
-        .into_iter()
-        .chain(strategy.exceptions.get(&authority));
-    let mut claims = claims.filter(|e| e.stands_against(ExceptedDuty::CarryOutActions));
-    claims.next().map(|exception| exception.ground)
 }

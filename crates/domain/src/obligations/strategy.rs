@@ -231,21 +231,30 @@ impl<'a> StrategyLooked<'a> {
             ..LookedAt::default()
         };
         let shown = self.entries.showing(evidence, looked_at);
-        let done = actions
-            .values()
-            .filter(|action| action.is_completed())
-            .count();
         let all = actions.len();
+        let open: Vec<_> = actions.values().filter(|a| !a.is_completed()).collect();
+        let excepted = |action: &Action| self.state.excepted_from(action, action.owner).is_some();
+        let owed: Vec<_> = open.iter().filter(|action| !excepted(action)).collect();
+        let why = format!(
+            "{} of {all} actions of the version in force are completed.",
+            all - open.len()
+        );
         let found = if all == 0 {
             Found::new(Status::Due, "The version in force specifies no action.")
                 .next("Revise the strategy to say what is to be done.")
-        } else if done == all {
+        } else if open.is_empty() {
             Found::new(Status::Satisfied, "Every action is completed.")
+        } else if owed.is_empty() {
+            Found::new(
+                Status::Excepted,
+                format!(
+                    "{why} The owner of each of the others claims an exception. Whether it holds is \
+                     not decided here."
+                ),
+            )
         } else {
-            let why = format!("{done} of {all} actions of the version in force are completed.");
-            let open = actions.values().filter(|action| !action.is_completed());
             judge
-                .by_their_dates(row, open.copied(), &why)
+                .by_their_dates(row, owed.into_iter().map(|action| **action), &why)
                 .next("Record how far each action has come.")
         };
         found.by(shown)

@@ -4,7 +4,8 @@ use dutyledger_domain::obligations::Status;
 use dutyledger_domain::rules::Provenance;
 use dutyledger_domain::streams::Strategy;
 use dutyledger_domain::streams::strategy::{
-    ActionAgreed, ActionDated, ActionDeclined, ExceptionEnded, StrategyEvent as E,
+    ActionAgreed, ActionDated, ActionDeclined, ActionProposed, ExceptionClaimed, ExceptionEnded,
+    StrategyEvent as E,
 };
 use dutyledger_domain::{ActionStatus, ExceptedDuty};
 use dutyledger_record::Standing;
@@ -150,6 +151,47 @@ fn r_20_4_an_exception_whose_ground_has_ceased_excepts_nobody_any_more() {
     ] {
         row("R-20.4", &other).of(PRISON).stands(Status::Excepted);
     }
+}
+
+#[test]
+fn r_10_5_an_action_whose_owner_is_excepted_is_owed_by_nobody_while_that_lasts() {
+    let by = "2023-09-01";
+    let action = item("the prison's action");
+    let proposed = ActionProposed {
+        action,
+        description: text("Mentors on the wings"),
+        owner: PRISON.id(),
+        title: text("Mentors on the wings"),
+        version: 1,
+    };
+    let dated = ActionDated {
+        action,
+        by: day(by),
+        version: 1,
+    };
+    let adopted = strategy()
+        .and("2022-05-04", proposed)
+        .and("2022-05-04", dated)
+        .adopted("2023-03-01", 1)
+        .progressed("2023-04-01", ActionStatus::Completed);
+    let stands = |past: &Past<Strategy>, status| {
+        row("R-10.5", &having(past)).on("2023-10-01").stands(status)
+    };
+    stands(&adopted, Status::Overdue).due(by, Provenance::Local);
+    let claim = ExceptionClaimed {
+        action: Some(action),
+        ..exception(PRISON, ExceptedDuty::CarryOutActions, true)
+    };
+    let excepted = adopted.clone().and("2023-05-01", claim.clone());
+    stands(&excepted, Status::Excepted)
+        .undated()
+        .because("1 of 2");
+    // Told by others, it excepts nobody.
+    let told = adopted.and_so("2023-05-01", claim, past_fact);
+    stands(&told, Status::Overdue);
+    // Another action that nobody is excepted from is owed all the same, by its own date.
+    let started = excepted.progressed("2023-04-02", ActionStatus::Started);
+    stands(&started, Status::Due).undated().because("0 of 2");
 }
 
 #[test]

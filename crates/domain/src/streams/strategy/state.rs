@@ -347,6 +347,30 @@ impl StrategyState {
         self.versions.entry(number).or_default()
     }
 
+    /// The exceptions that an authority claimed, or is told to have, from carrying out an action: for
+    /// that action or for none in particular.
+    pub fn exceptions_from<'s>(
+        &'s self,
+        action: &'s Action,
+        authority: StreamId,
+    ) -> impl Iterator<Item = &'s Exception> {
+        let of_action = action.authorities.get(&authority);
+        let of_action = of_action.and_then(|touched| touched.exception.as_ref());
+        let all = of_action.into_iter().chain(self.exceptions.get(&authority));
+        all.filter(|exception| exception.duty == ExceptedDuty::CarryOutActions)
+    }
+
+    /// The exception from carrying out an action that an authority itself claims, while its ground lasts.
+    #[must_use]
+    pub fn excepted_from<'s>(
+        &'s self,
+        action: &'s Action,
+        authority: StreamId,
+    ) -> Option<&'s Exception> {
+        self.exceptions_from(action, authority)
+            .find(|exception| exception.stands_against(ExceptedDuty::CarryOutActions))
+    }
+
     pub(super) fn apply(&mut self, entry: &Envelope<StrategyEvent>) {
         use StrategyEvent as E;
         let at = shown(entry);
