@@ -388,6 +388,7 @@ fn formation(
         return Some(Cause {
             entry_id: formed.entry_id,
             on: formed.on,
+            assumed: formed.assumed,
             version: None,
             withdrawn: None,
         });
@@ -400,13 +401,15 @@ fn formation(
     let by_then = formed.into_iter().take_while(|(on, _)| *on <= due_on);
     by_then
         .flat_map(|(_, causes)| causes)
-        .find(|cause| cause.withdrawn.is_some())
+        .find(|cause| !cause.assumed && cause.withdrawn.is_some())
 }
 
-/// What sets a date: the entry, when it happened, and what withdrew it.
+/// What sets a date: the entry, when it happened, and what withdrew it. From an assumed day nothing is
+/// counted; it may end what another set all the same.
 struct Cause {
     entry_id: EntryId,
     on: NaiveDate,
+    assumed: bool,
     version: Option<u32>,
     withdrawn: Option<Ended>,
 }
@@ -419,12 +422,13 @@ fn causes<K: StreamKind>(
     let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in history.entries() {
         let standing = &entry.standing;
-        let Some((due, version)) = sets(entry).filter(|_| !standing.occurred_on.assumed) else {
+        let Some((due, version)) = sets(entry) else {
             continue;
         };
         all.entry(due).or_default().push(Cause {
             entry_id: entry.entry_id,
             on: standing.occurred_on.date,
+            assumed: standing.occurred_on.assumed,
             version,
             withdrawn: withdrawn(history, entry.entry_id),
         });
@@ -460,9 +464,10 @@ const fn lifted_by<P>(entry: &Envelope<P>) -> Ended {
 }
 
 /// Of those that set one date, the one it is counted from: one that stands, if any does.
-fn counted(causes: &[Cause]) -> Option<&Cause> {
-    let standing = causes.iter().find(|cause| cause.withdrawn.is_none());
-    standing.or_else(|| causes.first())
+fn counted<'c>(causes: impl IntoIterator<Item = &'c Cause>) -> Option<&'c Cause> {
+    let known: Vec<_> = causes.into_iter().filter(|cause| !cause.assumed).collect();
+    let standing = known.iter().find(|cause| cause.withdrawn.is_none());
+    standing.or_else(|| known.first()).copied()
 }
 
 fn of_strategy(
@@ -612,9 +617,7 @@ fn of_actions(
             of_version.is_some_and(|all| all.contains(&dated.action))
         };
         let adopted = adoptions.values().flatten();
-        let with_it: Vec<_> = adopted.filter(|adopted| has(adopted.version)).collect();
-        let standing = with_it.iter().find(|adopted| adopted.withdrawn.is_none());
-        let Some(adopted) = standing.or_else(|| with_it.first()) else {
+        let Some(adopted) = counted(adopted.filter(|adopted| has(adopted.version))) else {
             continue;
         };
         // The first version in force after it that leaves the action out revises it.

@@ -16,10 +16,12 @@ use dutyledger_domain::streams::partnership::{
     PartnershipFormed,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDated, ConsultationOpened, ExceptionEnded, RevisionStarted,
+    ActionDated, ConsultationOpened, ExceptionEnded, ReviewCompleted, RevisionStarted,
 };
 use dutyledger_domain::streams::{EntryCorrected, LedgerStream, Partnership, Strategy};
-use dutyledger_domain::{ActionStatus, ExceptedDuty, RefusalCode, Route};
+use dutyledger_domain::{
+    ActionStatus, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
+};
 use dutyledger_record::{LedgerId, Source, Standing, StreamId};
 
 use crate::given::*;
@@ -350,6 +352,41 @@ fn a_consultation_that_is_withdrawn_with_its_version_takes_its_date_back() {
     let (on, by) = (day("2024-02-04"), revised.last());
     assert_eq!(of_it.next().unwrap().ended, Some(Ended::Lifted { on, by }));
     assert_eq!(of_it.next(), None);
+}
+
+/// The dates of annual reviews.
+fn of_reviews(past: &Past<Strategy>) -> Vec<Dated> {
+    let mut all = deadlines(partnership_id(), &having(past).histories);
+    all.retain(|dated| dated.set.rule().as_str() == "R-42.1");
+    all
+}
+
+#[test]
+fn r_42_1_a_review_on_an_assumed_day_ends_the_year_and_begins_none_that_is_known() {
+    let adopted = strategy().adopted("2024-01-15", 1);
+    let review = ReviewCompleted {
+        decision: ReviewDecision::NoChange,
+        review: item("review"),
+        scope: ReviewScope::Whole,
+        version: 1,
+    };
+    let reviewed = adopted.and_so("2024-12-01", review, assumed);
+    let [year] = &of_reviews(&reviewed)[..] else {
+        panic!("one date");
+    };
+    assert_eq!(year.set.due_on(), day("2025-01-15"));
+    let (on, by) = (day("2024-12-01"), reviewed.last());
+    assert_eq!(year.ended, Some(Ended::Met { on, by }));
+    assert_eq!(
+        year.to_announce(day("2024-01-15"), Announced::default(), day("2025-06-01")),
+        []
+    );
+    row("R-42.1", &having(&reviewed))
+        .on("2025-06-01")
+        .stands(Status::NotKnown);
+    // Nor does an adoption on an assumed day begin one.
+    let assumed_adoption = strategy().and_so("2024-01-15", adoption(1), assumed);
+    assert_eq!(of_reviews(&assumed_adoption), []);
 }
 
 /// The dates of actions.
