@@ -20,7 +20,7 @@ use crate::streams::deadline::{
 use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::{StrategyEvent, StrategyState};
-use crate::streams::{Direction, Partnership, PartnershipState, Strategy};
+use crate::streams::{Direction, Partnership, PartnershipState, Strategy, shown};
 use crate::values::{ActionStatus, Capacity, Coverage, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
 
@@ -686,18 +686,9 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
         DirectionEvent::DirectionVaried(e) => Some((e.comply_by?, None)),
         _ => None,
     });
-    let complied = state.complied.map(|at| Ended::Met {
-        on: at.on,
-        by: at.entry_id,
-    });
-    let withdrawn = state.withdrawn.map(lifted);
-    let holds = state.directed.as_ref();
+    let ends = ends_of_directions(history);
     let dated = set.iter().filter_map(|(due, causes)| {
         let cause = counted(causes)?;
-        // A variation is a further direction: its date takes the place of the one before.
-        let varied = holds
-            .filter(|directed| directed.comply_by != Some(*due))
-            .map(|directed| lifted(directed.at));
         Some(Dated {
             causes: vec![cause.entry_id],
             set: WhatIsDue::Own(DeadlineSet {
@@ -711,9 +702,40 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
                 rule: RuleId::of("R-129.1"),
                 version: None,
             }),
-            ended: cause.withdrawn.or(varied).or(complied).or(withdrawn),
+            ended: cause.withdrawn.or_else(|| ends.get(due).copied()),
             known_until: None,
         })
     });
     dated.collect()
+}
+
+/// How each date by which to comply ended, of those that no longer hold: with what was accepted,
+/// withdrawn, or directed in its place. One that is set again holds again.
+fn ends_of_directions(history: &History<Direction>) -> BTreeMap<NaiveDate, Ended> {
+    let (mut ends, mut holds, mut own_steps) = (BTreeMap::new(), None::<NaiveDate>, false);
+    for entry in history.counted(NaiveDate::MAX) {
+        let at = shown(entry);
+        // What others tell of steps changes nothing beside those of whoever takes them.
+        if !entry.payload.is_step() || (own_steps && !at.own()) {
+            continue;
+        }
+        own_steps |= at.own();
+        let lifted = lifted(at);
+        let (next, ended) = match &entry.payload {
+            DirectionEvent::DirectionIssued(e) => (e.comply_by, lifted),
+            DirectionEvent::DirectionVaried(e) => (e.comply_by, lifted),
+            DirectionEvent::DirectionWithdrawn(_) => (None, lifted),
+            DirectionEvent::ComplianceAccepted(_) => {
+                let (on, by) = (at.on, at.entry_id);
+                (None, Ended::Met { on, by })
+            }
+            _ => continue,
+        };
+        ends.extend(holds.map(|due| (due, ended)));
+        holds = next;
+        if let Some(due) = next {
+            ends.remove(&due);
+        }
+    }
+    ends
 }

@@ -6,7 +6,8 @@
 
 mod never;
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -21,7 +22,7 @@ use crate::history::{History, Payload, StreamKind};
 use crate::refusal::Unmet;
 use crate::reviews;
 use crate::rules::{self, Provenance, commencement};
-use crate::streams::direction::DirectionState;
+use crate::streams::direction::{DirectionState, Finding};
 use crate::streams::strategy::{Action, Stance, StrategyState};
 use crate::streams::{AreaState, PartnershipState, Strategy};
 use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
@@ -205,7 +206,8 @@ pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> 
         state,
         world: &world,
         on,
-        all: BTreeMap::new(),
+        shown: BTreeMap::new(),
+        cases: BTreeMap::new(),
     };
     found.see_first_strategy(histories);
     for (id, strategy) in &world.strategies {
@@ -218,15 +220,28 @@ pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> 
             found.see_direction(direction);
         }
     }
-    found.all.into_values().collect()
+    found.weighed()
 }
+
+/// Whose trigger it is, for which duty and which area: there is one for each.
+type Key = (StreamId, Duty, StreamId);
 
 struct Found<'a> {
     partnership: StreamId,
     state: &'a PartnershipState,
     world: &'a World,
     on: NaiveDate,
-    all: BTreeMap<(StreamId, Duty, StreamId), Trigger>,
+    /// All that the record shows by itself.
+    shown: BTreeMap<Key, Vec<Trigger>>,
+    /// What the cases show that somebody opened.
+    cases: BTreeMap<Key, Vec<Case>>,
+}
+
+/// What a case shows.
+struct Case {
+    trigger: Trigger,
+    /// When it was closed, if nothing was found since.
+    closed: Option<NaiveDate>,
 }
 
 /// Something the record shows about every specified authority of the partnership.
@@ -543,21 +558,36 @@ impl Found<'_> {
             direction.order_sought,
             direction.order_made,
         ];
-        let steps: Vec<_> = steps.into_iter().flatten().collect();
-        let findings = direction.findings.iter().map(|f| f.at);
+        let steps = steps.into_iter().flatten();
         // Counted from the first thing that is shown: nothing from an assumed date, and nothing of a
-        // time before the duty.
-        let shown = |at: &Shown| !at.assumed && in_force(at.on);
-        let evidence: Vec<_> = findings.chain(steps.clone()).filter(shown).collect();
+        // time before the duty. What was found before the case was closed is over.
+        let over = direction.earlier_closed.map(|at| at.on);
+        let shown =
+            |at: &Shown| !at.assumed && in_force(at.on) && over.is_none_or(|over| at.on > over);
+        let of_findings = |shown: &dyn Fn(&Shown) -> bool| {
+            let findings = direction.findings.iter().filter(|f| shown(&f.at));
+            findings.cloned().collect::<Vec<_>>()
+        };
+        let mut findings = of_findings(&shown);
+        let mut steps: Vec<_> = steps.into_iter().filter(|at| shown(at)).collect();
+        let mut closed = direction.closed().map(|at| at.on);
+        if let Some(on) = closed {
+            let since = of_findings(&|at| shown(at) && at.on > on);
+            if since
+                .iter()
+                .any(|f| f.established() || self.speaks_of(f.at.on))
+            {
+                (findings, closed) = (since, None);
+                steps.clear();
+            }
+        }
+        let evidence = findings.iter().map(|f| f.at).chain(steps.iter().copied());
+        let evidence: Vec<_> = evidence.collect();
         let Some(since) = evidence.iter().map(|at| at.on).min() else {
             return;
         };
-        let decided = steps.iter().any(shown);
-        let established = direction
-            .findings
-            .iter()
-            .any(|f| f.established() && shown(&f.at));
-        let (state, shows) = match (decided, established) {
+        let established = findings.iter().any(Finding::established);
+        let (state, shows) = match (!steps.is_empty(), established) {
             (true, _) => direction_state(direction),
             (false, true) => (TriggerState::Open, "A failure was found.".to_owned()),
             (false, false) if self.speaks_of(since) => (
@@ -566,18 +596,6 @@ impl Found<'_> {
             ),
             (false, false) => return,
         };
-        // What came to light after a case was closed is a matter of its own.
-        let closed = direction.complied.or(direction.withdrawn);
-        let later = self.all.get(&(authority, duty, area));
-        if later.is_some_and(|trigger| closed.is_some_and(|at| trigger.since > at.on)) {
-            return;
-        }
-        // A case that has come further stands, until it is closed.
-        let ended =
-            |t: &Trigger| matches!(t.state, TriggerState::Complied | TriggerState::Withdrawn);
-        if later.is_some_and(|t| !ended(t) && t.state > state) {
-            return;
-        }
         let consent = direction.welsh_consent.as_ref().is_some_and(|c| c.given);
         let trigger = Trigger {
             id: trigger_id(authority, duty, area, opened.entry_id),
@@ -591,7 +609,44 @@ impl Found<'_> {
             evidence: evidence.into_iter().map(|at| at.entry_id).collect(),
             in_law: in_law(self.world, authority, duty, consent),
         };
-        self.all.insert((authority, duty, area), trigger);
+        let cases = self.cases.entry((authority, duty, area)).or_default();
+        cases.push(Case { trigger, closed });
+    }
+
+    /// One of each, whatever order it was all found in.
+    fn weighed(mut self) -> Vec<Trigger> {
+        let keys: BTreeSet<_> = self
+            .shown
+            .keys()
+            .chain(self.cases.keys())
+            .copied()
+            .collect();
+        let weigh = |key| {
+            let cases = self.cases.remove(&key).unwrap_or_default();
+            let mut shown = self.shown.remove(&key).unwrap_or_default();
+            // Once a case is closed, only what came to light after it is a matter of its own.
+            if let Some(closed) = cases.iter().filter_map(|case| case.closed).max() {
+                shown.retain(|trigger| trigger.since > closed);
+            }
+            let (open, closed): (Vec<_>, Vec<_>) =
+                cases.into_iter().partition(|case| case.closed.is_none());
+            let open = open.into_iter().map(|case| case.trigger);
+            // What has come furthest, a case before what is shown without one; of two alike, the one
+            // that is shown earlier.
+            let furthest = open
+                .map(|one| (one, true))
+                .chain(shown.into_iter().map(|one| (one, false)));
+            let furthest = furthest
+                .max_by_key(|(one, case)| (one.state, *case, Reverse((one.since, one.id))))
+                .map(|(one, _)| one);
+            furthest.or_else(|| {
+                let last = closed
+                    .into_iter()
+                    .max_by_key(|case| (case.closed, case.trigger.id));
+                last.map(|case| case.trigger)
+            })
+        };
+        keys.into_iter().filter_map(weigh).collect()
     }
 
     /// Whether a notice may be shown from a date on: of a real body nothing is derived from absence
@@ -627,28 +682,18 @@ impl Found<'_> {
             return;
         }
         let key = (authority, shows.duty, area);
-        // Of two alike, the one that is shown earlier.
-        let outweighs = |t: &Trigger| {
-            t.state > shows.state || (t.state == shows.state && t.since <= shows.since)
-        };
-        if self.all.get(&key).is_some_and(outweighs) {
-            return;
-        }
-        self.all.insert(
-            key,
-            Trigger {
-                id: trigger_id(authority, shows.duty, area, shows.entry),
-                authority,
-                duty: shows.duty,
-                area,
-                partnership: self.partnership,
-                state: shows.state,
-                since: shows.since,
-                shows: shows.what.clone(),
-                evidence: vec![shows.entry],
-                in_law: in_law(self.world, authority, shows.duty, false),
-            },
-        );
+        self.shown.entry(key).or_default().push(Trigger {
+            id: trigger_id(authority, shows.duty, area, shows.entry),
+            authority,
+            duty: shows.duty,
+            area,
+            partnership: self.partnership,
+            state: shows.state,
+            since: shows.since,
+            shows: shows.what.clone(),
+            evidence: vec![shows.entry],
+            in_law: in_law(self.world, authority, shows.duty, false),
+        });
     }
 }
 

@@ -440,7 +440,17 @@ fn direction(seen: &Before<'_>) -> Value {
                     "withdrawn",
                     "complied",
                     "consent",
+                    "sought",
+                    "made",
                 ]
+            }
+            // Satisfied once more, after a direction is over, is of another failure.
+            "SecretaryOfStateSatisfied"
+                if now.contains_key("complied") || now.contains_key("withdrawn") =>
+            {
+                now = BTreeMap::from_iter(now.remove_entry("consent"));
+                now.insert("satisfied", e);
+                &[]
             }
             "ComplianceReported" => {
                 now.insert("reported", e);

@@ -8,6 +8,9 @@ use dutyledger_domain::obligations::{Due, Status};
 use dutyledger_domain::rules::{Provenance, RuleId, enacted_ref};
 use dutyledger_domain::streams::List;
 use dutyledger_domain::streams::deadline::{ActionDeadline, Announced, Announcement, WhatIsDue};
+use dutyledger_domain::streams::direction::{
+    ComplianceAccepted, DirectionIssued, DirectionWithdrawn,
+};
 use dutyledger_domain::streams::ledger::{
     DeadlineDateSet, LedgerMode, LedgerOpened, SetDeadlineDate,
 };
@@ -18,9 +21,9 @@ use dutyledger_domain::streams::partnership::{
 use dutyledger_domain::streams::strategy::{
     ActionDated, ConsultationOpened, ExceptionEnded, ReviewCompleted, RevisionStarted,
 };
-use dutyledger_domain::streams::{EntryCorrected, LedgerStream, Partnership, Strategy};
+use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::{
-    ActionStatus, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
+    ActionStatus, Duty, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
 };
 use dutyledger_record::{LedgerId, Source, Standing, StreamId};
 
@@ -352,6 +355,47 @@ fn a_consultation_that_is_withdrawn_with_its_version_takes_its_date_back() {
     let (on, by) = (day("2024-02-04"), revised.last());
     assert_eq!(of_it.next().unwrap().ended, Some(Ended::Lifted { on, by }));
     assert_eq!(of_it.next(), None);
+}
+
+#[test]
+fn r_129_1_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
+    let by = |date: &str| Some(day(date));
+    let issued = |comply_by| DirectionIssued {
+        comply_by,
+        requires: text("Consult the prison"),
+    };
+    let ended = |past: &Past<Direction>| {
+        let all = deadlines(partnership_id(), &setting().with(past).histories).into_iter();
+        let mut all: Vec<_> = all
+            .filter(|dated| dated.set.rule().as_str() == "R-129.1")
+            .map(|dated| (dated.set.due_on().to_string(), dated.ended))
+            .collect();
+        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all
+    };
+    let satisfied = satisfied_that(COUNCIL, Duty::Consult);
+    let again = satisfied.entries[0].payload.clone();
+    let first = satisfied.and("2024-02-02", issued(by("2024-06-01")));
+    assert_eq!(ended(&first), [("2024-06-01".to_owned(), None)]);
+    let accepted = first.clone().and("2024-05-01", ComplianceAccepted {});
+    let (on, met_by) = (day("2024-05-01"), accepted.last());
+    let met = ("2024-06-01".to_owned(), Some(Ended::Met { on, by: met_by }));
+    assert_eq!(ended(&accepted), std::slice::from_ref(&met));
+    // Another failure, directed anew, changes nothing about it.
+    let anew = accepted.and("2025-01-01", again);
+    assert_eq!(ended(&anew), std::slice::from_ref(&met));
+    let directed_anew = anew.clone().and("2025-01-02", issued(by("2025-06-01")));
+    assert_eq!(
+        ended(&directed_anew),
+        [met, ("2025-06-01".to_owned(), None)]
+    );
+    // Withdrawn, it is lifted; directed again by the same date, that holds again.
+    let withdrawn = first.and("2024-05-01", DirectionWithdrawn { note: None });
+    let (on, lifted_by) = (day("2024-05-01"), withdrawn.last());
+    let lifted = Some(Ended::Lifted { on, by: lifted_by });
+    assert_eq!(ended(&withdrawn), [("2024-06-01".to_owned(), lifted)]);
+    let same = withdrawn.and("2024-05-02", issued(by("2024-06-01")));
+    assert_eq!(ended(&same), [("2024-06-01".to_owned(), None)]);
 }
 
 /// The dates of annual reviews.

@@ -256,6 +256,16 @@ fn a_variation_is_a_further_direction_and_all_gates_apply_again() {
 }
 
 #[test]
+fn r_129_1_after_a_direction_is_complied_with_another_follows_satisfaction_anew() {
+    let complied = directed(COUNCIL, Duty::Consult).and("2024-02-20", ComplianceAccepted {});
+    directing(setting(), complied.clone()).refused(RefusalCode::AlreadySo, &[]);
+    let satisfied = satisfied_that(COUNCIL, Duty::Consult).entries[0]
+        .payload
+        .clone();
+    directing(setting(), complied.and("2024-02-21", satisfied)).met();
+}
+
+#[test]
 fn r_130_1_an_order_is_refused_without_a_standing_direction_not_complied_with() {
     let seeking = |past: Past<Direction>| {
         let command = SeekMandatoryOrder {

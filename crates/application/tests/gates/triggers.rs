@@ -6,9 +6,9 @@ use dutyledger_domain::dates::Dates;
 use dutyledger_domain::rules::{Provenance, RuleId, enacted};
 use dutyledger_domain::streams::authority::AuthorityAmended;
 use dutyledger_domain::streams::direction::{
-    ComplianceAccepted, ComplianceReported, DirectionIssued, DirectionWithdrawn, FindingRecorded,
-    MandatoryOrderMade, MandatoryOrderSought, NonComplianceRecorded, SecretaryOfStateSatisfied,
-    WelshConsentAnswered,
+    ComplianceAccepted, ComplianceReported, DirectionEvent, DirectionIssued, DirectionVaried,
+    DirectionWithdrawn, FindingRecorded, MandatoryOrderMade, MandatoryOrderSought,
+    NonComplianceRecorded, SecretaryOfStateSatisfied, SeekMandatoryOrder, WelshConsentAnswered,
 };
 use dutyledger_domain::streams::ledger::DeadlineDateSet;
 use dutyledger_domain::streams::partnership::{CoverageStated, PartnershipDissolved};
@@ -913,6 +913,142 @@ fn a_case_goes_from_finding_to_order_under_one_id() {
             "{state:?}"
         );
         assert_eq!(trigger.evidence[0], first.evidence[0]);
+    }
+}
+
+/// A case about consulting in which a direction was given and ended so.
+fn closed_case(name: &str, on: &str, ends: impl Into<DirectionEvent>) -> Past<Direction> {
+    let (comply_by, requires) = (None, text("Consult the prison"));
+    Past::of(id(name))
+        .and("2023-09-01", satisfied(COUNCIL, Duty::Consult))
+        .and(
+            "2023-09-02",
+            DirectionIssued {
+                comply_by,
+                requires,
+            },
+        )
+        .and(on, ends)
+}
+
+#[test]
+fn a_failure_after_a_case_was_closed_is_open_again_whatever_was_shown_before() {
+    let school = |e: &E| matches!(e, E::AuthorityConsulted(e) if e.authority == SCHOOL.id());
+    let first = strategy()
+        .without(school)
+        .and_so("2023-03-01", adoption(1), admitted("R-10.6"));
+    let again = first.clone().revision("2024-06-01", 2).and_so(
+        "2025-03-01",
+        adoption(2),
+        admitted("A-8.11"),
+    );
+    let of_council = |setting: &Setting| {
+        let mut all = shown_by(setting, Duty::Consult);
+        all.retain(|trigger| trigger.authority == COUNCIL.id());
+        assert_eq!(all.len(), 1, "{all:#?}");
+        (all[0].state, all[0].since)
+    };
+    let complied = closed_case("case", "2024-02-01", ComplianceAccepted {});
+    let closed = (TriggerState::Complied, day("2023-09-01"));
+    assert_eq!(of_council(&with(&first).with(&complied)), closed);
+    assert_eq!(
+        of_council(&with(&again).with(&complied)),
+        (TriggerState::Open, day("2025-03-01"))
+    );
+}
+
+#[test]
+fn of_two_cases_the_one_that_is_not_closed_stands_in_whatever_order_they_are_found() {
+    let state = |one: &Past<Direction>, other: &Past<Direction>| {
+        let all = all_of(&setting().with(one).with(other), TODAY);
+        assert_eq!(all.len(), 1, "{all:#?}");
+        all[0].state
+    };
+    let withdrawn = || DirectionWithdrawn { note: None };
+    let mut seen = BTreeSet::new();
+    for (one, other) in [("a case", "b case"), ("b case", "a case")] {
+        seen.insert(id(one) < id(other));
+        let complied = closed_case(one, "2024-02-01", ComplianceAccepted {});
+        let open = Past::of(id(other)).and("2023-01-31", satisfied(COUNCIL, Duty::Consult));
+        assert_eq!(state(&complied, &open), TriggerState::Satisfied);
+        // Of two that are closed, the last.
+        let later = closed_case(other, "2024-02-02", withdrawn());
+        assert_eq!(state(&complied, &later), TriggerState::Withdrawn);
+    }
+    assert_eq!(seen.len(), 2, "both orders of their streams");
+}
+
+#[test]
+fn a_case_that_was_closed_is_open_again_with_what_is_found_or_satisfied_anew() {
+    let duty = Duty::Consult;
+    let withdrawn: DirectionEvent = DirectionWithdrawn { note: None }.into();
+    for ends in [withdrawn, ComplianceAccepted {}.into()] {
+        let closed = closed_case("case", "2024-02-01", ends);
+        let first = case_of(&closed);
+        assert!(!first.is_open());
+        let anew = |event: DirectionEvent, state| {
+            let trigger = case_of(&closed.clone().and("2025-01-10", event));
+            assert_eq!((trigger.state, trigger.since), (state, day("2025-01-10")));
+            assert_eq!(trigger.id, first.id);
+        };
+        anew(satisfied(COUNCIL, duty).into(), TriggerState::Satisfied);
+        anew(finding(COUNCIL, duty).into(), TriggerState::Open);
+        // What was found before it was closed is over.
+        let found_before = closed.clone().and("2023-10-01", finding(COUNCIL, duty));
+        assert_eq!(case_of(&found_before).state, first.state);
+        // What others tell of it shows nothing of a real body.
+        let told = closed
+            .clone()
+            .and_so("2025-01-10", finding(COUNCIL, duty), past_fact);
+        assert_eq!(case_of(&told).state, TriggerState::Attention);
+        let real = setting()
+            .with(&told)
+            .with(&covering(partnership(), "2026-11-01", false));
+        assert_eq!(all_of(&real, TODAY)[0].state, first.state);
+    }
+}
+
+#[test]
+fn a_variation_after_an_order_is_a_further_direction_without_one() {
+    let reference = || text("High Court, 1/2024");
+    let requires = text("Consult the school");
+    let ordered = closed_case(
+        "case",
+        "2023-10-01",
+        NonComplianceRecorded { reasons: None },
+    )
+    .and(
+        "2023-10-02",
+        MandatoryOrderSought {
+            reference: reference(),
+        },
+    );
+    for past in [
+        ordered.clone(),
+        ordered.and(
+            "2023-10-03",
+            MandatoryOrderMade {
+                reference: reference(),
+            },
+        ),
+    ] {
+        let varied = past.and(
+            "2024-01-01",
+            DirectionVaried {
+                comply_by: None,
+                requires: requires.clone(),
+            },
+        );
+        assert_eq!(case_of(&varied).state, TriggerState::Directed);
+        let again = varied.and("2024-02-01", NonComplianceRecorded { reasons: None });
+        given(again, setting())
+            .when(
+                SECRETARY_OF_STATE,
+                SeekMandatoryOrder {
+                    reference: reference(),
+                },
+            )
+            .met();
     }
 }
 

@@ -223,13 +223,23 @@ pub struct DirectionState {
     pub order_sought: Option<Shown>,
     /// When an order was made.
     pub order_made: Option<Shown>,
+    /// When the direction before was accepted as complied with, or withdrawn, where the Secretary of
+    /// State has been satisfied anew since. What was found up to then is over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier_closed: Option<Shown>,
 }
 
 impl DirectionState {
     /// Whether a direction stands: issued, and neither complied with nor withdrawn.
     #[must_use]
     pub fn stands(&self) -> bool {
-        self.directed.is_some() && self.complied.is_none() && self.withdrawn.is_none()
+        self.directed.is_some() && self.closed().is_none()
+    }
+
+    /// When the direction was accepted as complied with, or withdrawn, if nothing began anew since.
+    #[must_use]
+    pub fn closed(&self) -> Option<Shown> {
+        self.complied.or(self.withdrawn)
     }
 }
 
@@ -751,13 +761,7 @@ impl StreamKind for Direction {
 
     fn evolve(state: &mut DirectionState, entry: &Envelope<DirectionEvent>) {
         let at = shown(entry);
-        let is_step = !matches!(
-            entry.payload,
-            DirectionEvent::DirectionCaseOpened(_)
-                | DirectionEvent::FindingRecorded(_)
-                | DirectionEvent::EntryCorrected(_)
-                | DirectionEvent::ListClosed(_)
-        );
+        let is_step = entry.payload.is_step();
         if is_step && state.own_steps && !at.own() {
             return;
         }
@@ -776,6 +780,7 @@ impl StreamKind for Direction {
             }
             DirectionEvent::SecretaryOfStateSatisfied(e) => {
                 state.open((e.authority, e.duty, e.area), e.partnership, at);
+                state.begin_anew();
                 state.satisfied = Some(at);
             }
             DirectionEvent::WelshConsentAnswered(e) => {
@@ -798,8 +803,11 @@ impl StreamKind for Direction {
                 state.not_complied = None;
                 state.withdrawn = None;
                 state.complied = None;
-                // A variation is a further direction, and consent was given to this one.
+                // A variation is a further direction: consent was given to this one, and an order
+                // enforces the one before.
                 state.welsh_consent = None;
+                state.order_sought = None;
+                state.order_made = None;
             }
             DirectionEvent::ComplianceReported(_) => {
                 state.compliance_reported = Some(at);
@@ -911,7 +919,35 @@ impl StreamKind for Direction {
     }
 }
 
+impl DirectionEvent {
+    /// Whether it is a step of the case, which is taken by one and may be told of by others.
+    #[must_use]
+    pub const fn is_step(&self) -> bool {
+        !matches!(
+            self,
+            Self::DirectionCaseOpened(_)
+                | Self::FindingRecorded(_)
+                | Self::EntryCorrected(_)
+                | Self::ListClosed(_)
+        )
+    }
+}
+
 impl DirectionState {
+    /// Being satisfied once more, after a direction is complied with or withdrawn, is of another
+    /// failure.
+    fn begin_anew(&mut self) {
+        let Some(closed) = self.closed() else { return };
+        self.earlier_closed = Some(closed);
+        self.directed = None;
+        self.compliance_reported = None;
+        self.complied = None;
+        self.not_complied = None;
+        self.withdrawn = None;
+        self.order_sought = None;
+        self.order_made = None;
+    }
+
     /// What the case is about, which every entry that may be its first says alike.
     fn open(
         &mut self,

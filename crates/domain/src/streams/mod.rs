@@ -174,7 +174,7 @@ fn check_list<T: Ord>(
 }
 
 /// When something was, taken from the entry that says so.
-fn shown<P>(entry: &dutyledger_record::Envelope<P>) -> crate::Shown {
+pub(crate) fn shown<P>(entry: &dutyledger_record::Envelope<P>) -> crate::Shown {
     let s = &entry.standing;
     crate::Shown {
         assumed: s.occurred_on.assumed,
