@@ -1,6 +1,6 @@
 //! What is to be announced of one partnership.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
@@ -9,8 +9,8 @@ use dutyledger_domain::deadlines::{Dated, deadlines};
 use dutyledger_domain::streams::deadline::{AnnounceDeadline, Announced, Announcement};
 use dutyledger_domain::streams::trigger::{AnnounceTrigger, TriggerSet};
 use dutyledger_domain::streams::{Deadline, TriggerStream};
-use dutyledger_domain::triggers::{Trigger, triggers};
-use dutyledger_domain::{RefusalCode, StreamKind};
+use dutyledger_domain::triggers::{Trigger, cleared_by, triggers};
+use dutyledger_domain::{Histories, RefusalCode, StreamKind};
 use dutyledger_record::{EntryId, OccurredOn, Principal, Stream, StreamId};
 
 use crate::{Clock, ClockError};
@@ -44,7 +44,8 @@ impl Clock {
         }
         let mut open = triggers(partnership, &histories, today);
         open.retain(|trigger| trigger.is_open() && trigger.since <= today);
-        self.announce_triggers(&open, &said, today).await
+        self.announce_triggers(&open, &said, &histories, today)
+            .await
     }
 
     async fn announce_deadline(
@@ -87,10 +88,13 @@ impl Clock {
         Ok(())
     }
 
+    /// For one authority, duty and area one is announced as open, whatever it is counted from by now: a
+    /// case about what was shown already neither opens it again nor clears it.
     async fn announce_triggers(
         &self,
         open: &[Trigger],
         said: &Said,
+        histories: &Histories,
         today: NaiveDate,
     ) -> Result<(), ClockError> {
         let version = |id: &StreamId| said.get(id).map_or(0, Vec::len);
@@ -98,9 +102,39 @@ impl Clock {
             let last = said.get(id).and_then(|events| events.last());
             last.is_some_and(|event| event == "TriggerOpened")
         };
+        let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
+        let key = |trigger: &Trigger| (trigger.authority, trigger.duty, trigger.area);
+        let mut told_of = BTreeSet::new();
+        for id in said.keys().filter(|id| was_open(id) && !is_open(id)) {
+            let history = load::history::<TriggerStream>(self.bus.ledger(), *id, None).await?;
+            let Some(trigger) = history.state(NaiveDate::MAX).trigger.clone() else {
+                continue;
+            };
+            let goes_on = open.iter().find(|one| key(one) == trigger.key());
+            // One stream goes on telling of it: this one, unless its own does already.
+            if goes_on.is_some_and(|one| {
+                !was_open(&StreamId::new(one.id)) && told_of.insert(trigger.key())
+            }) {
+                continue;
+            }
+            if self.said_after(*id, today).await? {
+                continue;
+            }
+            let cause = goes_on
+                .is_none()
+                .then(|| cleared_by(&trigger, histories, today))
+                .flatten();
+            let command = AnnounceTrigger {
+                trigger,
+                open: false,
+            };
+            let to = (*id, version(id));
+            announce::<TriggerStream>(&self.bus, to, today, cause, command.into()).await?;
+        }
         for trigger in open {
             let id = StreamId::new(trigger.id);
-            let Some(counted_from) = trigger.evidence.first().filter(|_| !was_open(&id)) else {
+            let news = !was_open(&id) && !told_of.contains(&key(trigger));
+            let Some(counted_from) = trigger.evidence.first().filter(|_| news) else {
                 continue;
             };
             if said.contains_key(&id) && self.said_after(id, today).await? {
@@ -119,22 +153,6 @@ impl Clock {
             };
             let (to, cause) = ((id, version(&id)), Some(*counted_from));
             announce::<TriggerStream>(&self.bus, to, today, cause, command.into()).await?;
-        }
-        let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
-        for id in said.keys().filter(|id| was_open(id) && !is_open(id)) {
-            if self.said_after(*id, today).await? {
-                continue;
-            }
-            let history = load::history::<TriggerStream>(self.bus.ledger(), *id, None).await?;
-            let Some(trigger) = history.state(NaiveDate::MAX).trigger.clone() else {
-                continue;
-            };
-            let command = AnnounceTrigger {
-                trigger,
-                open: false,
-            };
-            let to = (*id, version(id));
-            announce::<TriggerStream>(&self.bus, to, today, None, command.into()).await?;
         }
         Ok(())
     }

@@ -61,12 +61,15 @@ pub struct Clock {
 }
 
 /// How far the clock has looked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Looked {
     /// As of this day.
     pub on: NaiveDate,
     /// Up to this position.
     pub position: u64,
+    /// The partnerships it could not look at: it tries them again the next time, and goes on with the
+    /// others meanwhile.
+    pub failed: BTreeSet<StreamId>,
 }
 
 impl Clock {
@@ -118,10 +121,11 @@ impl Clock {
     /// # Errors
     /// See [`ClockError`]. What was announced by then stays announced.
     pub async fn look_at_all(&self) -> Result<Looked, ClockError> {
-        let looked = self.now();
+        let mut looked = self.now();
         if self.went_back(looked.on).await? {
             return Ok(looked);
         }
+        let mut failed = Vec::new();
         let mut after = None;
         loop {
             let page = self
@@ -129,10 +133,11 @@ impl Clock {
                 .streams::<Partnership>(after, PAGE_ROWS_MAX)
                 .await?;
             for row in &page.rows {
-                self.look_at(row.id, looked.on).await?;
+                self.try_at(row.id, looked.on, &mut failed).await;
             }
             after = page.next;
             if after.is_none() {
+                looked.failed = reported(failed);
                 return Ok(looked);
             }
         }
@@ -144,17 +149,31 @@ impl Clock {
     /// # Errors
     /// See [`ClockError`].
     pub async fn look_since(&self, before: Looked) -> Result<Looked, ClockError> {
-        let looked = self.now();
+        let mut looked = self.now();
         if self.went_back(looked.on).await? {
             return Ok(before);
         }
         let Some(touched) = self.touched(before.position, looked.position).await? else {
             return self.look_at_all().await;
         };
-        for partnership in touched {
-            self.look_at(partnership, looked.on).await?;
+        let mut failed = Vec::new();
+        for partnership in touched.union(&before.failed) {
+            self.try_at(*partnership, looked.on, &mut failed).await;
         }
+        looked.failed = reported(failed);
         Ok(looked)
+    }
+
+    /// Looks at one partnership. Where that fails the others are looked at all the same.
+    async fn try_at(
+        &self,
+        partnership: StreamId,
+        today: NaiveDate,
+        failed: &mut Vec<(StreamId, ClockError)>,
+    ) {
+        if let Err(error) = self.look_at(partnership, today).await {
+            failed.push((partnership, error));
+        }
     }
 
     /// Whether the day lies before one on which something was recorded. Until it comes again there is
@@ -171,6 +190,7 @@ impl Clock {
         Looked {
             on: self.bus.edge().today(),
             position: self.projections.position(),
+            failed: BTreeSet::new(),
         }
     }
 
@@ -204,4 +224,16 @@ impl Clock {
         }
         Ok(Some(all))
     }
+}
+
+/// Reports once that some could not be looked at, with the first of them: what fails one may fail all.
+fn reported(failed: Vec<(StreamId, ClockError)>) -> BTreeSet<StreamId> {
+    if let Some((partnership, error)) = failed.first() {
+        let count = failed.len();
+        tracing::warn!(%partnership, %error, count, "the clock could not look at a partnership");
+    }
+    failed
+        .into_iter()
+        .map(|(partnership, _)| partnership)
+        .collect()
 }

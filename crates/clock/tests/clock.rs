@@ -9,12 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
 use dutyledger_application::{Bus, Edge, Home, Request, SystemEntropy, Target, import};
 use dutyledger_clock::Clock;
 use dutyledger_domain::rules::{Provenance, RuleId};
-use dutyledger_domain::streams::direction::{AcceptCompliance, VaryDirection};
+use dutyledger_domain::streams::direction::{
+    AcceptCompliance, DirectionCommand, IssueDirection, RecordSatisfaction, VaryDirection,
+};
 use dutyledger_domain::streams::ledger::{LedgerCommand, LedgerMode, SetDeadlineDate};
 use dutyledger_domain::streams::partnership::{
     MatterGiven, PartnershipCommand, RecordPartnershipPosition,
@@ -27,7 +31,7 @@ use dutyledger_domain::streams::{
     CorrectEntry, Deadline, Direction, LedgerStream, Partnership, Strategy, TriggerStream,
 };
 use dutyledger_domain::{
-    Acting, ActionStatus, Bases, Position, PublicationForm, ReasonGiven, ReviewDecision,
+    Acting, ActionStatus, Bases, Duty, Position, PublicationForm, ReasonGiven, ReviewDecision,
     ReviewScope, SourceGiven, StreamKind,
 };
 use dutyledger_ledger::Clock as Instants;
@@ -73,6 +77,8 @@ struct Town {
     strategy: StreamId,
     direction: StreamId,
     council: StreamId,
+    school: StreamId,
+    area: StreamId,
     partnership: StreamId,
 }
 
@@ -106,6 +112,8 @@ impl Town {
             strategy: NONE,
             direction: NONE,
             council: NONE,
+            school: NONE,
+            area: NONE,
             partnership: NONE,
         };
         town.clock.set(day(on));
@@ -121,8 +129,48 @@ impl Town {
         };
         (town.strategy, town.council) = (id("strategy"), id("council"));
         (town.direction, town.partnership) = (id("direction"), id("partnership"));
+        (town.school, town.area) = (id("riverside"), id("marrowby"));
         open.close().await;
         town
+    }
+
+    /// Something else stands in the place of what opened a stream, in the closed ledger's file. Gives
+    /// what stood there.
+    async fn damage(&self, stream: StreamId) -> (i64, String) {
+        let mut file = self.file().await;
+        let opened = "SELECT position, leaf_data FROM entry WHERE instr(leaf_data, ?1) > 0 \
+             AND instr(leaf_data, 'PartnershipProposed') > 0";
+        let whole: (i64, String) = sqlx::query_as(opened)
+            .bind(stream.to_string())
+            .fetch_one(&mut file)
+            .await
+            .unwrap();
+        let damaged = whole
+            .1
+            .replace("PartnershipProposed", "PartnershipForgotten");
+        assert_ne!(damaged, whole.1);
+        self.mend(&(whole.0, damaged)).await;
+        whole
+    }
+
+    async fn mend(&self, (position, text): &(i64, String)) {
+        let mut file = self.file().await;
+        let freed = "DROP TRIGGER IF EXISTS entry_is_never_changed";
+        sqlx::raw_sql(freed).execute(&mut file).await.unwrap();
+        let done = sqlx::query("UPDATE entry SET leaf_data = ?1 WHERE position = ?2")
+            .bind(text)
+            .bind(position)
+            .execute(&mut file)
+            .await
+            .unwrap();
+        assert_eq!(done.rows_affected(), 1);
+        file.close().await.unwrap();
+    }
+
+    async fn file(&self) -> SqliteConnection {
+        let file = self.folder.path().join("ledger.db");
+        let options = SqliteConnectOptions::new().filename(file);
+        options.connect().await.unwrap()
     }
 
     async fn open(&self) -> Open {
@@ -325,6 +373,25 @@ impl Open {
                 (record.event.event_type, due, on, late)
             })
             .collect()
+    }
+
+    /// What brought the last announcement about.
+    async fn last_cause(&self) -> Option<EntryId> {
+        let all = self.bus.ledger().read(0, 100_000).await.unwrap();
+        let last = all.last().unwrap().record().unwrap();
+        last.entry.standing.causation_id
+    }
+
+    /// How much was announced of a partnership.
+    async fn announced_of(&self, partnership: StreamId) -> usize {
+        let all = self.bus.ledger().read(0, 100_000).await.unwrap();
+        let records = all.iter().map(|stored| stored.record().unwrap());
+        let announced = records.filter(|record| {
+            let kind = record.entry.stream.stream_type.as_str();
+            let of_it = record.entry.standing.partnerships.contains(&partnership);
+            of_it && (kind == Deadline::NAME || kind == TriggerStream::NAME)
+        });
+        announced.count()
     }
 
     /// What was announced of deadlines since there were so many announcements.
@@ -809,13 +876,94 @@ async fn a_trigger_is_announced_when_it_opens_and_when_it_clears() {
         Target::Stream(town.direction),
         AcceptCompliance {}.into(),
     );
-    open.bus.execute::<Direction>(accepted).await.unwrap();
+    let accepted = open.bus.execute::<Direction>(accepted).await.unwrap();
     open.look().await;
     open.look().await;
     assert_eq!(
         triggers(open.announced().await),
         ["TriggerOpened", "TriggerOpened", "TriggerCleared"]
     );
+    assert_eq!(open.last_cause().await, Some(accepted.entries[0].entry_id));
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_about_what_is_shown_already_neither_opens_it_again_nor_clears_it_until_it_is_closed()
+ {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let before = open.announced().await;
+    // The school's refusal is open; the Secretary of State is satisfied of just that.
+    let secretary_of_state = Principal {
+        kind: PrincipalKind::SecretaryOfState,
+        ..OPERATOR
+    };
+    let give = async |open: &Open, to: Target, command: DirectionCommand| {
+        let request = Request::plain(secretary_of_state.clone(), to, command);
+        open.bus.execute::<Direction>(request).await.unwrap()
+    };
+    let satisfied = RecordSatisfaction {
+        authority: town.school,
+        duty: Duty::CarryOutActions,
+        area: town.area,
+        partnership: Some(town.partnership),
+        reasons: None,
+    };
+    let case = give(&open, Target::New, satisfied.into()).await;
+    let case = Target::Stream(case.stream.id);
+    open.look().await;
+    open.look().await;
+    assert_eq!(open.announced().await, before);
+    let directed = IssueDirection {
+        requires: PublicText::new("Carry the action out.").unwrap(),
+        comply_by: None,
+    };
+    give(&open, case, directed.into()).await;
+    open.look().await;
+    assert_eq!(open.announced().await, before);
+    let accepted = give(&open, case, AcceptCompliance {}.into()).await;
+    open.look().await;
+    open.look().await;
+    let after = open.announced().await;
+    let events: Vec<_> = after[before.len()..].iter().map(|one| &one.0).collect();
+    assert_eq!(events, ["TriggerCleared"]);
+    assert_eq!(open.last_cause().await, Some(accepted.entries[0].entry_id));
+    open.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_of_one_partnership_keeps_the_clock_from_no_other() {
+    let town = Town::told_on("2026-11-21", "2027-12-31").await;
+    let mut open = town.open().await;
+    let another = MARROWBY.replace("Marrowby", "Sallowby");
+    import::run(&open.bus, OPERATOR, &another, &mut |_, _| {})
+        .await
+        .unwrap();
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    let all = open.projections.streams::<Partnership>(None, 10).await;
+    let all: Vec<_> = all.unwrap().rows.iter().map(|row| row.id).collect();
+    let (first, other) = (all[0], all[1]);
+    open.close().await;
+    let whole = town.damage(first).await;
+
+    let open = town.open().await;
+    let clock = Clock::new(open.bus.clone(), open.projections.clone());
+    let looked = clock.look_at_all().await.unwrap();
+    drop(clock);
+    assert_eq!(looked.failed, [first].into());
+    assert!(open.announced_of(other).await > 0);
+    assert_eq!(open.announced_of(first).await, 0);
+    open.close().await;
+
+    // It is tried again, though nothing has touched it.
+    town.mend(&whole).await;
+    let open = town.open().await;
+    let clock = Clock::new(open.bus.clone(), open.projections.clone());
+    let looked = clock.look_since(looked).await.unwrap();
+    drop(clock);
+    assert_eq!(looked.failed, [].into());
+    assert!(open.announced_of(first).await > 0);
     open.close().await;
 }
 

@@ -4,6 +4,7 @@
 //! satisfied of a failure is the Secretary of State's own decision. Missing evidence is never a
 //! breach, and of a real body nothing adverse is shown that no source says.
 
+mod cleared;
 mod never;
 
 use std::cmp::Reverse;
@@ -28,6 +29,7 @@ use crate::streams::{AreaState, PartnershipState, Strategy};
 use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
 
+pub use cleared::cleared_by;
 pub use never::Never;
 
 /// The duties of s.18(1) whose failure no stream can show yet but a case that somebody opens: they
@@ -552,11 +554,11 @@ impl Found<'_> {
             direction.satisfied,
             direction.directed.as_ref().map(|d| d.at),
             direction.compliance_reported,
-            direction.complied,
             direction.not_complied,
-            direction.withdrawn,
             direction.order_sought,
             direction.order_made,
+            direction.complied,
+            direction.withdrawn,
         ];
         let steps = steps.into_iter().flatten();
         // Counted from the first thing that is shown: nothing from an assumed date, and nothing of a

@@ -101,6 +101,14 @@ commands! {
     TriggerCommand of TriggerStream { AnnounceTrigger }
 }
 
+impl TriggerSet {
+    /// Whose it is, for which duty and which area: there is one for each.
+    #[must_use]
+    pub const fn key(&self) -> (StreamId, Duty, StreamId) {
+        (self.authority, self.duty, self.area)
+    }
+}
+
 /// Names a trigger's stream.
 #[must_use]
 pub fn stream(id: StreamId) -> Stream {
