@@ -90,7 +90,8 @@ fn rules_line(row: &Row) -> String {
         place.push("enforced".to_owned());
     }
     if let Some(evidence) = &row.evidence {
-        place.push(format!("derived: {}", word(&evidence.by)));
+        let in_part = row.leaves_out.as_ref().map_or("", |_| ", in part");
+        place.push(format!("derived: {}{in_part}", word(&evidence.by)));
     }
     if place.is_empty() {
         place.push(

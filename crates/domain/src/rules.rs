@@ -290,6 +290,9 @@ pub struct Row {
     /// When it does not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exceptions: Option<String>,
+    /// What of it the evidence does not speak of, in words, where that answers it only in part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaves_out: Option<String>,
     /// How the record shows whether it is met; nothing where it is not recorded here yet, and for a
     /// fact.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -312,6 +315,13 @@ impl Row {
     #[must_use]
     pub fn at_the_gate(&self) -> Mode {
         self.gate.unwrap_or(self.mode)
+    }
+
+    /// Whether it says what must, should or is encouraged to be done: neither a power, an exclusion nor
+    /// a fact.
+    #[must_use]
+    pub const fn is_duty(&self) -> bool {
+        matches!(self.mode, Mode::Must | Mode::Should | Mode::Encouraged)
     }
 
     /// The chapter of the guidance its paragraph stands in, `act` for a row of the Act alone,
@@ -376,9 +386,11 @@ const RELEASED: &[&str] = &[
     include_str!("../packs/enacted-2022.r2.json"),
     include_str!("../packs/enacted-2022.r3.json"),
     include_str!("../packs/enacted-2022.r4.json"),
+    include_str!("../packs/enacted-2022.r5.json"),
     include_str!("../packs/draft-2021.r1.json"),
     include_str!("../packs/draft-2021.r2.json"),
     include_str!("../packs/draft-2021.r3.json"),
+    include_str!("../packs/draft-2021.r4.json"),
 ];
 
 static PACKS: LazyLock<Vec<(RulePack, String)>> = LazyLock::new(|| {

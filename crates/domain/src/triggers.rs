@@ -278,8 +278,8 @@ impl Found<'_> {
     /// not be checked, and open where the Act or the Regulations fix it. What is adopted and not
     /// published is another duty.
     fn see_first_strategy(&mut self, histories: &Histories) {
-        let adopted = rules::pack(&histories.rules.pack, histories.rules.revision);
-        let Some((pack, _)) = adopted.filter(|_| self.state.dissolved.is_none()) else {
+        let newest = rules::newest(&histories.rules.pack);
+        let Some((pack, _)) = newest.filter(|_| self.state.dissolved.is_none()) else {
             return;
         };
         for row in first_strategy::rows(pack) {

@@ -547,6 +547,12 @@ pub(crate) fn owed(point: &Point<'_>, partnership: &str) -> Vec<Value> {
     }
     let any = |what: &str| seen.here().any(|e| event(e) == what);
     let mut say = |row: &str, authority: &Value, about: &Value, status: &str, due: Option<&str>| {
+        let of_partnership = matches!(row, "R-10.1" | "R-26.1" | "A-11.6");
+        if of_partnership && status == "satisfied" && any("PartnershipDissolved") {
+            // What went on in it is over.
+            all.push(json!([row, authority, about, "not_applicable", null]));
+            return;
+        }
         let (status, due) = limited(&seen, point.on(), status, due);
         all.push(json!([row, authority, about, status, due]));
     };
@@ -572,12 +578,12 @@ pub(crate) fn owed(point: &Point<'_>, partnership: &str) -> Vec<Value> {
     strategies.retain(|(_, s)| s["superseded"].is_null());
     let under_8 = |s: &Value| s["bases"]["section_8"] == true;
     if strategies.is_empty() {
-        for row in ["A-8.7a", "R-42.1", "R-10.2"] {
-            say(row, none, none, "not_yet_due", None);
-        }
-    } else if !strategies.iter().any(|(_, s)| under_8(s)) {
+        say("R-42.1", none, none, "not_yet_due", None);
+    }
+    // What s.8 asks is asked whatever there is under another section.
+    if !strategies.iter().any(|(_, s)| under_8(s)) {
         for row in ["A-8.7a", "R-10.2"] {
-            say(row, none, none, "not_applicable", None);
+            say(row, none, none, "not_yet_due", None);
         }
     }
     for (id, s) in &strategies {

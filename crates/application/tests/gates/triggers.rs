@@ -606,6 +606,19 @@ fn a_date_for_the_first_strategy_that_the_regulations_fix_opens_a_trigger() {
     }
 }
 
+#[test]
+fn the_date_for_the_first_strategy_is_that_of_the_newest_pack_whichever_the_ledger_began_with() {
+    let mut began_with_the_first = setting();
+    began_with_the_first.histories.rules.revision = 1;
+    let duty = Duty::PrepareAndImplement;
+    shows(
+        &began_with_the_first,
+        duty,
+        &SPECIFIED,
+        TriggerState::Attention,
+    );
+}
+
 /// A strategy in force whose action this body owns and gave up.
 fn stopped(bases: Bases, owner: Body, stands: impl Fn(&mut Standing)) -> Past<Strategy> {
     let action = item("another action");

@@ -56,7 +56,7 @@ pub enum By {
     RegisteredForEachArea,
     /// Each authority carries out the actions that the strategy in force specifies for it.
     OwnActions,
-    /// Each authority that an action touches agreed it.
+    /// Each authority that an action touches agreed it; or, where asking is the partnership's, answered.
     OwnConsent,
     /// An authority claimed an exception.
     Claimed,
@@ -90,6 +90,8 @@ pub enum Once {
     Formed,
     /// A version of the strategy is adopted.
     Adopted,
+    /// A needs assessment is complete.
+    Assessed,
 }
 
 /// What a strategy must be made under for the row to arise.

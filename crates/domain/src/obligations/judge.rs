@@ -119,10 +119,10 @@ impl<'a> Judge<'a> {
             | By::Material
             | By::Wider => self.of_strategies(row, evidence),
         };
-        found
+        let found = found
             .into_iter()
-            .map(|one| self.limited(row, one))
-            .collect()
+            .map(|one| self.limited(row, evidence, one));
+        found.map(|one| in_part(row, one)).collect()
     }
 
     /// Each strategy for itself. Where none is made under what the row is about, it does not arise.
@@ -135,7 +135,8 @@ impl<'a> Judge<'a> {
         };
         let made_so: Vec<_> = self.strategies.iter().filter(under).collect();
         match (made_so.is_empty(), evidence.made_under) {
-            (true, Some(under)) if !self.strategies.is_empty() => {
+            // What s.8 asks is asked of every area, whatever else there is a strategy under.
+            (true, Some(under)) if under != MadeUnder::Section8 && !self.strategies.is_empty() => {
                 let status = evidence.nothing_shown(row, Status::NotApplicable);
                 let why = format!("No strategy here is made under {}.", under.cited());
                 vec![Found::new(status, why)]
@@ -149,7 +150,14 @@ impl<'a> Judge<'a> {
     }
 
     fn without_a_strategy(&self, row: &Row, evidence: &Evidence) -> Found {
-        let why = "No strategy is begun.";
+        let why = if self.strategies.is_empty() {
+            "No strategy is begun."
+        } else {
+            "No strategy under s.8 is begun."
+        };
+        if let Some(waits) = self.waits(evidence) {
+            return Found::new(evidence.nothing_shown(row, Status::NotYetDue), waits);
+        }
         // Whether a community safety partnership has one of its own is not in this record.
         if evidence.by == By::Adopted && evidence.made_under == Some(MadeUnder::Section8) {
             return self
@@ -257,6 +265,12 @@ impl<'a> Judge<'a> {
         let anything = LookedAt::default();
         let shown: Vec<EntryId> = match evidence.within {
             Within::Strategy => return self.of_strategies(row, evidence),
+            Within::Partnership if row.is_duty() => {
+                let mut shown = self.own.showing(evidence, anything);
+                let left = self.left();
+                shown.retain(|entry| !left.contains(entry));
+                shown
+            }
             Within::Partnership => self.own.showing(evidence, anything),
             Within::NeedsAssessment => {
                 let each = self.assessments.iter();
@@ -270,6 +284,13 @@ impl<'a> Judge<'a> {
             }
         };
         vec![self.shown(row, evidence, shown, self.waits(evidence))]
+    }
+
+    /// The entries that recognised members who have left: they take part no more.
+    fn left(&self) -> BTreeSet<EntryId> {
+        let members = self.state.members.values();
+        let left = members.filter(|member| member.until.is_some());
+        left.map(|member| member.since.entry_id).collect()
     }
 
     /// How a row stands that entries show.
@@ -300,28 +321,34 @@ impl<'a> Judge<'a> {
     }
 
     /// What a duty of the partnership still waits for.
-    fn waits(&self, evidence: &Evidence) -> Option<&'static str> {
+    pub(super) fn waits(&self, evidence: &Evidence) -> Option<&'static str> {
+        let assessed = || {
+            let mut each = self.assessments.iter();
+            each.any(|one| one.any("NeedsAssessmentCompleted"))
+        };
         let adopted = || self.strategies.iter().any(|s| s.in_force.is_some());
         match evidence.once? {
             Once::Formed if self.state.formed.is_none() => {
                 Some("The partnership is not formed yet.")
             }
             Once::Adopted if !adopted() => Some("No strategy is adopted yet."),
-            Once::Formed | Once::Adopted => None,
+            Once::Assessed if !assessed() => Some("No needs assessment is complete yet."),
+            Once::Formed | Once::Adopted | Once::Assessed => None,
         }
     }
 
     /// What the sources of a history do not reach is not known, a dissolved partnership does nothing
     /// any more, and nothing is overdue that was never in force.
-    fn limited(&self, row: &Row, found: Found) -> Found {
+    fn limited(&self, row: &Row, evidence: &Evidence, found: Found) -> Found {
         let owed = matches!(
             found.status,
             Status::Overdue | Status::Due | Status::NotYetDue
         );
-        if !owed {
-            return found;
-        }
-        if let Some(at) = &self.state.dissolved {
+        // What goes on in a partnership is met for as long as there is one.
+        let goes_on = evidence.within == Within::Partnership && row.is_duty();
+        if let Some(at) = &self.state.dissolved
+            && (owed || (goes_on && found.status == Status::Satisfied))
+        {
             return Found {
                 status: Status::NotApplicable,
                 why: format!(
@@ -333,6 +360,9 @@ impl<'a> Judge<'a> {
                 next: None,
                 ..found
             };
+        }
+        if !owed {
+            return found;
         }
         let told = self.state.coverage.as_ref();
         match told.filter(|told| self.on > told.covers_until) {
@@ -356,6 +386,17 @@ impl<'a> Judge<'a> {
             },
             _ => found,
         }
+    }
+}
+
+/// Where the record answers a row only in part, that is said with how it stands.
+fn in_part(row: &Row, found: Found) -> Found {
+    match &row.leaves_out {
+        Some(left_out) if found.status != Status::NotApplicable => Found {
+            why: format!("{} This leaves out {left_out}.", found.why),
+            ..found
+        },
+        _ => found,
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::entries::LookedAt;
 use super::judge::Judge;
 use super::{Evidence, Found, Status};
-use crate::rules::Row;
+use crate::rules::{Bearer, Row};
 use crate::streams::StrategyState;
 use crate::streams::partnership::Representative;
 use crate::streams::strategy::{Action, Stance, Touched};
@@ -308,41 +308,36 @@ impl Judge<'_> {
         )
     }
 
-    /// Whether each of them was asked: its own answer shows it, whatever it says. Silence is
-    /// neither agreement nor refusal, and nothing is owed before somebody asks.
+    /// Whether each of them agreed the actions that touch it; or, where asking is the partnership's,
+    /// whether it was asked, which its own answer shows, whatever it says. Silence is neither agreement
+    /// nor refusal, and nothing is owed before somebody asks.
     pub(super) fn own_consent(&self, row: &Row, evidence: &Evidence) -> Vec<Found> {
         let mut all = Vec::new();
         for strategy in &self.strategies {
-            for (authority, actions) in self.touched(row, evidence, &strategy.actions_proposed()) {
-                let answers: Vec<_> = actions
-                    .values()
-                    .filter_map(|action| match action.authorities.get(&authority)?.stance {
-                        Stance::Agreed { at } => at.own().then_some(true),
-                        Stance::Declined { at } => at.own().then_some(false),
-                        Stance::Silent => None,
-                    })
-                    .collect();
-                let agreed = answers.iter().filter(|agreed| **agreed).count();
-                let silent = actions.len() - answers.len();
-                let found = if silent == 0 {
-                    let declined = answers.len() - agreed;
-                    let why = format!(
-                        "It was asked: it agreed {agreed} of the actions that touch it and declined \
-                         {declined}."
-                    );
-                    Found::new(evidence.something_shown(row), why)
-                } else {
-                    let why = format!(
-                        "It has not answered {silent} of the actions that touch it. Silence is \
-                         neither agreement nor refusal."
-                    );
-                    Found::new(evidence.nothing_shown(row, Status::Due), why)
-                        .next("Ask it; it answers with its own key.")
-                };
+            let touched = self.touched(row, evidence, &strategy.actions_proposed());
+            let each = touched.iter().map(|(authority, actions)| {
                 let shown = strategy
                     .entries
-                    .showing(evidence, about(authority, &actions));
-                all.push(found.by(shown).of(authority).about(strategy.id));
+                    .showing(evidence, about(*authority, actions));
+                (*authority, Answers::of(*authority, actions), shown)
+            });
+            if row.bearers == [Bearer::Partnership] {
+                let (mut answers, mut shown) = (Answers::default(), Vec::new());
+                for (_, one, by) in each {
+                    answers.add(one);
+                    shown.extend(by);
+                }
+                if !touched.is_empty() {
+                    let mut in_order = strategy.showing_any(evidence);
+                    in_order.retain(|entry| shown.contains(entry));
+                    let found = answers.asked(row, evidence);
+                    all.push(found.by(in_order).about(strategy.id));
+                }
+            } else {
+                all.extend(each.map(|(authority, answers, shown)| {
+                    let found = answers.agreed(row, evidence);
+                    found.by(shown).of(authority).about(strategy.id)
+                }));
             }
         }
         or_not_applicable(all, "No action touches such an authority.")
@@ -425,6 +420,80 @@ impl Judge<'_> {
             capacity.is_none_or(|capacity| evidence.is_of(row, capacity))
         });
         all
+    }
+}
+
+/// What authorities themselves answered about the actions that touch them.
+#[derive(Clone, Copy, Default)]
+struct Answers {
+    agreed: usize,
+    declined: usize,
+    silent: usize,
+}
+
+impl Answers {
+    fn of(authority: StreamId, actions: &BTreeMap<ItemId, &Action>) -> Self {
+        let mut all = Self::default();
+        for action in actions.values() {
+            let touched = action.authorities.get(&authority);
+            match touched.map(|touched| touched.stance) {
+                Some(Stance::Agreed { at }) if at.own() => all.agreed += 1,
+                Some(Stance::Declined { at }) if at.own() => all.declined += 1,
+                _ => all.silent += 1,
+            }
+        }
+        all
+    }
+
+    const fn add(&mut self, other: Self) {
+        self.agreed += other.agreed;
+        self.declined += other.declined;
+        self.silent += other.silent;
+    }
+
+    /// Whether they were asked.
+    fn asked(self, row: &Row, evidence: &Evidence) -> Found {
+        let Self {
+            agreed,
+            declined,
+            silent,
+        } = self;
+        if silent > 0 {
+            let why = format!(
+                "{silent} answers on the actions that touch them are not there. Silence is neither \
+                 agreement nor refusal."
+            );
+            return Found::new(evidence.nothing_shown(row, Status::Due), why)
+                .next("Ask them; each answers with its own key.");
+        }
+        let why = format!("They were asked: {agreed} agreed, {declined} declined.");
+        Found::new(evidence.something_shown(row), why)
+    }
+
+    /// Whether one agreed. That it declined shows neither that it did what it must, nor that it did not:
+    /// consent is asked for, and owed to nobody.
+    fn agreed(self, row: &Row, evidence: &Evidence) -> Found {
+        let Self {
+            agreed,
+            declined,
+            silent,
+        } = self;
+        if silent > 0 {
+            let why = format!(
+                "It has not answered {silent} of the actions that touch it. Silence is neither \
+                 agreement nor refusal."
+            );
+            return Found::new(evidence.nothing_shown(row, Status::Due), why)
+                .next("Ask it; it answers with its own key.");
+        }
+        let why = format!(
+            "It was asked: it agreed {agreed} of the actions that touch it and declined {declined}."
+        );
+        let status = match declined {
+            0 => evidence.something_shown(row),
+            _ => evidence.nothing_shown(row, Status::Due),
+        };
+        Found::new(status, why)
     }
 }
 

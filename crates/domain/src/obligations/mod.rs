@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use dutyledger_record::{EntryId, StreamId};
 
 use crate::rules::{Bearer, Layer, LegalStatus, Mode, Provenance, Row, RuleId, RulePack};
-use crate::values::Capacity;
+use crate::values::{Capacity, Class};
 use crate::world::Histories;
 
 pub use evidence::{By, Evidence, MadeUnder, Once, Within};
@@ -213,8 +213,9 @@ pub fn obligations(
     .collect()
 }
 
-/// Of a partnership's obligations, those of one authority: the rows about its capacity, and of those
-/// that each meets for itself, its own.
+/// Of a partnership's obligations, those of one authority: the rows about its capacity, those about the
+/// partnership where it is one of those who make it up, and of those that each meets for itself, its
+/// own.
 #[must_use]
 pub fn of_authority(
     mut all: Vec<Obligation>,
@@ -223,7 +224,10 @@ pub fn of_authority(
 ) -> Vec<Obligation> {
     all.retain(|one| match one.authority {
         Some(whose) => whose == authority,
-        None => one.bearers.iter().any(|bearer| bearer.is(capacity)),
+        None => one.bearers.iter().any(|bearer| match bearer {
+            Bearer::Partnership => capacity.class() == Class::Specified,
+            other => other.is(capacity),
+        }),
     });
     all
 }

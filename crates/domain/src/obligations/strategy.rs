@@ -200,6 +200,9 @@ impl<'a> StrategyLooked<'a> {
 
     fn adopted(&self, row: &Row, evidence: &Evidence, judge: &Judge<'_>) -> Found {
         let Some((number, _)) = self.in_force else {
+            if let Some(waits) = judge.waits(evidence) {
+                return Found::new(Status::NotYetDue, waits);
+            }
             return judge
                 .first_strategy(
                     row,

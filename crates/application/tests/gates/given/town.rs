@@ -104,6 +104,7 @@ pub(crate) const INTEGRATED_CARE_BOARD: Body =
     Body::new("integrated care board", Capacity::IntegratedCareBoard);
 pub(crate) const LOCAL_HEALTH_BOARD: Body =
     Body::new("local health board", Capacity::LocalHealthBoard);
+pub(crate) const ANOTHER_PRISON: Body = Body::new("another prison", Capacity::PrisonAuthority);
 pub(crate) const NEW_SCHOOL: Body = Body::new("new school", Capacity::EducationalAuthority);
 
 pub(crate) const NEXT_COUNCIL: Body = Body::new("next council", Capacity::LocalAuthority);

@@ -1,7 +1,7 @@
 //! The actions of a strategy: who agrees them, what they cost, and who carries them out.
 
 use dutyledger_domain::obligations::Status;
-use dutyledger_domain::rules::Provenance;
+use dutyledger_domain::rules::{Bearer, Provenance};
 use dutyledger_domain::streams::Strategy;
 use dutyledger_domain::streams::strategy::{
     ActionAgreed, ActionDated, ActionDeclined, ActionProposed, ExceptionClaimed, ExceptionEnded,
@@ -312,22 +312,29 @@ fn r_44_2_what_an_action_costs_a_school_should_be_assessed() {
 }
 
 #[test]
-fn r_81_2_a_prison_should_be_asked_to_agree_the_actions_that_touch_it() {
+fn r_81_2_the_partnership_should_ask_a_prison_to_agree_the_actions_that_touch_it() {
     row("R-81.2", &having(&strategy())).stands(Status::NotApplicable);
     let silent = strategy().touching("2022-05-04", PRISON);
-    row("R-81.2", &having(&silent))
-        .of(PRISON)
+    let stands = row("R-81.2", &having(&silent))
         .stands(Status::Due)
         .because("neither agreement nor refusal")
         .shown_by(&[]);
+    assert_eq!(stands.0.bearers, [Bearer::Partnership]);
     for answered in [
         silent.clone().agreed_by("2022-05-05", PRISON),
         declining(silent, PRISON),
     ] {
         row("R-81.2", &having(&answered))
-            .of(PRISON)
             .stands(Status::Satisfied)
             .shown_by(&[answered.last()]);
+        // Each prison is to be asked.
+        let another = answered.touching("2022-05-06", ANOTHER_PRISON);
+        let setting = having(&another).with(&ANOTHER_PRISON.registered());
+        let by = another.named(&["ActionAgreed", "ActionDeclined"]);
+        row("R-81.2", &setting)
+            .stands(Status::Due)
+            .because("1 answers")
+            .shown_by(&by[by.len() - 1..]);
     }
 }
 
@@ -351,9 +358,10 @@ fn r_112_1_a_school_owes_no_agreement_and_its_silence_is_none() {
         .of(SCHOOL)
         .stands(Status::NotYetDue);
     let declined = declining(strategy().without(agreement_of(SCHOOL)), SCHOOL);
+    // To decline is neither what must be done, nor shown to be a failure to: consent is asked for.
     row("R-112.1", &having(&declined))
         .of(SCHOOL)
-        .stands(Status::Satisfied)
+        .stands(Status::NotYetDue)
         .because("declined 1")
         .shown_by(&[declined.last()]);
     row("R-112.1", &having(&strategy()))

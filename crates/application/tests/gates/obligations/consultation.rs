@@ -40,7 +40,7 @@ fn r_10_6_each_relevant_authority_is_consulted_in_preparing_a_strategy() {
         .shown_by(&closed.named(&by));
     let under_9 = having(&strategy_under(SECTION_9, &SPECIFIED));
     row("R-10.6", &under_9)
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
 }
 

@@ -201,6 +201,48 @@ fn of_an_authority_are_the_rows_about_its_office_and_of_each_ones_own_its_own() 
 }
 
 #[test]
+fn what_a_partnership_should_do_is_among_what_each_of_those_who_make_it_up_has_to_do() {
+    let owed = all(&having(&drafted(SECTION_8)), DECIDED_ON);
+    let ids_of = |body: Body| {
+        let of_it = of_authority(owed.clone(), body.id(), body.capacity);
+        let due = of_it.iter().filter(|one| one.status == Status::Due);
+        due.map(|one| one.rule.to_string()).collect::<Vec<_>>()
+    };
+    for id in ["R-14.1", "R-30a.1", "R-69.2", "R-73.1"] {
+        for body in SPECIFIED {
+            assert!(
+                ids_of(body).iter().any(|found| found == id),
+                "{id}: {body:?}"
+            );
+        }
+        for body in [SCHOOL, POLICING_BODY] {
+            assert!(
+                !ids_of(body).iter().any(|found| found == id),
+                "{id}: {body:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_that_the_record_answers_in_part_says_what_is_left_out() {
+    for id in ["R-20.4", "R-89.1"] {
+        let touching = strategy().touching("2022-05-04", SECURE_HOME);
+        let adopted = having(&touching.adopted("2023-03-01", 1));
+        row(id, &adopted)
+            .of(SECURE_HOME)
+            .stands(Status::Due)
+            .because("cannot be recorded here yet");
+    }
+    row("R-81.1", &adopted())
+        .stands(Status::Satisfied)
+        .because("whether a prison collaborates when required");
+    row("R-S2.1", &adopted())
+        .stands(Status::Due)
+        .because("R-10.5");
+}
+
+#[test]
 fn a_school_that_is_no_member_has_what_a_strategy_sets_for_it() {
     let all = all(&adopted(), DECIDED_ON);
     let school = of_authority(all.clone(), SCHOOL.id(), SCHOOL.capacity);

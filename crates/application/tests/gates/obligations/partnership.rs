@@ -78,6 +78,33 @@ fn r_19_3_a_school_that_asks_in_is_collaborated_with() {
         .shown_by(&[school.last()]);
 }
 
+/// Once it has left, it takes part no more.
+#[track_caller]
+fn left(id: &str, body: Body) {
+    let joined = partnership().joined_by("2023-03-01", body, MemberStanding::Relevant);
+    let left = joined.and(
+        "2023-06-01",
+        MemberLeft {
+            authority: body.id(),
+        },
+    );
+    row(id, &working(&left))
+        .on("2023-05-31")
+        .stands(Status::Satisfied);
+    row(id, &working(&left))
+        .on("2023-06-01")
+        .stands(Status::NotApplicable)
+        .shown_by(&[]);
+    let again = left.joined_by("2023-07-01", body, MemberStanding::Relevant);
+    row(id, &working(&again)).stands(Status::Satisfied);
+}
+
+#[test]
+fn r_19_3_and_r_20_3_are_about_who_takes_part_now() {
+    left("R-19.3", SCHOOL);
+    left("R-20.3", PRISON);
+}
+
 #[test]
 fn r_20_3_a_prison_or_secure_home_that_asks_in_is_collaborated_with() {
     let school = partnership().joined_by("2023-03-01", SCHOOL, MemberStanding::Relevant);

@@ -123,6 +123,13 @@ fn r_100_1_a_health_board_should_be_represented() {
 }
 
 #[test]
+fn r_101_1_each_health_body_takes_part_in_the_duty_whoever_represents_it() {
+    row("R-101.1", &setting()).stands(Status::NotApplicable);
+    takes_part("R-101.1", INTEGRATED_CARE_BOARD);
+    takes_part("R-101.1", LOCAL_HEALTH_BOARD);
+}
+
+#[test]
 fn r_104_1_each_council_should_be_represented() {
     let both = setting().with(&partnership_of_both());
     row("R-104.1", &both).of(NEXT_COUNCIL).stands(Status::Due);

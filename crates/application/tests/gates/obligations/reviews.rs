@@ -77,7 +77,7 @@ fn keeps_under_review(id: &str) {
     let by = part.named(&["StrategyAdopted", "ReviewCompleted"]);
     stands(&part, "2024-03-02", Status::Due).shown_by(&by);
     let under_9 = strategy_under(SECTION_9, &SPECIFIED).adopted("2023-03-01", 1);
-    stands(&under_9, "2024-03-02", Status::NotApplicable).because("s.8");
+    stands(&under_9, "2024-03-02", Status::NotYetDue).because("s.8");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_8_7c_what_a_review_decides_to_revise_is_revised_and_published() {
         .adopted("2023-03-01", 1)
         .reviewed("2023-09-01", ReviewScope::Whole, ReviewDecision::Revise);
     row("A-8.7c", &having(&under_9))
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
     row("A-8.7c", &having(&nothing))
         .stands(Status::NotApplicable)

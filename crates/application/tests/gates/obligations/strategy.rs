@@ -36,7 +36,7 @@ fn r_10_2_kinds_are_identified_before_a_strategy() {
     prepares("R-10.2", &without_kinds(SECTION_8), &strategy(), &by);
     let under_9 = having(&without_kinds(SECTION_9));
     row("R-10.2", &under_9)
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
 }
 
@@ -55,7 +55,7 @@ fn r_10_3_causes_are_identified_or_it_is_said_why_they_are_not_known() {
     prepares("R-10.3", &without_causes(), &strategy(), &by);
     let under_9 = having(&strategy_under(SECTION_9, &SPECIFIED));
     row("R-10.3", &under_9)
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
     let why = text("The police hold no such data");
     let unknown = without_causes().and("2022-05-02", CauseRecordedAsUnknown { version: 1, why });
@@ -86,8 +86,12 @@ fn r_10_4_a_first_strategy_is_due_by_a_date_no_source_could_be_checked_for() {
         .stands(Status::Satisfied)
         .undated()
         .shown_by(&[adopted.last()]);
-    let under_9 = having(&adopted_under(SECTION_9));
-    row("R-10.4", &under_9).stands(Status::NotApplicable);
+    // What s.8 asks is asked whatever there is under another section.
+    for bases in [SECTION_9, CRIME_AND_DISORDER_ACT] {
+        let another = having(&adopted_under(bases));
+        due(&another, "2024-01-30", Status::NotYetDue);
+        due(&another, "2024-02-01", Status::Overdue);
+    }
 }
 
 #[test]
@@ -110,7 +114,7 @@ fn r_10_5_a_strategy_is_carried_out() {
     row("R-10.5", &having(&strategy())).stands(Status::NotYetDue);
     let under_9 = having(&adopted_under(SECTION_9));
     row("R-10.5", &under_9)
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
     let adopted = adopted_under(SECTION_8);
     row("R-10.5", &having(&adopted))
@@ -172,7 +176,17 @@ fn r_29_1_authorities_may_work_together_across_boundaries() {
 
 #[test]
 fn r_30b_1_a_strategy_is_developed_together() {
-    row("R-30b.1", &setting()).stands(Status::Due).undated();
+    row("R-30b.1", &setting())
+        .stands(Status::Due)
+        .undated()
+        .because("answers the drivers");
+    // It follows the needs assessment.
+    let begun = setting().with(&assessment_begun());
+    for setting in [begun.clone(), begun.with(&strategy())] {
+        row("R-30b.1", &setting)
+            .stands(Status::NotYetDue)
+            .because("needs assessment");
+    }
     row("R-30b.1", &having(&strategy()))
         .stands(Status::Due)
         .shown_by(&[]);
@@ -217,7 +231,7 @@ fn a_8_7a_a_strategy_under_section_8_is_published() {
     publishes("A-8.7a", SECTION_8);
     let under_9 = having(&adopted_under(SECTION_9));
     row("A-8.7a", &under_9)
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
 }
 
@@ -319,7 +333,7 @@ fn a_8_9_a_strategy_wider_than_one_area_is_also_under_section_9() {
         .stands(Status::Satisfied)
         .shown_by(&amended.named(&["StrategyDrafted", "StrategyAmended"]));
     row("A-8.9", &wider(SECTION_9))
-        .stands(Status::NotApplicable)
+        .stands(Status::NotYetDue)
         .because("s.8");
 }
 

@@ -75,6 +75,21 @@ fn a_dissolved_partnership_owes_nothing_any_more() {
         let before = row(id, &over).on("2024-01-31").all();
         assert_ne!(before[0].status, Status::NotApplicable, "{id}");
     }
+    // Nor does anybody work together in it any more, though it was formed and they took part.
+    for (id, of) in [
+        ("R-10.1", None),
+        ("R-120.1", Some(FIRE)),
+        ("A-11.6", Some(FIRE)),
+    ] {
+        let asked = |on| match of {
+            Some(body) => row(id, &over).of(body).on(on),
+            None => row(id, &over).on(on),
+        };
+        asked("2024-01-31").stands(Status::Satisfied);
+        asked("2024-02-01")
+            .stands(Status::NotApplicable)
+            .because("stays with the authorities");
+    }
     row("R-10.2", &over).on(TODAY).stands(Status::Satisfied);
     for one in on(&over, TODAY) {
         assert!(!one.status.asks_for_something(), "{one:#?}");
