@@ -3,27 +3,38 @@
 use std::time::{Duration, Instant};
 
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Server, Town, program};
-use serde_json::Value;
+use dutyledger_tests::{Server, Town, key, program};
+use serde_json::{Value, json};
 
 /// Within this time another server takes over from one that is gone, on a busy machine.
 const TAKE_OVER: Duration = Duration::from_secs(30);
 
 /// How often each of the partnership's deadlines was announced as passed.
 fn passed(database: &Database) -> Vec<u64> {
+    announced(database, "DeadlinePassed")
+}
+
+/// How often this was announced, for each stream it is announced in.
+fn announced(database: &Database, event: &str) -> Vec<u64> {
     let counts = database.sql(
         OWNER,
-        "SELECT count(*) FROM ledger.entry WHERE leaf_data LIKE '%\"type\":\"DeadlinePassed\"%' \
-         GROUP BY stream_id",
+        &format!(
+            "SELECT count(*) FROM ledger.entry WHERE leaf_data LIKE '%\"type\":\"{event}\"%' \
+             GROUP BY stream_id"
+        ),
     );
     let counts = counts.unwrap();
     counts.lines().map(|line| line.parse().unwrap()).collect()
 }
 
 fn until_passed(database: &Database, deadlines: usize) {
+    until_announced(database, "DeadlinePassed", deadlines);
+}
+
+fn until_announced(database: &Database, event: &str, streams: usize) {
     let since = Instant::now();
-    while passed(database).len() < deadlines {
-        assert!(since.elapsed() < TAKE_OVER, "nobody announced it");
+    while announced(database, event).len() < streams {
+        assert!(since.elapsed() < TAKE_OVER, "nobody announced it: {event}");
     }
 }
 
@@ -40,6 +51,17 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     let town = Town::found(&one, "Clockton");
     let strategy = town.adopted("2023-06-01");
     until_passed(&database, 1);
+    // A case opens a trigger.
+    let minister = one.client(&key(&town.operator, "secretary_of_state", None));
+    let satisfied = |short: &str| {
+        json!({ "occurred_on": "2023-08-01", "particulars": {
+            "authority": town.ids[short], "duty": "8(4)", "area": town.area,
+            "partnership": town.partnership,
+        } })
+    };
+    let opened = minister.post("/v1/satisfactions", &satisfied("police"));
+    let case = opened.stream();
+    until_announced(&database, "TriggerOpened", 1);
 
     // What is announced of it does not move the strategy.
     let version =
@@ -50,23 +72,43 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     // The one that leads is killed; another strategy's date is announced by the other.
     one.kill();
     let there = town.client("police").at(two.address());
-    let title = serde_json::json!({ "occurred_on": "2023-06-02", "particulars": {
+    let title = json!({ "occurred_on": "2023-06-02", "particulars": {
         "partnership": town.partnership, "title": "Another strategy",
         "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
     } });
     let drafted: Value = there.post("/v1/strategies", &title).ok();
     let other = drafted["stream"]["id"].as_str().unwrap();
-    let adopted = serde_json::json!({ "occurred_on": "2023-07-01", "acting": "past_fact",
+    let adopted = json!({ "occurred_on": "2023-07-01", "acting": "past_fact",
         "particulars": { "version": 1 },
         "source": { "title": "Minutes", "reference": "M/1", "date": "2023-07-01" } });
     let adoption = there.post(&format!("/v1/strategies/{other}/adoptions"), &adopted);
     assert_eq!(adoption.status, 200, "{}", adoption.text);
     until_passed(&database, 2);
+    // So is another case, and that the first is closed.
+    let minister = minister.at(two.address());
+    assert_eq!(
+        minister
+            .post("/v1/satisfactions", &satisfied("fire"))
+            .status,
+        201
+    );
+    for (segment, particulars) in [
+        ("issues", json!({ "requires": "Consult them." })),
+        ("acceptances", json!({})),
+    ] {
+        let path = format!("/v1/directions/{case}/{segment}");
+        let given = minister.post(&path, &json!({ "particulars": particulars }));
+        assert_eq!(given.status, 200, "{}", given.text);
+    }
+    until_announced(&database, "TriggerOpened", 2);
+    until_announced(&database, "TriggerCleared", 1);
 
     // The first comes back, and neither says anything again.
     one.restart();
     assert_eq!(one.operator().get_now("/v1/areas").status, 200);
     one.end();
     assert_eq!(passed(&database), [1, 1]);
+    assert_eq!(announced(&database, "TriggerOpened"), [1, 1]);
+    assert_eq!(announced(&database, "TriggerCleared"), [1]);
     assert_eq!(version(&path), before);
 }

@@ -199,9 +199,19 @@ pub fn bears_on(row: &rules::Row) -> Option<Duty> {
 /// about are included, so that rows need no rewriting as days pass; a question keeps the others.
 #[must_use]
 pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
+    triggers_until(partnership, histories, on).0
+}
+
+/// The same, and the later days on which, by what is known now, another takes the place of one of them.
+#[must_use]
+pub fn triggers_until(
+    partnership: StreamId,
+    histories: &Histories,
+    on: NaiveDate,
+) -> (Vec<Trigger>, BTreeSet<NaiveDate>) {
     let world = histories.on(on);
     let Some(state) = world.partnerships.get(&partnership) else {
-        return Vec::new();
+        return Default::default();
     };
     let mut found = Found {
         partnership,
@@ -615,40 +625,39 @@ impl Found<'_> {
         cases.push(Case { trigger, closed });
     }
 
-    /// One of each, whatever order it was all found in.
-    fn weighed(mut self) -> Vec<Trigger> {
+    /// One of each, whatever order it was all found in, and the later days on which it is another.
+    fn weighed(mut self) -> (Vec<Trigger>, BTreeSet<NaiveDate>) {
         let keys: BTreeSet<_> = self
             .shown
             .keys()
             .chain(self.cases.keys())
             .copied()
             .collect();
-        let weigh = |key| {
+        let (mut all, mut days) = (Vec::new(), BTreeSet::new());
+        for key in keys {
             let cases = self.cases.remove(&key).unwrap_or_default();
             let mut shown = self.shown.remove(&key).unwrap_or_default();
             // Once a case is closed, only what came to light after it is a matter of its own.
             if let Some(closed) = cases.iter().filter_map(|case| case.closed).max() {
                 shown.retain(|trigger| trigger.since > closed);
             }
-            let (open, closed): (Vec<_>, Vec<_>) =
-                cases.into_iter().partition(|case| case.closed.is_none());
-            let open = open.into_iter().map(|case| case.trigger);
-            // What has come furthest, a case before what is shown without one; of two alike, the one
-            // that is shown earlier.
-            let furthest = open
-                .map(|one| (one, true))
-                .chain(shown.into_iter().map(|one| (one, false)));
-            let furthest = furthest
-                .max_by_key(|(one, case)| (one.state, *case, Reverse((one.since, one.id))))
-                .map(|(one, _)| one);
-            furthest.or_else(|| {
-                let last = closed
-                    .into_iter()
-                    .max_by_key(|case| (case.closed, case.trigger.id));
-                last.map(|case| case.trigger)
-            })
-        };
-        keys.into_iter().filter_map(weigh).collect()
+            let (now, later): (Vec<_>, Vec<_>) =
+                shown.into_iter().partition(|one| one.since <= self.on);
+            let now = furthest(cases, now);
+            // What is still to come takes no place before its day.
+            days.extend(later.iter().map(|one| one.since).filter(|_| now.is_some()));
+            let next = || {
+                let first = later.iter().map(|one| one.since).min()?;
+                let others = later.iter().map(|one| one.since);
+                days.extend(others.filter(|since| *since > first));
+                furthest(
+                    Vec::new(),
+                    later.iter().filter(|one| one.since == first).cloned(),
+                )
+            };
+            all.extend(now.or_else(next));
+        }
+        (all, days)
     }
 
     /// Whether a notice may be shown from a date on: of a real body nothing is derived from absence
@@ -697,6 +706,22 @@ impl Found<'_> {
             in_law: in_law(self.world, authority, shows.duty, false),
         });
     }
+}
+
+/// What has come furthest, a case before what is shown without one; of two alike, the one that is shown
+/// earlier. A case that is closed stands where there is nothing else, the last of them.
+fn furthest(cases: Vec<Case>, shown: impl IntoIterator<Item = Trigger>) -> Option<Trigger> {
+    let (open, closed): (Vec<_>, Vec<_>) =
+        cases.into_iter().partition(|case| case.closed.is_none());
+    let open = open.into_iter().map(|case| (case.trigger, true));
+    let all = open.chain(shown.into_iter().map(|one| (one, false)));
+    let furthest = all.max_by_key(|(one, case)| (one.state, *case, Reverse((one.since, one.id))));
+    furthest.map(|(one, _)| one).or_else(|| {
+        let last = closed
+            .into_iter()
+            .max_by_key(|case| (case.closed, case.trigger.id));
+        last.map(|case| case.trigger)
+    })
 }
 
 /// The actions of the version in force that are not done.

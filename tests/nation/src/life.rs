@@ -511,7 +511,9 @@ impl Life<'_> {
             let owner = self.random.of(&specified);
             let others = specified.iter().filter(|id| **id != owner);
             let some: Vec<_> = others.copied().take(3).collect();
-            planned.push(self.action(on + Days::new(n % 3), version, owner, some));
+            // One of three has a date of its own, most of a year on.
+            let by = (n % 3 == 0).then(|| on + Days::new(300));
+            planned.push(self.action((on + Days::new(n % 3), by), version, owner, some));
         }
         let relevant = self.relevant();
         for n in 0..SCHOOL_ACTIONS {
@@ -521,14 +523,15 @@ impl Life<'_> {
                 .filter(|_| self.random.per_mille(750))
                 .collect();
             let owner = self.council;
-            planned.push(self.action(on + Days::new(3 + n), version, owner, touched));
+            planned.push(self.action((on + Days::new(3 + n), None), version, owner, touched));
         }
         planned
     }
 
+    /// One is proposed on a day, to be done by another where it has a date.
     fn action(
         &mut self,
-        on: NaiveDate,
+        (on, by): (NaiveDate, Option<NaiveDate>),
         version: u32,
         owner: StreamId,
         authorities: Vec<StreamId>,
@@ -539,7 +542,7 @@ impl Life<'_> {
             title: text("Mentors"),
             description: text("Mentors for young people, where they already are"),
             owner,
-            by: None,
+            by,
             authorities: authorities.clone(),
         };
         let known = self.recorder.state::<Strategy>(id).actions.len();

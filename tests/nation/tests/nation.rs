@@ -99,6 +99,7 @@ fn what_goes_wrong_now_and_then_is_in_it() {
             if event.event_type == "EntryCorrected" {
                 count("correction");
             }
+            *counts.entry(event.event_type.clone()).or_default() += 1;
             events.insert(event.event_type);
         }
     }
@@ -119,7 +120,46 @@ fn what_goes_wrong_now_and_then_is_in_it() {
     ] {
         assert!(events.contains(event), "{event} never happens");
     }
-    assert!(entries / (size.areas * size.years) > 500, "{entries}");
+    // Some three million entries in ten years of 318 areas are about 940 for each area and year, and most
+    // of them are the schools': some 75 for each area, each consulted on every version and asked about
+    // the actions that touch it.
+    let area_years = size.areas * size.years;
+    let each = |name: &str| count_of(&counts, name) / area_years;
+    let within = |found: u32, least: u32, most: u32, what: &str| {
+        assert!(
+            (least..=most).contains(&found),
+            "{found} {what} for each area and year"
+        );
+    };
+    within(entries / area_years, 500, 1_400, "entries");
+    let schools = figures::SCHOOLS / figures::AREAS;
+    within(
+        each("AuthorityConsulted"),
+        schools / 4,
+        schools * 2,
+        "consulted",
+    );
+    within(each("ActionAgreed"), schools, schools * 8, "agreements");
+    // A strategy is reviewed each year by guidance, and few years bring more than a revised version.
+    let in_ten = |name: &str| 10 * count_of(&counts, name) / area_years;
+    within(in_ten("ReviewCompleted"), 5, 15, "reviews in ten years");
+    within(in_ten("StrategyAdopted"), 2, 12, "adoptions in ten years");
+    within(
+        in_ten("StrategyPublished"),
+        2,
+        12,
+        "publications in ten years",
+    );
+    within(
+        in_ten("ActionDated"),
+        5,
+        200,
+        "dates of actions in ten years",
+    );
+}
+
+fn count_of(counts: &BTreeMap<String, u32>, name: &str) -> u32 {
+    counts.get(name).copied().unwrap_or_default()
 }
 
 #[test]
@@ -127,6 +167,7 @@ fn the_full_size_has_the_figures_of_the_real_one() {
     assert_eq!((Size::FULL.areas, Size::FULL.years), (figures::AREAS, 10));
     // Its bodies alone: nothing is decided of its partnerships until it is asked for.
     let mut kinds = BTreeMap::<String, u32>::new();
+    let mut partnerships = 0;
     for decided in Nation::new(
         Size {
             years: 0,
@@ -134,7 +175,8 @@ fn the_full_size_has_the_figures_of_the_real_one() {
         },
         LEDGER,
     ) {
-        for (_, entry) in decided.entries {
+        for (event, entry) in decided.entries {
+            partnerships += u32::from(event.event_type == "PartnershipProposed");
             if let Some(capacity) = entry.payload.get("capacity").filter(|_| entry.version == 1) {
                 let name = capacity.as_str().unwrap().to_owned();
                 *kinds.entry(name).or_default() += 1;
@@ -147,6 +189,17 @@ fn the_full_size_has_the_figures_of_the_real_one() {
     };
     near("educational_authority", figures::SCHOOLS);
     near("prison_authority", figures::PRISONS);
+    near("youth_custody_authority", figures::YOUTH_CUSTODY);
+    assert_eq!(partnerships, figures::PARTNERSHIPS);
+    for (name, figure) in [
+        ("fire_and_rescue_authority", figures::FIRE_AUTHORITIES),
+        ("integrated_care_board", figures::INTEGRATED_CARE_BOARDS),
+        ("local_policing_body", figures::FORCES),
+        ("probation_provider", figures::PROBATION_REGIONS),
+        ("youth_offending_team", figures::YOUTH_OFFENDING_TEAMS),
+    ] {
+        assert_eq!(kinds[name], figure, "{name}");
+    }
     assert_eq!(kinds["chief_officer_of_police"], figures::FORCES);
     assert_eq!(kinds["local_authority"], figures::AREAS);
     assert_eq!(kinds["local_health_board"], figures::LOCAL_HEALTH_BOARDS);

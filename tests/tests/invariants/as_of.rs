@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use chrono::{Days, Months, NaiveDate};
 use dutyledger_domain::obligations::{Obligation, obligations};
-use dutyledger_domain::triggers::triggers;
+use dutyledger_domain::triggers::{Trigger, triggers};
 use dutyledger_domain::{Histories, History, StreamKind, by_kind, rules};
 use dutyledger_projections::{Projections, TimelineFrom};
 use dutyledger_record::{Record, Stream, StreamId};
@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::play::{Play, Step};
 use crate::reader::{at, counted, date, event, position, stream, text};
+use crate::shown::{DUTIES, shown};
 use crate::told::{Point, answered, members_rows, owed as owed_by_the_list, told};
 
 /// How many pairs of a date and a position are asked about.
@@ -275,6 +276,7 @@ async fn triggers_agree(rows: &Projections, entries: &[Value], partnership: Stre
             .unwrap();
         let found: Vec<_> = found.rows.into_iter().map(|row| row.trigger).collect();
         assert_eq!(found, expected, "triggers of {partnership} on {on}");
+        shown_as_told(entries, partnership, on, &found);
         for trigger in found {
             for entry in trigger.evidence {
                 let id = entry.to_string();
@@ -283,6 +285,22 @@ async fn triggers_agree(rows: &Projections, entries: &[Value], partnership: Stre
             }
         }
     }
+}
+
+/// Of the duties that the list alone tells of, the triggers are those it tells.
+fn shown_as_told(entries: &[Value], partnership: StreamId, on: NaiveDate, found: &[Trigger]) {
+    let day = on.to_string();
+    let point = Point::new(entries, &day, entries.len() as u64);
+    let mut told = shown(&point, &partnership.to_string());
+    let found = found
+        .iter()
+        .map(|one| serde_json::json!([one.authority, one.duty, one.area, one.state, one.since]));
+    let mut found: Vec<_> = found
+        .filter(|one| DUTIES.contains(&text(one, "/1")))
+        .collect();
+    told.sort_by_key(Value::to_string);
+    found.sort_by_key(Value::to_string);
+    assert_eq!(found, told, "triggers of {partnership} on {on}");
 }
 
 fn owed(histories: &Histories, partnership: StreamId, on: NaiveDate) -> Vec<Obligation> {

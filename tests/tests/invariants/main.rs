@@ -5,6 +5,7 @@ mod as_of;
 mod list;
 mod play;
 mod reader;
+mod shown;
 mod told;
 
 use std::cell::RefCell;

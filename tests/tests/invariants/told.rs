@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
 
 use crate::reader::{Before, at, date, event, number, own, position, stream, text};
@@ -31,8 +32,12 @@ impl<'a> Point<'a> {
         date(&self.next)
     }
 
-    fn known(&self) -> u64 {
+    pub(crate) fn known(&self) -> u64 {
         position(&self.next) - 1
+    }
+
+    pub(crate) const fn all(&self) -> &'a [Value] {
+        self.all
     }
 
     /// What is then known.
@@ -530,11 +535,17 @@ fn authority(seen: &Before<'_>, id: &str) -> Value {
 // Obligations that the list alone tells how they stand.
 
 /// Twelve months on; 29 February gives 28 February.
-fn twelve_months_on(date: &str) -> String {
+pub(crate) fn twelve_months_on(date: &str) -> String {
     let (year, rest) = date.split_at(4);
     let year = year.parse::<u32>().unwrap() + 1;
     let rest = if rest == "-02-29" { "-02-28" } else { rest };
     format!("{year:04}{rest}")
+}
+
+/// The day after.
+pub(crate) fn next_day(date: &str) -> String {
+    let date: NaiveDate = date.parse().unwrap();
+    date.succ_opt().unwrap().to_string()
 }
 
 /// How some rows stand for a partnership: row, authority, what it is about, status, date due.

@@ -3,6 +3,8 @@
 //! Calendar programs send no key, so the address is the secret: a token's id and a digest of it
 //! under a key of the server's own. Whether it holds is what the ledger says of it now.
 
+use std::cmp::Reverse;
+
 use aide::axum::ApiRouter;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
@@ -36,7 +38,7 @@ pub(crate) const CALENDARS: &str = "/v1/calendar/";
 const ENDING: &str = ".ics";
 /// How long a date that has passed, or was met, stays in the calendar.
 const STAYS: Days = Days::new(366);
-/// The most dates in one calendar; the soonest are kept.
+/// The most dates in one calendar: of those that are to come the soonest, and then the last that passed.
 const DATES_MAX: usize = 2_000;
 
 /// The address of a token's calendar.
@@ -85,7 +87,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 summary: "Read a calendar".to_owned(),
                 description: "The dates of the partnerships whose record the calendar's principal \
                               reads: first strategies, reviews, consultations that close, \
-                              directions to comply with. \
+                              actions, directions to comply with; up to 2,000, those to come before \
+                              those of the last year. \
                               Needs no key: the address is the secret. A date that is met or no \
                               longer holds is marked as cancelled.\n\nRests on R-10.4, R-42.1, \
                               s.8(4), s.18(2)."
@@ -131,18 +134,32 @@ async fn read(app: App, ask: Ask) -> Outcome {
             break;
         }
     }
-    dates.sort_by_key(|(due, _)| *due);
     let mut calendar = ICalendar::new(
         "2.0",
         "-//Dutyledger//Dates of the Serious Violence Duty//EN",
     );
-    for (_, event) in dates.into_iter().take(DATES_MAX) {
+    for event in soonest(dates, seer.today, DATES_MAX) {
         calendar.add_event(event);
     }
     let mut text = Vec::new();
     calendar.write(&mut text).map_err(internal)?;
     let plain = HeaderValue::from_static("text/calendar; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, plain)], text).into_response())
+}
+
+/// Today's and those to come, the soonest first, and then those that have passed, the last first: what has
+/// passed never takes the place of what is to come.
+fn soonest<T>(
+    dates: Vec<(NaiveDate, T)>,
+    today: NaiveDate,
+    most: usize,
+) -> impl Iterator<Item = T> {
+    let (mut ahead, mut passed): (Vec<_>, Vec<_>) =
+        dates.into_iter().partition(|(due, _)| *due >= today);
+    ahead.sort_by_key(|(due, _)| *due);
+    passed.sort_by_key(|(due, _)| Reverse(*due));
+    let all = ahead.into_iter().chain(passed);
+    all.take(most).map(|(_, what)| what)
 }
 
 /// What a date says, and the versions of what it is derived from, added up: streams only grow.
@@ -232,4 +249,26 @@ fn event<'a>(
         Status::confirmed()
     });
     event
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{Days, NaiveDate};
+
+    use super::soonest;
+
+    #[test]
+    fn what_has_passed_never_takes_the_place_of_what_is_to_come() {
+        let today = NaiveDate::default();
+        let in_days = |days: i64| {
+            let all = Days::new(days.unsigned_abs());
+            let on = if days < 0 { today - all } else { today + all };
+            (on, days)
+        };
+        let dates: Vec<_> = [-2, 5, -300, 0, -1, 3].map(in_days).to_vec();
+        let kept = |most| soonest(dates.clone(), today, most).collect::<Vec<_>>();
+        assert_eq!(kept(6), [0, 3, 5, -1, -2, -300]);
+        assert_eq!(kept(4), [0, 3, 5, -1]);
+        assert_eq!(kept(2), [0, 3]);
+    }
 }

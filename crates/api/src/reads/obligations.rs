@@ -51,6 +51,51 @@ impl Pack {
     }
 }
 
+/// A chapter of the guidance, or what stands in none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+enum Chapter {
+    /// Chapter 1.
+    #[serde(rename = "1")]
+    One,
+    /// Chapter 2.
+    #[serde(rename = "2")]
+    Two,
+    /// Chapter 3.
+    #[serde(rename = "3")]
+    Three,
+    /// Chapter 4.
+    #[serde(rename = "4")]
+    Four,
+    /// Chapter 5.
+    #[serde(rename = "5")]
+    Five,
+    /// Chapter 6.
+    #[serde(rename = "6")]
+    Six,
+    /// Rows of the Act alone.
+    #[serde(rename = "act")]
+    Act,
+    /// Other documents.
+    #[serde(rename = "other")]
+    Other,
+}
+
+impl Chapter {
+    /// As rows name it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::Two => "2",
+            Self::Three => "3",
+            Self::Four => "4",
+            Self::Five => "5",
+            Self::Six => "6",
+            Self::Act => "act",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// What the obligations of a partnership may be asked.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -83,7 +128,7 @@ struct ObligationsQuery {
     /// Only rows of this chapter of the guidance: `1` to `6`; `act` for rows of the Act alone,
     /// `other` for other documents.
     #[serde(default)]
-    chapter: Option<String>,
+    chapter: Option<Chapter>,
     /// How many rows; 50 where left out.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
@@ -342,7 +387,7 @@ struct Filter {
     bearer: Option<Bearer>,
     mode: Option<Mode>,
     status: Option<Status>,
-    chapter: Option<String>,
+    chapter: Option<Chapter>,
 }
 
 impl Filter {
@@ -351,7 +396,7 @@ impl Filter {
             bearer: query.bearer,
             mode: query.mode,
             status: query.status,
-            chapter: query.chapter.clone(),
+            chapter: query.chapter,
         }
     }
 
@@ -363,8 +408,7 @@ impl Filter {
             && self.status.is_none_or(|status| one.status == status)
             && self
                 .chapter
-                .as_deref()
-                .is_none_or(|wanted| chapter() == Some(wanted))
+                .is_none_or(|wanted| chapter() == Some(wanted.name()))
     }
 }
 

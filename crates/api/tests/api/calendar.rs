@@ -302,3 +302,45 @@ async fn r_10_4_a_date_set_for_first_strategies_is_there_until_they_are_publishe
     assert_eq!((met.0.as_str(), met.1.as_str()), ("CANCELLED", "20990131"));
     assert!(met.2 > due.2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_actions_date_is_there_once_a_version_with_it_is_adopted_and_cancelled_when_it_is_done()
+{
+    let town = Town::consulting_until("2099-03-31").await;
+    let give = async |what: &str, particulars: Value| {
+        let path = format!("/v1/strategies/{}/{what}", town.strategy);
+        let day = today();
+        let told = json!({
+            "acting": "past_fact", "occurred_on": day, "particulars": particulars,
+            "source": { "title": "Minutes", "reference": "M/1", "date": day },
+        });
+        let key = &town.place.council_key;
+        town.server.post(key, &path, told).await.is(200)
+    };
+    let action = json!({
+        "version": 1, "title": "Mentors", "description": "Mentors in schools",
+        "owner": town.place.council, "by": "2098-06-30",
+    });
+    let proposed = give("actions", action).await;
+    let action = &proposed.json["entries"][0]["payload"]["action"];
+    let (_, address) = town.issue("auditor", None).await;
+    let shown = async || {
+        town.caught_up().await;
+        event(&town.read(&address).await.is(200), "An action is due")
+    };
+    assert_eq!(shown().await, None);
+    give("adoptions", json!({ "version": 1 })).await;
+    let (status, on, sequence) = shown().await.unwrap();
+    assert_eq!((status.as_str(), on.as_str()), ("CONFIRMED", "20980630"));
+    give(
+        "progress",
+        json!({ "action": action, "status": "completed" }),
+    )
+    .await;
+    let done = shown().await.unwrap();
+    assert_eq!(
+        (done.0.as_str(), done.1.as_str()),
+        ("CANCELLED", "20980630")
+    );
+    assert!(done.2 > sequence);
+}

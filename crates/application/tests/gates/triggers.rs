@@ -971,6 +971,33 @@ fn a_failure_after_a_case_was_closed_is_open_again_whatever_was_shown_before() {
 }
 
 #[test]
+fn what_is_still_to_come_takes_no_place_before_its_day() {
+    let duty = Duty::KeepUnderReview;
+    let adopted = strategy().adopted(ADOPTED_ON, 1).published(ADOPTED_ON, 1);
+    let requires = text("Review it");
+    let comply_by = None;
+    let closed = Past::<Direction>::of(id("case"))
+        .and("2024-04-01", satisfied(COUNCIL, duty))
+        .and(
+            "2024-04-02",
+            DirectionIssued {
+                comply_by,
+                requires,
+            },
+        )
+        .and("2024-05-01", ComplianceAccepted {});
+    let setting = with(&adopted).with(&closed);
+    let of_council = |on: &str| {
+        let mut all = all_of(&setting, on);
+        all.retain(|one| one.authority == COUNCIL.id() && one.duty == duty);
+        all.iter().map(|one| one.state).collect::<Vec<_>>()
+    };
+    // The year's review is due on 1 March 2025.
+    assert_eq!(of_council("2025-03-01"), [TriggerState::Complied]);
+    assert_eq!(of_council("2025-03-02"), [TriggerState::Attention]);
+}
+
+#[test]
 fn of_two_cases_the_one_that_is_not_closed_stands_in_whatever_order_they_are_found() {
     let state = |one: &Past<Direction>, other: &Past<Direction>| {
         let all = all_of(&setting().with(one).with(other), TODAY);

@@ -2,13 +2,15 @@
 //!
 //! Which authorities exist for an area depends on the date, and the record may know today that one
 //! ends, or begins, later on. Rows must not need to be written again because a day has passed, so
-//! the triggers are derived once for every stretch of dates on which the same authorities exist.
+//! the triggers are derived once for every stretch of dates on which the same authorities exist and none
+//! takes the place of another.
 
 use std::collections::BTreeSet;
+use std::ops::Bound::{Excluded, Unbounded};
 
 use chrono::NaiveDate;
 use dutyledger_domain::depends::authorities;
-use dutyledger_domain::triggers::{Trigger, triggers};
+use dutyledger_domain::triggers::{Trigger, triggers_until};
 use dutyledger_domain::{Histories, History, StreamKind};
 use dutyledger_record::StreamId;
 
@@ -33,13 +35,14 @@ pub(crate) fn shown(partnership: StreamId, histories: &Histories) -> Vec<Shown> 
     // Questions are asked about today, and nothing is dated after today: no question is asked about
     // a date before the last.
     let mut changes = changes(partnership, histories).split_off(&last);
-    changes.remove(&last);
     let mut all: Vec<Shown> = Vec::new();
-    let starts: Vec<_> = std::iter::once(last).chain(changes).collect();
-    for (place, on) in starts.iter().enumerate() {
-        let from = if place == 0 { FIRST } else { *on };
-        let until = starts.get(place + 1).copied().unwrap_or(FOLDS_ALL);
-        for trigger in triggers(partnership, histories, *on) {
+    let (mut on, mut from) = (last, FIRST);
+    loop {
+        let (shown, later) = triggers_until(partnership, histories, on);
+        changes.extend(later);
+        let next = changes.range((Excluded(on), Unbounded)).next().copied();
+        let until = next.unwrap_or(FOLDS_ALL);
+        for trigger in shown {
             let goes_on = all
                 .iter_mut()
                 .find(|s| s.until == from && s.trigger == trigger);
@@ -52,8 +55,11 @@ pub(crate) fn shown(partnership: StreamId, histories: &Histories) -> Vec<Shown> 
                 }),
             }
         }
+        match next {
+            Some(day) => (on, from) = (day, day),
+            None => return all,
+        }
     }
-    all
 }
 
 /// The dates on which an authority that a trigger could be about begins or ceases to exist.
