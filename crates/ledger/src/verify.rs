@@ -75,9 +75,11 @@ pub async fn verify(
         let page = page?;
         let verifying = tokio::task::spawn_blocking(move || page.facts(id));
         // A panic in there is a defect of this program; it goes on in this thread.
-        Ok(verifying
-            .await
-            .unwrap_or_else(|error| resume_unwind(error.into_panic())))
+        Ok::<_, ReadError>(
+            verifying
+                .await
+                .unwrap_or_else(|error| resume_unwind(error.into_panic())),
+        )
     });
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let mut facts = facts.buffered(cores);
