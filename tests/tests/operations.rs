@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use dutyledger_application::load;
 use dutyledger_ledger::{
@@ -20,6 +21,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+
+/// After which time what has not come to pass never will.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A ledger with a town's strategy in it, ended well, with its head noted.
 static TOLD: LazyLock<Told> = LazyLock::new(Told::tell);
@@ -748,7 +752,7 @@ fn large(folder: &Path) -> PathBuf {
 
 /// Asks until the database says what it is to say.
 fn until(database: &Database, sql: &str, says: &str) {
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     while database.sql("postgres", sql).unwrap() != says {
         assert!(
             since.elapsed().as_secs() < 60,
@@ -881,16 +885,16 @@ fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() 
         "-P",
         &ledger,
         "-e",
-        "trace=fdatasync",
+        "trace=fdatasync,fsync",
         "-e",
         // Of its writer's thread, which syncs less often than that as it opens.
-        "inject=fdatasync:error=EIO:when=10",
+        "inject=fdatasync,fsync:error=EIO:when=10",
     ]);
     server.restart();
     let body = json!({ "occurred_on": "2023-06-02",
         "particulars": { "version": 1, "group": "young_people" } });
     let give = |server: &Server, n: u32| {
-        let name = format!("given {n}");
+        let name = format!("given-{n}");
         let headers = [("idempotency-key", name.as_str())];
         let police = town.client("police").at(server.address());
         police.send(&path, &headers, &body.to_string())
@@ -933,4 +937,77 @@ fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() 
     );
     let verified = server.run(&["ledger", "verify"]);
     assert!(verified.status.success(), "{}", stderr(&verified));
+}
+
+/// Waits until readiness says something.
+fn ready(server: &Server, status: u16, says: &str) {
+    let since = Instant::now();
+    loop {
+        let ready = server.stranger().get("/health/ready");
+        if ready.status == status && ready.body["status"] == says {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "{}", ready.text);
+    }
+}
+
+#[test]
+fn readiness_tells_that_the_wrapped_keys_cannot_be_read_or_the_head_cannot_be_noted() {
+    let notes = TempDir::new().unwrap();
+    let note = notes.path().join("notes/ledger.head");
+    fs::create_dir(notes.path().join("notes")).unwrap();
+    let server = Server::start_with(&[("DUTYLEDGER_NOTED_HEAD_FILE", note.to_str().unwrap())]);
+    let area = json!({ "country": "england", "kind": "district", "name": "Eastmere" });
+    let area = json!({ "occurred_on": "2023-01-31", "particulars": area });
+    ready(&server, 200, "ready");
+
+    let runtime = Runtime::new().unwrap();
+    let keys = |sql: &'static str| {
+        let file = server.ledger().with_extension("keys.db");
+        runtime.block_on(async {
+            let mut file = SqliteConnectOptions::new()
+                .filename(file)
+                .connect()
+                .await
+                .unwrap();
+            sqlx::query(sql).execute(&mut file).await.unwrap();
+            file.close().await.unwrap();
+        });
+    };
+    keys("ALTER TABLE data_key RENAME TO moved");
+    ready(&server, 503, "the wrapped keys cannot be read");
+    keys("ALTER TABLE moved RENAME TO data_key");
+    ready(&server, 200, "ready");
+
+    fs::remove_dir_all(notes.path().join("notes")).unwrap();
+    let _ = server.operator().post("/v1/areas", &area).ok();
+    ready(&server, 503, "the head of the ledger cannot be noted");
+    let shown = server.stranger().get("/health/ready").body["not_noted"].clone();
+    assert!(shown.as_str().is_some_and(|why| !why.is_empty()), "{shown}");
+    // It is tried again, although nothing more is recorded.
+    fs::create_dir(notes.path().join("notes")).unwrap();
+    ready(&server, 200, "ready");
+    assert!(note.exists());
+}
+
+#[test]
+fn a_file_of_a_newer_schema_is_not_served_and_the_message_says_what_to_do() {
+    let mut server = Server::start();
+    server.end();
+    Runtime::new().unwrap().block_on(async {
+        let file = SqliteConnectOptions::new().filename(server.ledger());
+        let mut file = file.connect().await.unwrap();
+        sqlx::query("PRAGMA user_version = 99")
+            .execute(&mut file)
+            .await
+            .unwrap();
+        file.close().await.unwrap();
+    });
+    let refused = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(5), "{}", stderr(&refused));
+    let why = stderr(&refused);
+    assert!(
+        why.contains("has schema 99") && why.contains("use a newer program"),
+        "{why}"
+    );
 }

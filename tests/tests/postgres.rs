@@ -256,6 +256,31 @@ fn a_database_that_is_not_prepared_is_not_served_and_the_message_says_what_to_ru
 }
 
 #[test]
+fn a_database_of_an_older_or_a_newer_schema_is_not_served_and_the_message_says_what_to_do() {
+    let newer = "INSERT INTO {}._sqlx_migrations \
+                 SELECT 99, description, installed_on, success, checksum, 0 \
+                 FROM {}._sqlx_migrations WHERE version = 1";
+    for (change, remedy) in [
+        (
+            "DELETE FROM {}._sqlx_migrations",
+            "run `dutyledger migrate`",
+        ),
+        (newer, "use a newer program"),
+    ] {
+        for schema in ["ledger", "keys"] {
+            let database = prepared(Postgres::shared());
+            database.sql(OWNER, &change.replace("{}", schema)).unwrap();
+            let url = database.url(APPLICATION);
+            let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url];
+            let refused = run(&serve);
+            let said = stderr(&refused);
+            assert_eq!(refused.status.code(), Some(5), "{said}");
+            assert!(said.contains(remedy) && said.contains(schema), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_dump_of_the_ledgers_schema_restored_into_a_new_database_verifies_and_is_served() {
     let database = prepared(Postgres::shared());
     let mut server = Server::start_on(&database.url(APPLICATION));

@@ -900,7 +900,7 @@ async fn a_case_about_what_is_shown_already_neither_opens_it_again_nor_clears_it
         ..OPERATOR
     };
     let give = async |open: &Open, to: Target, command: DirectionCommand| {
-        let request = Request::plain(secretary_of_state.clone(), to, command);
+        let request = Request::plain(secretary_of_state, to, command);
         open.bus.execute::<Direction>(request).await.unwrap()
     };
     let satisfied = RecordSatisfaction {

@@ -20,6 +20,7 @@ mod obligations;
 mod openapi;
 #[cfg(test)]
 mod overtaken;
+#[cfg(test)]
 mod part;
 #[cfg(test)]
 mod past;

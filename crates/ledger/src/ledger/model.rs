@@ -5,19 +5,21 @@
 //! worlds that agree with the answers so far. Each answer takes away those it contradicts; one must
 //! always be left.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
 use chrono::TimeDelta;
-use dutyledger_record::leaf_hash;
+use dutyledger_record::{KeyId, leaf_hash};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use proptest::prelude::*;
 use proptest_state_machine::{ReferenceStateMachine, StateMachineTest, prop_state_machine};
 use tempfile::TempDir;
 use tokio::runtime;
+use uuid::Uuid;
 
 use super::*;
-use crate::append::{Idempotency, StreamAppend};
+use crate::append::{Idempotency, Invalid, StreamAppend};
+use crate::key::{ApiKey, KeyChange};
 use crate::place::PostgresUrl;
 use crate::postgres::migrate;
 use crate::store::{Answers, Questions, StoreError};
@@ -133,11 +135,21 @@ impl<S: Store> Store for Mortal<S> {
 }
 
 /// An append: streams, each with by how much its expected version is wrong and a number of entries,
-/// and perhaps an idempotency key with a digest.
+/// and perhaps an idempotency key with a digest, by how much the position it comes next to is wrong,
+/// and a change of an API key.
 #[derive(Clone, Debug)]
 struct Step {
     streams: Vec<(u128, i64, u64)>,
     name: Option<(u8, u8)>,
+    next_to: Option<i64>,
+    key: Option<(u8, Change)>,
+}
+
+/// What becomes of an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Issued,
+    Revoked,
 }
 
 #[derive(Clone, Debug)]
@@ -156,12 +168,17 @@ fn step() -> impl Strategy<Value = Step> {
     let wrong = prop_oneof![6 => Just(0i64), 1 => 1..3i64, 3 => -2..0i64];
     let streams = prop::collection::btree_map(1..7u128, (wrong, 0..3u64), 0..3);
     let name = prop::option::weighted(0.5, (0..4u8, 0..2u8));
-    (streams, name).prop_map(|(streams, name)| Step {
+    let next_to = prop::option::weighted(0.15, prop_oneof![3 => Just(0i64), 1 => -1..2i64]);
+    let change = prop_oneof![Just(Change::Issued), Just(Change::Revoked)];
+    let key = prop::option::weighted(0.2, (0..4u8, change));
+    (streams, name, next_to, key).prop_map(|(streams, name, next_to, key)| Step {
         streams: streams
             .into_iter()
             .map(|(n, (wrong, count))| (n, wrong, count))
             .collect(),
         name,
+        next_to,
+        key,
     })
 }
 
@@ -208,14 +225,18 @@ impl ReferenceStateMachine for Courses {
 struct World {
     entries: Vec<(u128, u128)>,
     names: HashMap<u8, (u8, u64, u64)>,
+    /// The API keys that were issued, and what became of them last.
+    keys: BTreeMap<u8, Change>,
 }
 
 /// An append as it was made: the parts as (stream, expected version, number of entries, first
-/// entry), and the name.
+/// entry), and the rest.
 #[derive(Clone, Debug)]
 struct Asked {
     parts: Vec<(u128, u64, u64, u128)>,
     name: Option<(u8, u8)>,
+    next_to: Option<u64>,
+    key: Option<(u8, Change)>,
 }
 
 /// A first and a last position, and whether they are repeated.
@@ -240,6 +261,10 @@ impl World {
                 false => Err(AppendError::IdempotencyMismatch),
             };
         }
+        let head = self.head();
+        if let Some(next_to) = asked.next_to.filter(|next_to| *next_to != head) {
+            return Err(AppendError::NotNext { next_to, head });
+        }
         for &(n, expected, ..) in &asked.parts {
             let actual = self.version(n);
             if actual != expected {
@@ -249,6 +274,16 @@ impl World {
                     actual,
                 });
             }
+        }
+        match asked.key {
+            Some((n, Change::Issued)) if self.keys.contains_key(&n) => {
+                return Err(Invalid::KeyTwice(key_id(n)).into());
+            }
+            Some((n, Change::Revoked)) if !self.keys.contains_key(&n) => {
+                return Err(Invalid::KeyUnknown(key_id(n)).into());
+            }
+            Some((n, change)) => drop(self.keys.insert(n, change)),
+            None => {}
         }
         let before = self.head();
         for &(n, _, count, entry) in &asked.parts {
@@ -447,9 +482,12 @@ impl Subject {
                 parts.push((n, expected, count, self.entry));
                 self.entry += 10;
             }
+            let head = world.head();
             let one = Asked {
                 parts,
                 name: step.name,
+                next_to: step.next_to.map(|wrong| head.saturating_add_signed(wrong)),
+                key: step.key,
             };
             let _ = world.append(&one);
             asked.push(one);
@@ -480,10 +518,12 @@ impl Subject {
     /// The ledger is one of the worlds, hashes and roots included.
     fn compare(&mut self) {
         let (ledger, _) = &self.writers[0];
-        let (stored, roots, last) = self.runtime.block_on(async {
+        let (stored, roots, last, keys) = self.runtime.block_on(async {
             let stored = ledger.read(0, u32::MAX).await.unwrap();
             let roots = ledger.roots(0, u32::MAX).await.unwrap();
-            (stored, roots, ledger.last_position().await.unwrap())
+            let keys = ledger.api_keys(None, u32::MAX).await.unwrap();
+            let last = ledger.last_position().await.unwrap();
+            (stored, roots, last, keys)
         });
         let roots: HashMap<u64, [u8; 32]> = roots.into_iter().collect();
         let mut frontier = Frontier::empty();
@@ -504,10 +544,18 @@ impl Subject {
         assert_eq!(last, found.len() as u64);
         assert_eq!(roots.get(&last), Some(&frontier.root()));
         found.remove(0);
-        self.worlds.retain(|world| world.entries == found);
+        let keys: BTreeMap<u8, Change> = keys
+            .iter()
+            .map(|key| {
+                let change = key.revoked_at.map_or(Change::Issued, |_| Change::Revoked);
+                (key.hash[0], change)
+            })
+            .collect();
+        self.worlds
+            .retain(|world| world.entries == found && world.keys == keys);
         assert!(
             !self.worlds.is_empty(),
-            "it holds what no answer allows: {found:?}"
+            "it holds what no answer allows: {found:?}, {keys:?}"
         );
     }
 }
@@ -624,8 +672,33 @@ fn append(asked: &Asked) -> Append {
             scope: "model".into(),
             key: key.to_string(),
             digest: [digest; 32],
-            lasting: false,
+            lasting: digest == 0,
         }),
-        ..Append::default()
+        keys: asked.key.map(changed).into_iter().collect(),
+        next_to: asked.next_to,
+    }
+}
+
+fn key_id(n: u8) -> KeyId {
+    KeyId::new(Uuid::from_u128(n.into()))
+}
+
+fn changed((n, change): (u8, Change)) -> KeyChange {
+    let at = Noon.now();
+    match change {
+        Change::Issued => KeyChange::Issue(ApiKey {
+            key_id: key_id(n),
+            hash: [n; 32],
+            kind: "auditor".into(),
+            principal_id: None,
+            label: "model".into(),
+            issued_at: at,
+            expires_at: None,
+            revoked_at: None,
+        }),
+        Change::Revoked => KeyChange::Revoke {
+            key_id: key_id(n),
+            at,
+        },
     }
 }
