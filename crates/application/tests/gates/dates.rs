@@ -384,7 +384,7 @@ fn r_129_1_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
     // Another failure, directed anew, changes nothing about it.
     let anew = accepted.and("2025-01-01", again);
     assert_eq!(ended(&anew), std::slice::from_ref(&met));
-    let directed_anew = anew.clone().and("2025-01-02", issued(by("2025-06-01")));
+    let directed_anew = anew.and("2025-01-02", issued(by("2025-06-01")));
     assert_eq!(
         ended(&directed_anew),
         [met, ("2025-06-01".to_owned(), None)]
