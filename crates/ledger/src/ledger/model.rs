@@ -275,16 +275,10 @@ impl World {
                 });
             }
         }
-        match asked.key {
-            Some((n, Change::Issued)) if self.keys.contains_key(&n) => {
-                return Err(Invalid::KeyTwice(key_id(n)).into());
-            }
-            Some((n, Change::Revoked)) if !self.keys.contains_key(&n) => {
-                return Err(Invalid::KeyUnknown(key_id(n)).into());
-            }
-            Some((n, change)) => drop(self.keys.insert(n, change)),
-            None => {}
+        if let Some(invalid) = self.refuses_key(asked) {
+            return Err(invalid.into());
         }
+        self.keys.extend(asked.key);
         let before = self.head();
         for &(n, _, count, entry) in &asked.parts {
             self.entries
@@ -297,7 +291,18 @@ impl World {
         Ok((first, last, false))
     }
 
-    /// Whether this answer may be given here. Of several conflicts any may be named.
+    /// Why the change of an API key cannot be, if it cannot.
+    fn refuses_key(&self, asked: &Asked) -> Option<Invalid> {
+        let (n, change) = asked.key?;
+        match (change, self.keys.contains_key(&n)) {
+            (Change::Issued, true) => Some(Invalid::KeyTwice(key_id(n))),
+            (Change::Revoked, false) => Some(Invalid::KeyUnknown(key_id(n))),
+            _ => None,
+        }
+    }
+
+    /// Whether this answer may be given here. Of several conflicts any may be named, and what cannot be
+    /// for its key may be told for that: whether a stream is new is left to the commit to say.
     fn allows(&self, asked: &Asked, judged: &Answer, answer: &Answer) -> bool {
         match (judged, answer) {
             (
@@ -313,6 +318,9 @@ impl World {
                     && self.version(n) == *actual
                     && wanted != *actual
             }),
+            (Err(AppendError::Conflict { .. }), Err(AppendError::Invalid(invalid))) => {
+                self.refuses_key(asked).as_ref() == Some(invalid)
+            }
             _ => judged == answer,
         }
     }
