@@ -722,17 +722,18 @@ impl Life<'_> {
         self.recorder.give::<Strategy>(id, how, published);
     }
 
-    /// A step each quarter; some are told late, and a few schools claim an exception.
+    /// A step each quarter; some are told late, a few actions are given up, and a few schools claim an
+    /// exception.
     fn carry_out(&mut self, on: NaiveDate, actions: &[(ItemId, StreamId)], late: bool) {
         let id = self.strategy;
         let quarters = if late { 2 } else { 3 };
         for quarter in 0..=quarters {
             let on = on + Days::new(65 * quarter);
             for (action, owner) in actions {
-                let status = if quarter == quarters {
-                    ActionStatus::Completed
-                } else {
-                    ActionStatus::Started
+                let status = match quarter == quarters {
+                    true if self.random.per_mille(60) => ActionStatus::Stopped,
+                    true => ActionStatus::Completed,
+                    false => ActionStatus::Started,
                 };
                 let progressed = ProgressAction {
                     action: *action,
