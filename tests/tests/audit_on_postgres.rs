@@ -351,6 +351,16 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
             11,
         ),
         (
+            "a date beyond the calendar",
+            "UPDATE ledger.entry SET occurred_on = 'infinity' WHERE position = 12",
+            12,
+        ),
+        (
+            "an instant beyond the calendar",
+            "UPDATE ledger.entry SET recorded_at = '-infinity' WHERE position = 13",
+            13,
+        ),
+        (
             "a text and its hash",
             "UPDATE ledger.entry SET leaf_data = replace(leaf_data, '\"Pogmere', '\"Bogmere'), \
              leaf_hash = sha256('\\x00'::bytea || convert_to(replace(leaf_data, '\"Pogmere', \

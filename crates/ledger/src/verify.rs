@@ -15,6 +15,7 @@ use chrono::{DateTime, Utc};
 use dutyledger_record::{Frontier, LedgerId, Record, Stream, StreamId, StreamType, leaf_hash};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::error::ReadError;
 use crate::reader::{LedgerReader, Row};
@@ -69,17 +70,12 @@ pub async fn verify(
     let id = ledger.id();
     // While entries are compared with each other, those that follow are read and verified each on
     // its own, on as many threads as there are cores.
-    let mut pages = pages(ledger.clone(), head);
+    let (mut pages, reading) = pages(ledger.clone(), head);
     let pages = stream::poll_fn(move |context| pages.poll_recv(context));
     let facts = pages.map(|page| async move {
         let page = page?;
         let verifying = tokio::task::spawn_blocking(move || page.facts(id));
-        // A panic in there is a defect of this program; it goes on in this thread.
-        Ok::<_, ReadError>(
-            verifying
-                .await
-                .unwrap_or_else(|error| resume_unwind(error.into_panic())),
-        )
+        Ok::<_, ReadError>(verifying.await.unwrap_or_else(goes_on))
     });
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let mut facts = facts.buffered(cores);
@@ -90,6 +86,7 @@ pub async fn verify(
         }
         progress(check.position, head);
     }
+    reading.await.unwrap_or_else(goes_on);
     check.end(head, frontier.as_ref());
     if check.position == head && roots.last != head {
         check.found(head, "no root was left at the head: a commit is not whole");
@@ -118,10 +115,18 @@ async fn beyond(ledger: &LedgerReader, head: u64, check: &mut Check) -> Result<(
     Ok(())
 }
 
+/// A panic in a task is a defect of this program and no finding; it goes on in this thread.
+fn goes_on<T>(error: JoinError) -> T {
+    resume_unwind(error.into_panic())
+}
+
 /// The pages up to a position in their order, each read while the one before it is worked on.
-fn pages(ledger: LedgerReader, head: u64) -> mpsc::Receiver<Result<Page, ReadError>> {
+fn pages(
+    ledger: LedgerReader,
+    head: u64,
+) -> (mpsc::Receiver<Result<Page, ReadError>>, JoinHandle<()>) {
     let (sender, receiver) = mpsc::channel(1);
-    tokio::spawn(async move {
+    let reading = tokio::spawn(async move {
         let mut after = 0;
         while after < head {
             let page = Page::read(&ledger, after, head).await;
@@ -134,7 +139,7 @@ fn pages(ledger: LedgerReader, head: u64) -> mpsc::Receiver<Result<Page, ReadErr
             after = last;
         }
     });
-    receiver
+    (receiver, reading)
 }
 
 /// Entries that were read together.
