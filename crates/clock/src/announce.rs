@@ -103,14 +103,13 @@ impl Clock {
             last.is_some_and(|event| event == "TriggerOpened")
         };
         let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
-        let key = |trigger: &Trigger| (trigger.authority, trigger.duty, trigger.area);
         let mut told_of = BTreeSet::new();
         for id in said.keys().filter(|id| was_open(id) && !is_open(id)) {
             let history = load::history::<TriggerStream>(self.bus.ledger(), *id, None).await?;
             let Some(trigger) = history.state(NaiveDate::MAX).trigger.clone() else {
                 continue;
             };
-            let goes_on = open.iter().find(|one| key(one) == trigger.key());
+            let goes_on = open.iter().find(|one| one.key() == trigger.key());
             // One stream goes on telling of it: this one, unless its own does already.
             if goes_on.is_some_and(|one| {
                 !was_open(&StreamId::new(one.id)) && told_of.insert(trigger.key())
@@ -133,7 +132,7 @@ impl Clock {
         }
         for trigger in open {
             let id = StreamId::new(trigger.id);
-            let news = !was_open(&id) && !told_of.contains(&key(trigger));
+            let news = !was_open(&id) && !told_of.contains(&trigger.key());
             let Some(counted_from) = trigger.evidence.first().filter(|_| news) else {
                 continue;
             };

@@ -241,6 +241,35 @@ pub struct DeadlineRule {
     pub note: Option<String>,
 }
 
+/// A chapter of the guidance its paragraph stands in, or where else a row is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum Chapter {
+    /// Chapter 1.
+    #[serde(rename = "1")]
+    One,
+    /// Chapter 2.
+    #[serde(rename = "2")]
+    Two,
+    /// Chapter 3.
+    #[serde(rename = "3")]
+    Three,
+    /// Chapter 4.
+    #[serde(rename = "4")]
+    Four,
+    /// Chapter 5.
+    #[serde(rename = "5")]
+    Five,
+    /// Chapter 6.
+    #[serde(rename = "6")]
+    Six,
+    /// Rows of the Act alone.
+    #[serde(rename = "act")]
+    Act,
+    /// Other documents.
+    #[serde(rename = "other")]
+    Other,
+}
+
 /// A row of a rule pack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -324,25 +353,24 @@ impl Row {
         matches!(self.mode, Mode::Must | Mode::Should | Mode::Encouraged)
     }
 
-    /// The chapter of the guidance its paragraph stands in, `act` for a row of the Act alone,
-    /// `other` for what other documents say.
+    /// Where it stands; nothing for a row of our own.
     #[must_use]
-    pub fn chapter(&self) -> &'static str {
+    pub fn chapter(&self) -> Option<Chapter> {
         let id = self.id.as_str();
         let Some(paragraph) = id.strip_prefix("R-") else {
-            return if id.starts_with("A-") { "act" } else { "local" };
+            return id.starts_with("A-").then_some(Chapter::Act);
         };
         let number = paragraph.split('.').next().unwrap_or_default();
         let digits = number.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        match (number, digits.parse::<u32>()) {
-            (_, Ok(..=31)) | ("fn8", _) => "1",
-            (_, Ok(32..=54)) | ("fn16", _) => "2",
-            (_, Ok(55..=76)) => "3",
-            (_, Ok(77..=120)) | ("fn21", _) => "4",
-            (_, Ok(121..=130)) => "5",
-            (_, Ok(_)) | ("gl", _) => "6",
-            _ => "other",
-        }
+        Some(match (number, digits.parse::<u32>()) {
+            (_, Ok(..=31)) | ("fn8", _) => Chapter::One,
+            (_, Ok(32..=54)) | ("fn16", _) => Chapter::Two,
+            (_, Ok(55..=76)) => Chapter::Three,
+            (_, Ok(77..=120)) | ("fn21", _) => Chapter::Four,
+            (_, Ok(121..=130)) => Chapter::Five,
+            (_, Ok(_)) | ("gl", _) => Chapter::Six,
+            _ => Chapter::Other,
+        })
     }
 }
 

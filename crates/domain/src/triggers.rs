@@ -104,7 +104,16 @@ pub struct Trigger {
     pub in_law: InLaw,
 }
 
+/// Whose trigger it is, for which duty and which area: there is one for each.
+pub type TriggerKey = (StreamId, Duty, StreamId);
+
 impl Trigger {
+    /// Whose it is, for which duty and which area.
+    #[must_use]
+    pub const fn key(&self) -> TriggerKey {
+        (self.authority, self.duty, self.area)
+    }
+
     /// Whether it is open: a notice is none yet, and a case that is closed is none any more.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -235,18 +244,15 @@ pub fn triggers_until(
     found.weighed()
 }
 
-/// Whose trigger it is, for which duty and which area: there is one for each.
-type Key = (StreamId, Duty, StreamId);
-
 struct Found<'a> {
     partnership: StreamId,
     state: &'a PartnershipState,
     world: &'a World,
     on: NaiveDate,
     /// All that the record shows by itself.
-    shown: BTreeMap<Key, Vec<Trigger>>,
+    shown: BTreeMap<TriggerKey, Vec<Trigger>>,
     /// What the cases show that somebody opened.
-    cases: BTreeMap<Key, Vec<Case>>,
+    cases: BTreeMap<TriggerKey, Vec<Case>>,
 }
 
 /// What a case shows.

@@ -2,8 +2,8 @@
 //!
 //! It knows the record format and nothing of what the entries are about. A writer, in a
 //! task of its own that no caller can cancel, takes what has queued, judges it, gives out positions
-//! without gaps, commits once and answers; readers never wait for it. A file has one writer; a PostgreSQL database has one in each process,
-//! and the head row keeps them from each other.
+//! without gaps, commits once and answers; readers never wait for it. A file has one writer; a
+//! PostgreSQL database has one in each process, and the head row keeps them from each other.
 //!
 //! What decides (`plan`, `writer`, `queue`) stands above a small trait (`store`); SQLite and
 //! PostgreSQL are below it.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_application::load;
 use dutyledger_domain::obligations::{Obligation, Status, obligations, of_authority};
-use dutyledger_domain::rules::{self, Bearer, Mode, RulePack};
+use dutyledger_domain::rules::{self, Bearer, Chapter, Mode, RulePack};
 use dutyledger_domain::streams::{Authority, Partnership};
 use dutyledger_domain::{Capacity, Histories};
 use dutyledger_projections::PAGE_ROWS_MAX;
@@ -47,51 +47,6 @@ impl Pack {
         match self {
             Self::Enacted => rules::ENACTED,
             Self::Draft => rules::DRAFT,
-        }
-    }
-}
-
-/// A chapter of the guidance, or what stands in none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-enum Chapter {
-    /// Chapter 1.
-    #[serde(rename = "1")]
-    One,
-    /// Chapter 2.
-    #[serde(rename = "2")]
-    Two,
-    /// Chapter 3.
-    #[serde(rename = "3")]
-    Three,
-    /// Chapter 4.
-    #[serde(rename = "4")]
-    Four,
-    /// Chapter 5.
-    #[serde(rename = "5")]
-    Five,
-    /// Chapter 6.
-    #[serde(rename = "6")]
-    Six,
-    /// Rows of the Act alone.
-    #[serde(rename = "act")]
-    Act,
-    /// Other documents.
-    #[serde(rename = "other")]
-    Other,
-}
-
-impl Chapter {
-    /// As rows name it.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::One => "1",
-            Self::Two => "2",
-            Self::Three => "3",
-            Self::Four => "4",
-            Self::Five => "5",
-            Self::Six => "6",
-            Self::Act => "act",
-            Self::Other => "other",
         }
     }
 }
@@ -401,14 +356,12 @@ impl Filter {
     }
 
     fn lets(&self, one: &Obligation, pack: &RulePack) -> bool {
-        let chapter = || pack.row(one.rule.as_str()).map(rules::Row::chapter);
+        let chapter = || pack.row(one.rule.as_str()).and_then(rules::Row::chapter);
         self.bearer
             .is_none_or(|bearer| one.bearers.contains(&bearer))
             && self.mode.is_none_or(|mode| one.mode == mode)
             && self.status.is_none_or(|status| one.status == status)
-            && self
-                .chapter
-                .is_none_or(|wanted| chapter() == Some(wanted.name()))
+            && (self.chapter.is_none() || self.chapter == chapter())
     }
 }
 

@@ -453,15 +453,12 @@ impl Answers {
 
     /// Whether they were asked.
     fn asked(self, row: &Row, evidence: &Evidence) -> Found {
-        let Self {
-            agreed,
-            declined,
-            silent,
-        } = self;
-        if silent > 0 {
+        let (agreed, declined) = (self.agreed, self.declined);
+        if self.silent > 0 {
             let why = format!(
-                "{silent} answers on the actions that touch them are not there. Silence is neither \
-                 agreement nor refusal."
+                "{} answers on the actions that touch them are not there. Silence is neither \
+                 agreement nor refusal.",
+                self.silent
             );
             return Found::new(evidence.nothing_shown(row, Status::Due), why)
                 .next("Ask them; each answers with its own key.");
@@ -473,15 +470,12 @@ impl Answers {
     /// Whether one agreed. That it declined shows neither that it did what it must, nor that it did not:
     /// consent is asked for, and owed to nobody.
     fn agreed(self, row: &Row, evidence: &Evidence) -> Found {
-        let Self {
-            agreed,
-            declined,
-            silent,
-        } = self;
-        if silent > 0 {
+        let (agreed, declined) = (self.agreed, self.declined);
+        if self.silent > 0 {
             let why = format!(
-                "It has not answered {silent} of the actions that touch it. Silence is neither \
-                 agreement nor refusal."
+                "It has not answered {} of the actions that touch it. Silence is neither \
+                 agreement nor refusal.",
+                self.silent
             );
             return Found::new(evidence.nothing_shown(row, Status::Due), why)
                 .next("Ask it; it answers with its own key.");

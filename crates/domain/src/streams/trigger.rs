@@ -11,6 +11,7 @@ use crate::decide::{Actors, Opens, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
+use crate::triggers::TriggerKey;
 use crate::values::{Duty, Shown};
 
 /// The kind of stream.
@@ -102,9 +103,9 @@ commands! {
 }
 
 impl TriggerSet {
-    /// Whose it is, for which duty and which area: there is one for each.
+    /// Whose it is, for which duty and which area.
     #[must_use]
-    pub const fn key(&self) -> (StreamId, Duty, StreamId) {
+    pub const fn key(&self) -> TriggerKey {
         (self.authority, self.duty, self.area)
     }
 }

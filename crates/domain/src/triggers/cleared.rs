@@ -26,11 +26,8 @@ fn withdrawn(trigger: &TriggerSet, histories: &Histories) -> Option<EntryId> {
         mut all: impl Iterator<Item = &'h History<K>>,
         wrong: EntryId,
     ) -> Option<EntryId> {
-        all.find_map(|history| {
-            let mut entries = history.entries();
-            let corrects = entries.find(|entry| entry.standing.corrects == Some(wrong))?;
-            Some(corrects.entry_id)
-        })
+        let by = all.find_map(|history| history.withdrawal_of(wrong))?;
+        Some(by.entry_id)
     }
     let wrong = trigger.counted_from;
     among(histories.strategies.values(), wrong)
@@ -41,11 +38,10 @@ fn withdrawn(trigger: &TriggerSet, histories: &Histories) -> Option<EntryId> {
 fn closed(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
     let counted_from = counted_in(trigger, histories);
     let counted_from = counted_from.and_then(|strategy| on_date(strategy, trigger.counted_from));
-    let whose = (trigger.authority, trigger.duty, trigger.area);
     let cases = histories.directions.values();
     let cases = cases.map(|history| history.state(on)).filter(|case| {
-        let about = (case.authority, case.duty, case.area);
-        about == (Some(whose.0), Some(whose.1), Some(whose.2))
+        let about = case.authority.zip(case.duty).zip(case.area);
+        about.map(|((authority, duty), area)| (authority, duty, area)) == Some(trigger.key())
     });
     let closed = cases.filter_map(|case| case.closed());
     // What came to light after a case was closed is not cleared by that.
