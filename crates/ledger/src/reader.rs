@@ -2,21 +2,16 @@
 
 use std::time::Duration;
 
-use dutyledger_record::{
-    EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId, format_instant,
-};
-use serde::Deserialize;
-use uuid::Uuid;
+use dutyledger_record::{EntryError, EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId};
 
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
 use crate::lock::true_path;
 use crate::place::Place;
-use crate::postgres::{PostgresReads, READ_MAX, in_time};
+use crate::postgres::{self, PostgresReads, READ_MAX, in_time};
 use crate::recent::Recent;
-use crate::sqlite::SqliteReads;
-use crate::value::integer;
+use crate::sqlite::{self, SqliteReads};
 
 /// How many connections a reader of its own holds at the most.
 const READERS: u32 = 2;
@@ -49,34 +44,20 @@ pub(crate) struct Row {
     pub(crate) columns: Columns,
 }
 
-/// The columns beside an entry's text, each as it is written in there, and in the order in which they
-/// are asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub(crate) struct Columns {
-    pub(crate) entry_id: String,
-    pub(crate) stream_type: String,
-    pub(crate) stream_id: String,
-    pub(crate) version: i64,
-    pub(crate) event_type: String,
-    pub(crate) schema_version: i64,
-    pub(crate) occurred_on: String,
-    pub(crate) recorded_at: String,
+/// The columns beside an entry's text, as its database has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    Sqlite(sqlite::Columns),
+    Postgres(postgres::Columns),
 }
 
 impl Columns {
     /// Whether they say what the record says.
     pub(crate) fn repeat(&self, record: &Record) -> bool {
-        let (entry, event) = (&record.entry, &record.event);
-        let mut buffer = Uuid::encode_buffer();
-        let mut is = |text: &str, id: Uuid| *text == *id.hyphenated().encode_lower(&mut buffer);
-        is(&self.entry_id, entry.entry_id.uuid())
-            && is(&self.stream_id, entry.stream.id.uuid())
-            && self.stream_type == entry.stream.stream_type.as_str()
-            && self.version == integer(entry.version)
-            && self.event_type == event.event_type
-            && self.schema_version == i64::from(event.schema_version)
-            && self.occurred_on == entry.standing.occurred_on.date.to_string()
-            && self.recorded_at == format_instant(record.recorded_at)
+        match self {
+            Self::Sqlite(columns) => columns.repeat(record),
+            Self::Postgres(columns) => columns.repeat(record),
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! RFC 8785 canonical JSON, within the limits of `schemas/record.md`, and its hashes.
 
+use std::io::Write;
+
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -38,52 +40,55 @@ pub fn canonical_json(value: &Value) -> Result<String, CanonicalError> {
 /// number is an integer, and strings are escaped as `serde_json` escapes them. Names are ASCII, so
 /// that their bytes order as their UTF-16 code units do. A test compares this with a full
 /// implementation.
-fn write(value: &Value, text: &mut Vec<u8>) -> Result<(), CanonicalError> {
+pub(crate) fn write(value: &Value, out: &mut impl Write) -> Result<(), CanonicalError> {
     match value {
         Value::Array(items) => {
-            text.push(b'[');
+            put("[", out)?;
             for (place, item) in items.iter().enumerate() {
                 if place > 0 {
-                    text.push(b',');
+                    put(",", out)?;
                 }
-                write(item, text)?;
+                write(item, out)?;
             }
-            text.push(b']');
-            Ok(())
+            put("]", out)
         }
         Value::Object(members) => {
             // They are in order unless some crate has asked serde_json to keep another.
             let mut members: Vec<_> = members.iter().collect();
             members.sort_unstable_by_key(|(name, _)| *name);
-            text.push(b'{');
+            put("{", out)?;
             for (place, (name, member)) in members.into_iter().enumerate() {
                 if !name.is_ascii() || name.contains('\0') {
                     return Err(CanonicalError::MemberName(name.clone()));
                 }
                 if place > 0 {
-                    text.push(b',');
+                    put(",", out)?;
                 }
-                write_plain(name, text)?;
-                text.push(b':');
-                write(member, text)?;
+                write_plain(name, out)?;
+                put(":", out)?;
+                write(member, out)?;
             }
-            text.push(b'}');
-            Ok(())
+            put("}", out)
         }
         Value::Number(n) => match n.as_i64() {
-            Some(i) if (-INTEGER_MAX..=INTEGER_MAX).contains(&i) => write_plain(&i, text),
+            Some(i) if (-INTEGER_MAX..=INTEGER_MAX).contains(&i) => write_plain(&i, out),
             _ => Err(CanonicalError::Number(n.to_string())),
         },
         Value::String(s) if s.contains('\0') => Err(CanonicalError::Nul),
-        Value::Null | Value::Bool(_) | Value::String(_) => write_plain(value, text),
+        Value::Null | Value::Bool(_) | Value::String(_) => write_plain(value, out),
     }
 }
 
 fn write_plain(
     value: &(impl Serialize + ?Sized),
-    text: &mut Vec<u8>,
+    out: &mut impl Write,
 ) -> Result<(), CanonicalError> {
-    serde_json::to_writer(text, value).map_err(|e| CanonicalError::Json(e.to_string()))
+    serde_json::to_writer(out, value).map_err(|e| CanonicalError::Json(e.to_string()))
+}
+
+fn put(text: &str, out: &mut impl Write) -> Result<(), CanonicalError> {
+    let put = out.write_all(text.as_bytes());
+    put.map_err(|e| CanonicalError::Json(e.to_string()))
 }
 
 /// The RFC 6962 leaf hash: SHA-256(0x00 ‖ leaf data).

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::canonical::{CanonicalError, INTEGER_MAX, canonical_json};
+use crate::canonical::{CanonicalError, canonical_json};
 use crate::form;
 use crate::ids::{EntryId, KeyId, LedgerId, StreamId, StreamType};
+use crate::leaf::Members;
 use crate::sealed::Sealed;
 use crate::text::PublicText;
 
@@ -291,62 +292,34 @@ impl Draft {
         entry: &Envelope<Value>,
     ) -> Result<Self, EntryError> {
         form::check(ledger, &event, entry)?;
-        let s = &entry.standing;
-        let versions = s.rests_on.iter().map(|on| on.version);
-        check_versions(versions.chain([entry.version]))?;
-        check_years(&entry.payload)?;
-        let payload = canonical_json(&entry.payload)?;
-        let first = members(&BeforePayload {
-            basis: s.basis,
-            causation_id: s.causation_id,
-            corrects: s.corrects,
-            correlation_id: s.correlation_id,
-            entry_id: entry.entry_id,
-            event: &event,
-            format: FORMAT,
-            ledger_id: ledger,
-            occurred_on: s.occurred_on,
-            on_behalf_of: &s.on_behalf_of,
-            partnerships: &s.partnerships,
-            past_fact: s.past_fact.as_ref(),
-        })?;
-        let second = members(&BeforeInstant {
-            principal: s.principal,
-        })?;
-        let third = members(&AfterInstant {
-            reported: s.reported,
-            rests_on: &s.rests_on,
-            rules: &s.rules,
-            source: s.source.as_ref(),
-            stream: &entry.stream,
-            version: entry.version,
-            warnings: &s.warnings,
-        })?;
+        let members = Members::of(ledger, &event, entry);
         let draft = Self {
             entry_id: entry.entry_id,
             stream: entry.stream.clone(),
             version: entry.version,
+            occurred_on: entry.standing.occurred_on.date,
+            before_position: members.before_position()?,
+            before_instant: members.before_instant()?,
+            after_instant: members.after_instant()?,
             event,
-            occurred_on: s.occurred_on.date,
-            before_position: format!("{{{first},\"payload\":{payload},\"position\":"),
-            before_instant: format!(",{second},\"recorded_at\":\""),
-            after_instant: format!("\",{third}}}"),
         };
-        let found = draft.bytes_max();
-        if found > ENTRY_BYTES_MAX {
-            return Err(EntryError::TooLarge { found });
+        let parts = [
+            &draft.before_position,
+            &draft.before_instant,
+            &draft.after_instant,
+        ];
+        if cfg!(debug_assertions) || parts.into_iter().any(|part| is_suspect(part)) {
+            check_whole(&draft.leaf_data(1, DateTime::UNIX_EPOCH))?;
         }
+        check_size(draft.bytes_max())?;
         Ok(draft)
     }
 
     /// The most bytes the leaf data can have.
     #[must_use]
     pub fn bytes_max(&self) -> usize {
-        self.before_position.len()
-            + self.before_instant.len()
-            + self.after_instant.len()
-            + POSITION_BYTES_MAX
-            + INSTANT_BYTES
+        let known = self.before_position.len() + self.before_instant.len();
+        known + self.after_instant.len() + POSITION_BYTES_MAX + INSTANT_BYTES
     }
 
     /// The leaf data, now that its place is known.
@@ -362,52 +335,6 @@ impl Draft {
     }
 }
 
-/// The members of a record in the order RFC 8785 gives them, in three groups: between them stand the
-/// payload and the two that only the writer knows. What they hold is declared in that order too.
-#[derive(Serialize)]
-struct BeforePayload<'a> {
-    basis: Basis,
-    causation_id: Option<EntryId>,
-    corrects: Option<EntryId>,
-    correlation_id: Uuid,
-    entry_id: EntryId,
-    event: &'a Event,
-    format: u32,
-    ledger_id: LedgerId,
-    occurred_on: OccurredOn,
-    on_behalf_of: &'a [StreamId],
-    partnerships: &'a [StreamId],
-    past_fact: Option<&'a PastFact>,
-}
-
-#[derive(Serialize)]
-struct BeforeInstant {
-    principal: Principal,
-}
-
-#[derive(Serialize)]
-struct AfterInstant<'a> {
-    reported: bool,
-    rests_on: &'a [RestsOn],
-    rules: &'a RulePackRef,
-    source: Option<&'a Source>,
-    stream: &'a Stream,
-    version: u64,
-    warnings: &'a [Warning],
-}
-
-/// The canonical text of some members, without the braces around them.
-fn members(group: &impl Serialize) -> Result<String, EntryError> {
-    let text = serde_json::to_string(group).map_err(|e| EntryError::Json(e.to_string()))?;
-    if cfg!(debug_assertions) || is_suspect(&text) {
-        let value = serde_json::from_str(&text).map_err(|e| EntryError::Json(e.to_string()))?;
-        check_years(&value)?;
-        let canonical = canonical_json(&value)?;
-        debug_assert_eq!(canonical, text, "members are declared in canonical order");
-    }
-    Ok(text[1..text.len() - 1].to_owned())
-}
-
 /// Whether JSON may hold what steps outside the format, a NUL or a signed year, and is to be looked at
 /// member by member. Nearly none does.
 fn is_suspect(text: &str) -> bool {
@@ -416,13 +343,21 @@ fn is_suspect(text: &str) -> bool {
         .any(|part| text.contains(part))
 }
 
-/// Versions are integers that every reader of JSON agrees on.
-fn check_versions(mut versions: impl Iterator<Item = u64>) -> Result<(), CanonicalError> {
-    let agreed = |version: &u64| i64::try_from(*version).is_ok_and(|v| v <= INTEGER_MAX);
-    match versions.find(|version| !agreed(version)) {
-        None => Ok(()),
-        Some(large) => Err(CanonicalError::Number(large.to_string())),
+/// Looks at leaf data member by member.
+fn check_whole(text: &str) -> Result<(), EntryError> {
+    let value = serde_json::from_str(text)?;
+    check_years(&value)?;
+    let canonical = canonical_json(&value)?;
+    debug_assert_eq!(canonical, text, "members are declared in canonical order");
+    Ok(())
+}
+
+/// Checks how many bytes leaf data has at the most, whatever its position.
+const fn check_size(found: usize) -> Result<(), EntryError> {
+    if found > ENTRY_BYTES_MAX {
+        return Err(EntryError::TooLarge { found });
     }
+    Ok(())
 }
 
 /// Dates and instants have years of four digits: anything else would not be read back alike by
@@ -517,13 +452,25 @@ impl Record {
     /// When it is not.
     pub fn verify(leaf_data: &str) -> Result<Self, EntryError> {
         let record = Self::parse(leaf_data)?;
-        form::check_place(record.position, record.recorded_at)?;
-        let draft = Draft::new(record.ledger_id, record.event.clone(), &record.entry)?;
-        let written = draft.leaf_data(record.position, record.recorded_at);
-        if written != leaf_data {
+        let Self {
+            ledger_id,
+            position,
+            recorded_at,
+            event,
+            entry,
+        } = &record;
+        form::check_place(*position, *recorded_at)?;
+        form::check(*ledger_id, event, entry)?;
+        let digits = position.to_string().len();
+        check_size(leaf_data.len() - digits + POSITION_BYTES_MAX)?;
+        let members = Members::of(*ledger_id, event, entry);
+        if !members.are_written_as(leaf_data, *position, *recorded_at)? {
             return Err(EntryError::Malformed(
                 "it is not in the canonical form".to_owned(),
             ));
+        }
+        if is_suspect(leaf_data) {
+            check_whole(leaf_data)?;
         }
         Ok(record)
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::{Uuid, Variant};
 
-use crate::canonical::{INTEGER_MAX, is_sha256_hex};
+use crate::canonical::{CanonicalError, INTEGER_MAX, is_sha256_hex};
 use crate::entry::{Basis, EntryError, Envelope, Event, Standing};
 use crate::ids::{EntryId, LedgerId, StreamId};
 use crate::sealed::{Sealed, SealedBox};
@@ -24,6 +24,7 @@ pub(crate) fn check(
     need(is_pascal_case(&event.event_type), "event/type")?;
     need(event.schema_version > 0, "event/schema_version")?;
     need(entry.version > 0, "version")?;
+    check_versions(entry)?;
     check_standing(&entry.standing)?;
     let members = entry.payload.as_object();
     for (name, member) in members.ok_or_else(|| wrong("payload"))? {
@@ -39,6 +40,16 @@ pub(crate) fn check_place(position: u64, recorded_at: DateTime<Utc>) -> Result<(
     let counted = |at| (1..=INTEGER_MAX).contains(&at);
     need(i64::try_from(position).is_ok_and(counted), "position")?;
     need(has_year(recorded_at.date_naive()), "recorded_at")
+}
+
+/// Versions are integers that every reader of JSON agrees on.
+fn check_versions(entry: &Envelope<Value>) -> Result<(), CanonicalError> {
+    let agreed = |version: &u64| i64::try_from(*version).is_ok_and(|v| v <= INTEGER_MAX);
+    let versions = entry.standing.rests_on.iter().map(|on| on.version);
+    match versions.chain([entry.version]).find(|one| !agreed(one)) {
+        None => Ok(()),
+        Some(large) => Err(CanonicalError::Number(large.to_string())),
+    }
 }
 
 fn check_standing(standing: &Standing) -> Result<(), EntryError> {

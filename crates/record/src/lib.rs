@@ -8,6 +8,7 @@ mod canonical;
 mod entry;
 mod form;
 mod ids;
+mod leaf;
 mod list;
 mod merkle;
 mod sealed;

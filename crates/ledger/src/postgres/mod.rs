@@ -20,7 +20,7 @@ use sqlx::{ConnectOptions, Connection, Executor};
 use crate::error::OpenError;
 use crate::place::{Place, PostgresUrl};
 pub(crate) use deadline::{Deadline, in_time};
-pub(crate) use reads::PostgresReads;
+pub(crate) use reads::{Columns, PostgresReads};
 pub(crate) use store::PostgresStore;
 
 /// How long the server lets a writer that was stopped in the middle of a batch keep the others out.

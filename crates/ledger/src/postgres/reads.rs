@@ -1,7 +1,7 @@
 //! The readers' side of a ledger in PostgreSQL: every read is one statement on its own.
 
 use chrono::{DateTime, Utc};
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, StreamId};
+use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId};
 use sqlx::postgres::{PgExecutor, PgPool};
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
 use crate::place::PostgresUrl;
-use crate::reader::{Columns, Row, Stored};
+use crate::reader::{self, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -52,28 +52,57 @@ fn row(columns: RowColumns) -> Result<Row, ReadError> {
         position,
         leaf_data,
         leaf_hash,
-        entry,
+        entry_id,
         stream_type,
-        stream,
+        stream_id,
         version,
         event_type,
         schema_version,
-        day,
-        moment,
+        occurred_on,
+        recorded_at,
     ) = columns;
+    let columns = Columns {
+        entry_id,
+        stream_type,
+        stream_id,
+        version,
+        event_type,
+        schema_version,
+        occurred_on,
+        recorded_at,
+    };
     Ok(Row {
         stored: stored((position, leaf_data, leaf_hash))?,
-        columns: Columns {
-            entry_id: entry.to_string(),
-            stream_type,
-            stream_id: stream.to_string(),
-            version,
-            event_type,
-            schema_version,
-            occurred_on: day.text(),
-            recorded_at: moment.text(),
-        },
+        columns: reader::Columns::Postgres(columns),
     })
+}
+
+/// The columns beside an entry's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Columns {
+    entry_id: Uuid,
+    stream_type: String,
+    stream_id: Uuid,
+    version: i64,
+    event_type: String,
+    schema_version: i64,
+    occurred_on: Day,
+    recorded_at: Moment,
+}
+
+impl Columns {
+    /// Whether they say what the record says.
+    pub(crate) fn repeat(&self, record: &Record) -> bool {
+        let (entry, event) = (&record.entry, &record.event);
+        self.entry_id == entry.entry_id.uuid()
+            && self.stream_type == entry.stream.stream_type.as_str()
+            && self.stream_id == entry.stream.id.uuid()
+            && self.version == integer(entry.version)
+            && self.event_type == event.event_type
+            && self.schema_version == i64::from(event.schema_version)
+            && self.occurred_on.is(entry.standing.occurred_on.date)
+            && self.recorded_at.is(record.recorded_at)
+    }
 }
 
 /// A ledger in a database, open for reading.

@@ -15,7 +15,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::error::OpenError;
 use crate::file::beside;
-pub(crate) use reads::SqliteReads;
+pub(crate) use reads::{Columns, SqliteReads};
 pub(crate) use store::SqliteStore;
 
 /// How long a statement waits for another process that holds the file.

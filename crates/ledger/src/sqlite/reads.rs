@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Stream, StreamId, unhex};
+use dutyledger_record::{
+    EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId, format_instant, unhex,
+};
+use serde_json::value::RawValue;
 use sqlx::sqlite::{SqliteExecutor, SqlitePool};
 
 use super::LEDGER;
@@ -10,7 +13,7 @@ use super::rows::{KeyColumns, NameColumns, api_key, id, name};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
-use crate::reader::{Columns, Row, Stored};
+use crate::reader::{self, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -20,7 +23,29 @@ type EntryColumns = (i64, String, Vec<u8>);
 type PageColumns = (i64, i64, String, String);
 
 /// position, bytes of leaf data, leaf hash in hexadecimal, and the columns that repeat the leaf data
-type RowColumns = (i64, usize, String, Columns);
+type RowColumns<'a> = (i64, usize, &'a str, &'a RawValue);
+
+/// The columns beside an entry's text, as one text: the array that SQLite makes of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Columns(String);
+
+impl Columns {
+    /// Whether they say what the record says, written as the format writes it.
+    pub(crate) fn repeat(&self, record: &Record) -> bool {
+        let (entry, event) = (&record.entry, &record.event);
+        let said = (
+            entry.entry_id,
+            &entry.stream.stream_type,
+            entry.stream.id,
+            entry.version,
+            &event.event_type,
+            event.schema_version,
+            entry.standing.occurred_on.date,
+            format_instant(record.recorded_at),
+        );
+        serde_json::to_string(&said).is_ok_and(|said| said == self.0)
+    }
+}
 
 /// A ledger file, open for reading.
 #[derive(Clone, Debug)]
@@ -190,7 +215,7 @@ impl SqliteReads {
         .fetch_one(&self.pool)
         .await
         .map_err(unreadable)?;
-        let rows: Vec<RowColumns> = serde_json::from_str(&rows).map_err(corrupt)?;
+        let rows: Vec<RowColumns<'_>> = serde_json::from_str(&rows).map_err(corrupt)?;
         let mut leaves = leaves.as_str();
         let rows = rows
             .into_iter()
@@ -207,7 +232,7 @@ impl SqliteReads {
                         // verifying to tell.
                         leaf_hash: unhex(leaf_hash.as_bytes()).unwrap_or_default(),
                     },
-                    columns,
+                    columns: reader::Columns::Sqlite(Columns(columns.get().to_owned())),
                 })
             });
         rows.collect()
