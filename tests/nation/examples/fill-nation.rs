@@ -1,4 +1,4 @@
-//! Writes a nation into a new ledger: `fill-nation <file or postgres://…> [areas] [years] [seed]`.
+//! Writes a nation into a new ledger: `fill-nation <sqlite:file or postgres://…> [areas] [years] [seed]`.
 //!
 //! On PostgreSQL the database is migrated first, by `dutyledger migrate`. Says how far it is, and in the
 //! end how many entries there are and how many a second were decided and recorded.
@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let Some(place) = arguments.next() else {
-        eprintln!("usage: fill-nation <file or postgres://…> [areas] [years] [seed]");
+        eprintln!("usage: fill-nation <sqlite:file or postgres://…> [areas] [years] [seed]");
         std::process::exit(2);
     };
     let mut number = |usual: u64| {

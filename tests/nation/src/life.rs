@@ -47,6 +47,8 @@ use crate::recorder::{How, Recorder, forget_partnership, text};
 const SMALL_ACTIONS: u64 = 7;
 /// How many it adds that touch many schools.
 const SCHOOL_ACTIONS: u64 = 4;
+/// Within how many days those whom the actions touch have all answered.
+const ANSWERED_WITHIN: usize = 20;
 /// Within how many days of the duty's beginning every partnership is formed. Each year's work begins
 /// so many days into it.
 const FORMED_WITHIN: u64 = 27;
@@ -503,7 +505,8 @@ impl Life<'_> {
         }
     }
 
-    /// The actions a version adds, and where each authority stands on them.
+    /// The actions a version adds, and where each authority stands on them. As everywhere in a life the
+    /// dates only go on: what happened before something that is known costs a fold of everything.
     fn plan(&mut self, on: NaiveDate, version: u32) -> Vec<(ItemId, StreamId)> {
         let mut planned = Vec::new();
         let specified = self.specified.clone();
@@ -513,7 +516,8 @@ impl Life<'_> {
             let some: Vec<_> = others.copied().take(3).collect();
             // One of three has a date of its own, most of a year on.
             let by = (n % 3 == 0).then(|| on + Days::new(300));
-            planned.push(self.action((on + Days::new(n % 3), by), version, owner, some));
+            let action = self.propose((on + Days::new(n / 3), by), version, owner, &some);
+            planned.push((action, owner, some));
         }
         let relevant = self.relevant();
         for n in 0..SCHOOL_ACTIONS {
@@ -523,19 +527,29 @@ impl Life<'_> {
                 .filter(|_| self.random.per_mille(750))
                 .collect();
             let owner = self.council;
-            planned.push(self.action((on + Days::new(3 + n), None), version, owner, touched));
+            let action = self.propose((on + Days::new(3 + n), None), version, owner, &touched);
+            planned.push((action, owner, touched));
         }
-        planned
+        let first = on + Days::new(3 + SCHOOL_ACTIONS);
+        let all: usize = planned.iter().map(|(_, _, some)| some.len()).sum();
+        let mut asked = 0;
+        for (action, _, touched) in &planned {
+            let answered = first + Days::new((asked * ANSWERED_WITHIN / all.max(1)) as u64);
+            self.answer(answered, *action, touched);
+            asked += touched.len();
+        }
+        let owned = planned.into_iter();
+        owned.map(|(action, owner, _)| (action, owner)).collect()
     }
 
     /// One is proposed on a day, to be done by another where it has a date.
-    fn action(
+    fn propose(
         &mut self,
         (on, by): (NaiveDate, Option<NaiveDate>),
         version: u32,
         owner: StreamId,
-        authorities: Vec<StreamId>,
-    ) -> (ItemId, StreamId) {
+        authorities: &[StreamId],
+    ) -> ItemId {
         let id = self.strategy;
         let proposed = ProposeAction {
             version,
@@ -543,7 +557,7 @@ impl Life<'_> {
             description: text("Mentors for young people, where they already are"),
             owner,
             by,
-            authorities: authorities.clone(),
+            authorities: authorities.to_vec(),
         };
         let known = self.recorder.state::<Strategy>(id).actions.len();
         let how = self.council_on(on);
@@ -551,21 +565,22 @@ impl Life<'_> {
         let state = self.recorder.state::<Strategy>(id);
         // Ids count up: the newest is the last.
         let (action, _) = state.actions.iter().next_back().unwrap();
-        let action = *action;
         assert_eq!(state.actions.len(), known + 1);
-        drop(state);
-        let touches_relevant = authorities.iter().any(|id| !self.specified.contains(id));
+        *action
+    }
+
+    /// What those whom an action touches say on a day, and what it costs.
+    fn answer(&mut self, on: NaiveDate, action: ItemId, authorities: &[StreamId]) {
+        let id = self.strategy;
         let relevant = authorities
-            .into_iter()
-            .filter(|id| !self.specified.contains(id));
+            .iter()
+            .filter(|id| !self.specified.contains(id))
+            .copied();
         let everybody: Vec<_> = self.specified.iter().copied().chain(relevant).collect();
-        let mut answered = on + Days::new(6);
-        for (n, authority) in everybody.into_iter().enumerate() {
-            if n % 60 == 59 {
-                answered = answered + Days::new(1);
-            }
+        for authority in &everybody {
+            let authority = *authority;
             let specified = self.specified.contains(&authority);
-            let how = How::by(key(authority), answered);
+            let how = How::by(key(authority), on);
             match self.random.below(1_000) {
                 0..=24 if !specified => {
                     let declined = DeclineAction {
@@ -583,12 +598,11 @@ impl Life<'_> {
                 }
             }
         }
-        if touches_relevant {
-            let how = self.council_on(answered);
+        if everybody.len() > self.specified.len() {
+            let how = self.council_on(on);
             self.recorder
                 .give::<Strategy>(id, how, AssessActionCost { action });
         }
-        (action, owner)
     }
 
     /// Engagement, due regard, material, and sometimes an objection, a report, a past fact, or a
