@@ -5,6 +5,7 @@ use dutyledger_record::LedgerId;
 use sqlx::Error;
 
 use crate::database::{Pool, Tx, sql};
+use crate::derivation::DERIVATION;
 use crate::error::OpenError;
 
 /// Sets the checkpoint at the start of the ledger where there is none, and checks that the rows are
@@ -15,23 +16,25 @@ pub(crate) async fn open(
     ledger: &LedgerReader,
 ) -> Result<u64, OpenError> {
     let new = sql(
-        "INSERT INTO checkpoint (one, ledger_id, position) VALUES (1, $1, 0) \
+        "INSERT INTO checkpoint (one, ledger_id, position, derivation) VALUES (1, $1, 0, $2) \
                    ON CONFLICT (one) DO NOTHING",
     )
-    .bind(ledger.id().to_string());
+    .bind(ledger.id().to_string())
+    .bind(DERIVATION);
     rows.execute(new).await.map_err(OpenError::database)?;
     check(place, rows, ledger).await
 }
 
-/// Where the rows are, if they are derived from this ledger as it is.
+/// Where the rows are, if they are derived from this ledger as it is: at its start, where an older
+/// derivation made them.
 pub(crate) async fn check(
     place: &Place,
     rows: &Pool,
     ledger: &LedgerReader,
 ) -> Result<u64, OpenError> {
-    let (found, position, leaf_hash) = rows
-        .one::<(String, i64, Option<Vec<u8>>)>(sql(
-            "SELECT ledger_id, position, leaf_hash FROM checkpoint",
+    let (found, position, leaf_hash, derivation) = rows
+        .one::<(String, i64, Option<Vec<u8>>, i64)>(sql(
+            "SELECT ledger_id, position, leaf_hash, derivation FROM checkpoint",
         ))
         .await
         .map_err(OpenError::database)?;
@@ -65,16 +68,37 @@ pub(crate) async fn check(
             });
         }
     }
-    Ok(position)
+    Ok(if derivation < DERIVATION.into() {
+        0
+    } else {
+        position
+    })
+}
+
+/// Checks that the rows were made as this program makes them.
+pub(crate) async fn same_derivation(place: &Place, rows: &Pool) -> Result<(), OpenError> {
+    let (found,) = rows
+        .one::<(i64,)>(sql("SELECT derivation FROM checkpoint"))
+        .await
+        .map_err(OpenError::database)?;
+    if found != i64::from(DERIVATION) {
+        return Err(OpenError::OtherDerivation {
+            place: place.clone(),
+            found,
+            known: DERIVATION.into(),
+        });
+    }
+    Ok(())
 }
 
 /// Sets the checkpoint at the start of a ledger, whatever it was.
 pub(crate) async fn reset(tx: &mut Tx, ledger: &LedgerReader) -> Result<(), Error> {
     let reset = sql(
-        "INSERT INTO checkpoint (one, ledger_id, position) VALUES (1, $1, 0) \
+        "INSERT INTO checkpoint (one, ledger_id, position, derivation) VALUES (1, $1, 0, $2) \
                      ON CONFLICT (one) DO UPDATE SET ledger_id = excluded.ledger_id, \
-                         position = 0, leaf_hash = NULL",
+                         position = 0, leaf_hash = NULL, derivation = excluded.derivation",
     )
-    .bind(ledger.id().to_string());
+    .bind(ledger.id().to_string())
+    .bind(DERIVATION);
     tx.execute(reset).await.map(drop)
 }

@@ -90,6 +90,19 @@ pub enum OpenError {
         /// Where they are.
         position: u64,
     },
+    /// Another program derived them, and otherwise than this one would.
+    #[error(
+        "the projections {place} were made by derivation {found}, and this program's is {known}: {}",
+        if found > known { "use a newer program, or " } else { "" }.to_owned() + REBUILD
+    )]
+    OtherDerivation {
+        /// The rows.
+        place: Place,
+        /// The derivation they were made by.
+        found: i64,
+        /// The derivation of this program.
+        known: i64,
+    },
     /// Something stands in them that cannot be read.
     #[error("the projections {place} hold something that has no meaning: {REBUILD}")]
     Corrupt {

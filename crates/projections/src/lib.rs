@@ -15,6 +15,7 @@
 mod cache;
 mod checkpoint;
 mod database;
+mod derivation;
 mod derived;
 mod error;
 mod kinds;

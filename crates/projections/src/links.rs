@@ -26,6 +26,7 @@ pub async fn belonging(
     // The position first: what the rows say after it is known at least up to there.
     let found = async {
         let position = checkpoint::check(place, &rows, ledger).await?;
+        checkpoint::same_derivation(place, &rows).await?;
         let mut tx = rows.look().await.map_err(OpenError::database)?;
         let streams = derived::belonging(&mut tx, partnership).await;
         Ok((streams.map_err(OpenError::database)?, position))

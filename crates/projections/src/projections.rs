@@ -84,6 +84,12 @@ impl Projections {
             }
         };
         let position = checkpoint::open(&place, &writer, ledger).await?;
+        // Whoever shares them does this once it has the turn.
+        if !turn.is_shared() {
+            let emptied = turn.begin_anew(&writer).await;
+            emptied.map_err(OpenError::database)?;
+            checkpoint::same_derivation(&place, &writer).await?;
+        }
         let (sender, standing) = watch::channel(Standing {
             position,
             stopped: None,

@@ -135,11 +135,12 @@ impl Projector {
             checkpoint::open(&self.place, &self.rows, &self.ledger).await?;
             return Ok(());
         };
-        self.reached(seen.position);
-        if seen.free {
+        self.seen(seen.position, seen.left_alone());
+        if seen.to_be_had() {
             self.turn.take(&self.rows).await?;
         }
         if self.turn.held() {
+            self.turn.begin_anew(&self.rows).await?;
             // What was held is of rows that another may have moved since.
             self.cache.clear();
             let position = checkpoint::check(&self.place, &self.rows, &self.ledger).await?;
@@ -252,10 +253,15 @@ impl Projector {
 
     /// Tells everybody where the rows are, and that they get on.
     fn reached(&mut self, position: u64) {
+        self.seen(position, None);
+    }
+
+    /// The same, where it may be that nobody writes them.
+    fn seen(&mut self, position: u64, stopped: Option<String>) {
         self.position = position;
         let now = Standing {
             position,
-            stopped: None,
+            stopped,
             leads: self.turn.held(),
         };
         self.standing.send_if_modified(|standing| {

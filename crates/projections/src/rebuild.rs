@@ -99,7 +99,7 @@ async fn fill(
     Ok(position)
 }
 
-async fn clear(tx: &mut Tx) -> Result<(), sqlx::Error> {
+pub(crate) async fn clear(tx: &mut Tx) -> Result<(), sqlx::Error> {
     for delete in [
         "DELETE FROM stream_row",
         "DELETE FROM member",

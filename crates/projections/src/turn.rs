@@ -7,13 +7,19 @@
 //!
 //! Every page locks the checkpoint and finds its own turn in it before it writes anything. So a
 //! process that was stopped, lost its turn and goes on writes nothing: it follows.
+//!
+//! Processes of different releases may share the rows. Who knows a newer derivation than the rows were
+//! made by takes the turn at once, whoever has it, and who knows only an older one never does: so the
+//! rows are made anew once, and not by the two in turn.
 
 use std::time::Duration;
 
 use dutyledger_ledger::Stored;
 
 use crate::database::{Pool, Tx, sql};
+use crate::derivation::DERIVATION;
 use crate::error::ProjectionError;
+use crate::rebuild;
 use crate::values::number;
 
 /// Another process takes over within this time when the one that leads dies or is stopped.
@@ -68,9 +74,30 @@ pub(crate) enum Turn {
 
 /// What a process that follows sees.
 pub(crate) struct Seen {
+    /// How far the rows are: at the start, where an older derivation made them.
     pub(crate) position: u64,
-    /// Whether the turn may be taken.
+    /// Whether nobody has the turn.
     pub(crate) free: bool,
+    /// By which derivation the rows were made.
+    pub(crate) derivation: u32,
+}
+
+impl Seen {
+    /// Whether this program may take the turn.
+    pub(crate) fn to_be_had(&self) -> bool {
+        self.derivation < DERIVATION || self.free && self.derivation == DERIVATION
+    }
+
+    /// Why nobody writes the rows, where only newer programs may and none does.
+    pub(crate) fn left_alone(&self) -> Option<String> {
+        (self.free && self.derivation > DERIVATION).then(|| {
+            format!(
+                "the rows were made by derivation {}, and this program's is {DERIVATION}: use a newer \
+                 program",
+                self.derivation
+            )
+        })
+    }
 }
 
 impl Turn {
@@ -106,8 +133,11 @@ impl Turn {
         let found = match self {
             Self::Alone => Some(tx.one(sql("SELECT position FROM checkpoint")).await?),
             Self::Shared { holder, .. } => {
-                let ours = sql("SELECT position FROM checkpoint WHERE holder = $1 FOR UPDATE");
-                tx.optional(ours.bind(holder.clone())).await?
+                // Rows that were made anew by another derivation meanwhile are not gone on with.
+                let ours = sql("SELECT position FROM checkpoint \
+                                WHERE holder = $1 AND derivation = $2 FOR UPDATE");
+                let ours = ours.bind(holder.clone()).bind(DERIVATION);
+                tx.optional(ours).await?
             }
         };
         Ok(found.map(|(position,)| number(position)).transpose()?)
@@ -165,13 +195,20 @@ impl Turn {
     /// crash of the server has taken the checkpoint's first commit with it.
     pub(crate) async fn look(&self, rows: &Pool) -> Result<Option<Seen>, ProjectionError> {
         let found = rows
-            .optional::<(i64, bool)>(sql(
-                "SELECT position, held_till < clock_timestamp() FROM checkpoint",
-            ))
+            .optional::<(i64, bool, i64)>(
+                sql(
+                    "SELECT CASE WHEN derivation < $1 THEN 0 ELSE position END, \
+                        held_till < clock_timestamp(), derivation FROM checkpoint",
+                )
+                .bind(DERIVATION),
+            )
             .await?;
-        let seen = found.map(|(position, free)| {
-            let position = number(position)?;
-            Ok(Seen { position, free })
+        let seen = found.map(|(position, free, derivation)| {
+            Ok(Seen {
+                position: number(position)?,
+                free,
+                derivation: number(derivation)?,
+            })
         });
         seen.transpose()
     }
@@ -186,14 +223,45 @@ impl Turn {
                          SET holder = CAST(gen_random_uuid() AS text), \
                              held_till = clock_timestamp() + $1 * interval '1 millisecond' \
                          WHERE one IN (SELECT one FROM checkpoint \
-                                       WHERE held_till < clock_timestamp() \
+                                       WHERE derivation < $2 \
+                                          OR derivation = $2 AND held_till < clock_timestamp() \
                                        FOR UPDATE SKIP LOCKED) \
                          RETURNING holder")
-                    .bind(timing.lasts_millis()),
+                    .bind(timing.lasts_millis())
+                    .bind(DERIVATION),
                 )
                 .await?;
             *holder = taken.map(|(taken,)| taken);
         }
+        Ok(())
+    }
+
+    /// Empties the rows where an older derivation made them, if it is still this projector's turn, and
+    /// sets the checkpoint at the start of the ledger.
+    pub(crate) async fn begin_anew(&self, rows: &Pool) -> Result<(), ProjectionError> {
+        let mut tx = rows.begin().await?;
+        let anew = match self {
+            Self::Alone => sql(
+                "UPDATE checkpoint SET position = 0, leaf_hash = NULL, derivation = $1 \
+                 WHERE derivation < $1",
+            )
+            .bind(DERIVATION),
+            Self::Shared { holder, .. } => sql(
+                "UPDATE checkpoint SET position = 0, leaf_hash = NULL, derivation = $1 \
+                 WHERE derivation < $1 AND holder = $2",
+            )
+            .bind(DERIVATION)
+            .bind(holder.clone()),
+        };
+        if tx.execute(anew).await? == 0 {
+            return Ok(());
+        }
+        rebuild::clear(&mut tx).await?;
+        tx.commit().await?;
+        tracing::warn!(
+            derivation = DERIVATION,
+            "an older derivation made the projections: they are emptied and made anew"
+        );
         Ok(())
     }
 

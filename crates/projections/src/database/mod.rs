@@ -14,9 +14,10 @@ use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::{Error, Transaction};
 
-/// The shape of the rows. It is raised whenever a table, a state or what is derived changes, so
-/// that no program reads rows another one made differently.
-pub(crate) const SCHEMA: i64 = 1;
+/// The shape of the rows. It is raised whenever a table or the form of a state changes, so that no
+/// program reads rows it does not understand. What is derived otherwise in the same shape raises
+/// [`DERIVATION`](crate::derivation::DERIVATION).
+pub(crate) const SCHEMA: i64 = 2;
 /// How many reads go on at once.
 const READERS: u32 = 4;
 

@@ -103,18 +103,18 @@ async fn rows_of_another_schema_are_refused_and_rebuilt() {
     book.add::<Area>(id(1), How::default(), registered("A"))
         .await;
     closed(&book).await;
-    for found in [0, 2] {
+    for found in [1, 3] {
         let mut conn = by_hand(&book).await;
-        let pragma = if found == 0 {
-            "PRAGMA user_version = 0"
+        let pragma = if found == 1 {
+            "PRAGMA user_version = 1"
         } else {
-            "PRAGMA user_version = 2"
+            "PRAGMA user_version = 3"
         };
         sqlx::query(pragma).execute(&mut conn).await.unwrap();
         conn.close().await.unwrap();
         let error = refused(&book).await;
         assert!(
-            matches!(error, OpenError::OtherSchema { known: 1, .. }),
+            matches!(error, OpenError::OtherSchema { known: 2, .. }),
             "{error}"
         );
         assert!(error.to_string().contains("dutyledger projections rebuild"));

@@ -1,5 +1,6 @@
 //! Tests on real files and a real server.
 
+mod derivation;
 mod file;
 mod follow;
 mod model;

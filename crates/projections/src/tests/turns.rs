@@ -16,20 +16,20 @@ use crate::turn::Timing;
 use crate::{MigrateError, OpenError, ProjectionError, Projections, Projector, migrate, rebuild};
 
 /// Longer than anything here takes.
-const SOON: Duration = Duration::from_secs(60);
+pub(super) const SOON: Duration = Duration::from_secs(60);
 /// Turns that run out while a test waits for it.
-const SHORT: Timing = Timing {
+pub(super) const SHORT: Timing = Timing {
     lasts: Duration::from_millis(300),
     look: Duration::from_millis(10),
 };
 /// Turns that do not.
-const LONG: Timing = Timing {
+pub(super) const LONG: Timing = Timing {
     lasts: Duration::from_secs(3_600),
     look: Duration::from_millis(10),
 };
 
 impl Book {
-    async fn grow(&mut self, n: u128) {
+    pub(super) async fn grow(&mut self, n: u128) {
         let event = AreaRegistered {
             country: Country::Wales,
             kind: AreaKind::WelshCounty,
@@ -40,13 +40,13 @@ impl Book {
 }
 
 /// A projector at work, until it is told to stop.
-struct Running {
+pub(super) struct Running {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ProjectionError>>,
 }
 
 impl Running {
-    fn start(mut projector: Projector, book: &Book) -> Self {
+    pub(super) fn start(mut projector: Projector, book: &Book) -> Self {
         let tail = book.ledger.tail();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -58,7 +58,7 @@ impl Running {
         Self { stop, task }
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         let _ = self.stop.send(());
         self.task.await.unwrap().unwrap();
     }
@@ -76,7 +76,7 @@ async fn areas(p: &Projections) -> Vec<StreamId> {
 }
 
 /// Whoever's turn it is, as it stands in the checkpoint.
-async fn holder(p: &Projections) -> String {
+pub(super) async fn holder(p: &Projections) -> String {
     let holder = sql("SELECT holder FROM checkpoint");
     let (holder,) = p.rows.one::<(String,)>(holder).await.unwrap();
     holder
@@ -264,17 +264,17 @@ async fn only_the_owner_makes_the_tables() {
     }
     Projections::open(&place, &book.ledger).await.unwrap();
 
-    for found in [0, 2] {
+    for found in [1, 3] {
         let change = format!("UPDATE projections.shape SET number = {found}");
         assert!(database.sql(APPLICATION, &change).is_err());
         database.sql(OWNER, &change).unwrap();
         let error = refused().await;
         assert!(
-            matches!(error, OpenError::OtherSchema { known: 1, .. }),
+            matches!(error, OpenError::OtherSchema { known: 2, .. }),
             "{error}"
         );
         let migrated = migrate(&database.url(OWNER), APPLICATION).await;
-        if found == 0 {
+        if found == 1 {
             migrated.unwrap();
             let (p, _) = Projections::open(&place, &book.ledger).await.unwrap();
             assert_eq!(p.position(), 0);
