@@ -103,7 +103,8 @@ pub async fn histories(
 
 /// Adds streams to histories, as known at a position; those that had no entry by then are left out.
 ///
-/// Each is read on a task of its own: while one is decoded, others are on their way.
+/// Each is read on a task of its own, and made a history there: while one is decoded, others are on
+/// their way or decoded beside it.
 async fn read_into(
     all: &mut Histories,
     ledger: &LedgerReader,
@@ -114,15 +115,16 @@ async fn read_into(
         let ledger = ledger.clone();
         tokio::spawn(async move {
             let found = records(&ledger, &stream, Some(up_to)).await?;
-            Ok::<_, LoadError>((stream, found))
+            let mut own = Histories::default();
+            if !found.is_empty() {
+                own.read(&stream, found)?;
+            }
+            Ok::<_, LoadError>(own)
         })
     });
     let mut reads = stream::iter(reads).buffered(AT_ONCE);
     while let Some(read) = reads.next().await {
-        let (stream, found) = read.unwrap_or_else(broken_off)?;
-        if !found.is_empty() {
-            all.read(&stream, found)?;
-        }
+        all.take_in(read.unwrap_or_else(broken_off)?);
     }
     Ok(())
 }

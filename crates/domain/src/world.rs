@@ -89,6 +89,11 @@ macro_rules! world {
                 Ok(())
             }
 
+            /// Takes in the streams of others, whose rules and dates are left alone.
+            pub fn take_in(&mut self, mut others: Self) {
+                $(self.$field.append(&mut others.$field);)+
+            }
+
             /// Whether a stream is among them.
             #[must_use]
             pub fn holds(&self, stream: &Stream) -> bool {
