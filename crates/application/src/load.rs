@@ -12,7 +12,7 @@ use dutyledger_domain::depends::further;
 use dutyledger_domain::rules::enacted_ref;
 use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_domain::{Histories, History, HistoryError, StreamKind};
-use dutyledger_ledger::{LedgerReader, ReadError, Stored};
+use dutyledger_ledger::{Extent, LedgerReader, ReadError, Stored};
 use dutyledger_record::{EntryError, Record, RulePackRef, Stream, StreamId};
 
 /// How many streams are read at once.
@@ -30,6 +30,9 @@ pub enum LoadError {
     /// An event is unknown to this program.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// There is more than whoever asked takes.
+    #[error("there is more than {} entries or {} bytes of it", .0.entries, .0.bytes)]
+    TooLarge(Extent),
 }
 
 /// Reads the records of a stream, up to a position.
@@ -148,11 +151,44 @@ pub async fn of_partnership(
     belonging: impl IntoIterator<Item = Stream>,
     up_to: u64,
 ) -> Result<Histories, LoadError> {
+    gathered(ledger, partnership, belonging, up_to, None).await
+}
+
+/// The same, of so much at the most: nothing is read of what would be more.
+///
+/// # Errors
+/// When a stream cannot be read, or it is more.
+pub async fn of_partnership_within(
+    ledger: &LedgerReader,
+    partnership: StreamId,
+    belonging: impl IntoIterator<Item = Stream>,
+    up_to: u64,
+    most: Extent,
+) -> Result<Histories, LoadError> {
+    gathered(ledger, partnership, belonging, up_to, Some(most)).await
+}
+
+async fn gathered(
+    ledger: &LedgerReader,
+    partnership: StreamId,
+    belonging: impl IntoIterator<Item = Stream>,
+    up_to: u64,
+    most: Option<Extent>,
+) -> Result<Histories, LoadError> {
     let own = [Stream::new(Partnership::TYPE, partnership)];
     let mut wanted: BTreeSet<_> = belonging.into_iter().chain(own).collect();
     let mut seen = BTreeSet::new();
     let mut all = histories(ledger, [], up_to).await?;
+    let mut extent = Extent::default();
     while !wanted.is_empty() {
+        if let Some(most) = most {
+            let more = ledger.extent(&wanted, up_to).await?;
+            extent.entries += more.entries;
+            extent.bytes += more.bytes;
+            if extent.entries > most.entries || extent.bytes > most.bytes {
+                return Err(LoadError::TooLarge(most));
+            }
+        }
         read_into(&mut all, ledger, wanted.iter().cloned(), up_to).await?;
         seen.append(&mut wanted);
         wanted = further(partnership, &all);
@@ -204,4 +240,71 @@ async fn own(ledger: &LedgerReader, up_to: Option<u64>) -> Result<(RulePackRef, 
     let history = history::<LedgerStream>(ledger, id, up_to).await?;
     let rules = history.state(NaiveDate::MAX).rules.clone();
     Ok((rules.unwrap_or_else(enacted_ref), Dates::of(&history)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use dutyledger_domain::streams::ledger::LedgerMode;
+    use dutyledger_ledger::{Append, StreamAppend, SystemClock};
+    use dutyledger_record::{Draft, EntryId, Event};
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{Bus, Edge, Home, SystemEntropy};
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_partnership_that_is_too_large_is_refused_before_any_of_it_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::beside(folder.path().join("ledger.db"));
+        let edge = Edge {
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+        };
+        let (bus, _) = Bus::open(&home, LedgerMode::Sandbox, edge).await.unwrap();
+        let ledger = bus.ledger();
+        let opening = ledger.read(0, 1).await.unwrap();
+        // Whoever reads this entry does not understand it.
+        let id = Uuid::from_u128(0x0193_1c2e_5a00_7000_8000_0000_0000_0001);
+        let partnership = StreamId::new(id);
+        let stream = Stream::new(Partnership::TYPE, partnership);
+        let mut entry = opening[0].record().unwrap().entry;
+        entry.entry_id = EntryId::new(id);
+        entry.stream = stream.clone();
+        entry.payload = json!({});
+        let event = Event {
+            schema_version: 1,
+            event_type: "NeverHeardOf".to_owned(),
+        };
+        let part = StreamAppend {
+            stream: stream.clone(),
+            expected_version: 0,
+            drafts: vec![Draft::new(ledger.id(), event, &entry).unwrap()],
+        };
+        let append = Append {
+            streams: vec![part],
+            ..Append::default()
+        };
+        let at = ledger.append(append).await.unwrap().last_position;
+
+        let within = async |most| of_partnership_within(ledger, partnership, [], at, most).await;
+        let whole = ledger.extent([&stream], at).await.unwrap();
+        assert_eq!(whole.entries, 1);
+        let read = within(whole).await.unwrap_err();
+        assert!(matches!(read, LoadError::History(_)), "{read}");
+        let fewer = Extent {
+            entries: 0,
+            ..whole
+        };
+        let shorter = Extent {
+            bytes: whole.bytes - 1,
+            ..whole
+        };
+        for most in [fewer, shorter] {
+            let refused = within(most).await.unwrap_err();
+            assert!(matches!(refused, LoadError::TooLarge(_)), "{refused}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use dutyledger_bundle::{BundleError, ENTRIES_BYTES_MAX, ENTRIES_MAX, Export, Sco
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
-use dutyledger_ledger::{LedgerReader, ReadError};
+use dutyledger_ledger::{Extent, LedgerReader, ReadError};
 use dutyledger_proofs::VerifierKey;
 use dutyledger_record::{Stream, StreamId};
 use dutyledger_transparency::{LogError, Proven};
@@ -62,7 +62,7 @@ pub enum ExportError {
     GivenUp,
     /// The ledger could not be read.
     #[error(transparent)]
-    Load(#[from] LoadError),
+    Load(LoadError),
     /// A proof could not be made.
     #[error(transparent)]
     Proof(#[from] LogError),
@@ -80,6 +80,15 @@ impl ExportError {
             self,
             Self::Key(_) | Self::Bundle(Refused(_) | Checkpoint(_))
         )
+    }
+}
+
+impl From<LoadError> for ExportError {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::TooLarge(_) => Self::TooLarge,
+            error => Self::Load(error),
+        }
     }
 }
 
@@ -188,7 +197,12 @@ async fn of_partnership(
     })
     .await?;
     go_on(asked)?;
-    let histories = load::of_partnership(ledger, id, found, size).await?;
+    // Its size is learnt before any of it is read: it may be any.
+    let most = Extent {
+        entries: ENTRIES_MAX,
+        bytes: ENTRIES_BYTES_MAX,
+    };
+    let histories = load::of_partnership_within(ledger, id, found, size, most).await?;
     if !histories.partnerships.contains_key(&id) {
         return Err(ExportError::NoPartnership);
     }

@@ -44,15 +44,18 @@ pub async fn belonging(
         progress(after, head);
     }
     // An entry may name several partnerships; its stream belongs to one.
-    let mut histories = load::histories(ledger, opened.iter().cloned(), head).await?;
-    opened.retain(|stream| {
-        by_kind!(
+    for stream in opened {
+        // One after the other, so that no more than one is held: together they may be any size.
+        let mut history = load::histories(ledger, [stream.clone()], head).await?;
+        let belongs = by_kind!(
             stream.stream_type.as_str(),
-            K => belongs::<K>(&mut histories, stream.id, partnership),
+            K => belongs::<K>(&mut history, stream.id, partnership),
             else false
-        )
-    });
-    found.append(&mut opened);
+        );
+        if belongs {
+            found.insert(stream);
+        }
+    }
     Ok(found)
 }
 

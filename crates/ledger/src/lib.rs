@@ -52,7 +52,7 @@ pub use lock::Owner;
 pub use noted::{KeptAs, KeptHead, NOTED_EVERY, NoContinuation, NotedHead};
 pub use place::{Place, PlaceError, PostgresUrl};
 pub use postgres::{STOPPED_WRITER_MAX, migrate};
-pub use reader::{LedgerReader, Stored};
+pub use reader::{Extent, LedgerReader, Stored};
 pub use status::Health;
 pub use vault::{Vault, VaultError};
 pub use verify::{Finding, Verified, verify};

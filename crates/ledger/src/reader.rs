@@ -61,6 +61,15 @@ impl Columns {
     }
 }
 
+/// How much there is of some entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// How many they are.
+    pub entries: u64,
+    /// How many bytes of leaf data they have.
+    pub bytes: u64,
+}
+
 /// A ledger open for reading only: for tools, while other processes append to it.
 #[derive(Clone, Debug)]
 pub struct LedgerReader {
@@ -235,6 +244,20 @@ impl LedgerReader {
     /// When the database cannot be read.
     pub async fn stream_versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
         ask!(self, versions(streams))
+    }
+
+    /// How much there is of streams, together, when the ledger went to a position. No entry is read for
+    /// it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn extent(
+        &self,
+        streams: impl IntoIterator<Item = &Stream>,
+        up_to: u64,
+    ) -> Result<Extent, ReadError> {
+        let streams: Vec<&Stream> = streams.into_iter().collect();
+        ask!(self, extent(&streams, up_to))
     }
 
     /// The root of the Merkle tree over the entries up to a position, where a commit ended there.

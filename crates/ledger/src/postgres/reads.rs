@@ -11,7 +11,7 @@ use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
 use crate::place::PostgresUrl;
-use crate::reader::{self, Row, Stored};
+use crate::reader::{self, Extent, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -198,6 +198,31 @@ impl PostgresReads {
 
     pub(crate) async fn versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
         versions(&self.pool, &streams.iter().collect::<Vec<_>>()).await
+    }
+
+    pub(crate) async fn extent(
+        &self,
+        streams: &[&Stream],
+        up_to: u64,
+    ) -> Result<Extent, ReadError> {
+        let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
+        let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
+        let (entries, bytes) = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT count(*), coalesce(sum(octet_length(leaf_data)), 0)::bigint \
+             FROM unnest($1::text[], $2::uuid[]) AS wanted (type, id) \
+             JOIN ledger.entry ON stream_type = wanted.type AND stream_id = wanted.id \
+             WHERE position <= $3",
+        )
+        .bind(types)
+        .bind(ids)
+        .bind(integer(up_to))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        Ok(Extent {
+            entries: number(entries)?,
+            bytes: number(bytes)?,
+        })
     }
 
     pub(crate) async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {

@@ -13,7 +13,7 @@ use super::rows::{KeyColumns, NameColumns, api_key, id, name};
 use crate::append::{Idempotency, IdempotentRow};
 use crate::error::{OpenError, ReadError};
 use crate::key::ApiKey;
-use crate::reader::{self, Row, Stored};
+use crate::reader::{self, Extent, Row, Stored};
 use crate::value::{corrupt, hash, integer, number, unreadable};
 
 /// position, leaf_data, leaf_hash
@@ -145,6 +145,28 @@ impl SqliteReads {
 
     pub(crate) async fn versions(&self, streams: &[Stream]) -> Result<Vec<u64>, ReadError> {
         versions(&self.pool, &streams.iter().collect::<Vec<_>>()).await
+    }
+
+    pub(crate) async fn extent(
+        &self,
+        streams: &[&Stream],
+        up_to: u64,
+    ) -> Result<Extent, ReadError> {
+        let (entries, bytes) = sqlx::query_as::<_, (i64, i64)>(
+            "SELECT count(*), coalesce(sum(octet_length(leaf_data)), 0) \
+             FROM json_each(?1) AS wanted CROSS JOIN entry \
+             WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
+               AND position <= ?2",
+        )
+        .bind(named(streams)?)
+        .bind(integer(up_to))
+        .fetch_one(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        Ok(Extent {
+            entries: number(entries)?,
+            bytes: number(bytes)?,
+        })
     }
 
     pub(crate) async fn root(&self, position: u64) -> Result<Option<[u8; 32]>, ReadError> {
@@ -322,8 +344,6 @@ pub(super) async fn versions(
     executor: impl SqliteExecutor<'_>,
     streams: &[&Stream],
 ) -> Result<Vec<u64>, ReadError> {
-    let wanted: Vec<_> = streams.iter().map(|s| (&s.stream_type, s.id)).collect();
-    let wanted = serde_json::to_string(&wanted).map_err(|e| ReadError::Database(e.into()))?;
     let rows = sqlx::query_scalar::<_, i64>(
         "SELECT coalesce(( \
              SELECT max(version) FROM entry \
@@ -331,7 +351,7 @@ pub(super) async fn versions(
          ), 0) \
          FROM json_each(?1) AS wanted ORDER BY wanted.key",
     )
-    .bind(wanted)
+    .bind(named(streams)?)
     .fetch_all(executor)
     .await
     .map_err(unreadable)?;
@@ -343,6 +363,12 @@ pub(super) async fn versions(
         )));
     }
     rows.into_iter().map(number).collect()
+}
+
+/// Streams as one JSON parameter.
+fn named(streams: &[&Stream]) -> Result<String, ReadError> {
+    let named: Vec<_> = streams.iter().map(|s| (&s.stream_type, s.id)).collect();
+    serde_json::to_string(&named).map_err(|e| ReadError::Database(e.into()))
 }
 
 fn stored((position, leaf_data, leaf_hash): EntryColumns) -> Result<Stored, ReadError> {

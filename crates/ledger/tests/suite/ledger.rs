@@ -9,8 +9,8 @@ use crate::support::{
 };
 use chrono::TimeDelta;
 use dutyledger_ledger::{
-    ApiKey, Append, AppendError, Health, Invalid, KeyChange, Ledger, LedgerReader, OpenError,
-    Options, Owner, Receipt, backup,
+    ApiKey, Append, AppendError, Extent, Health, Invalid, KeyChange, Ledger, LedgerReader,
+    OpenError, Options, Owner, Receipt, backup,
 };
 use dutyledger_record::{EntryId, KeyId, LedgerId, leaf_hash};
 use serde_json::json;
@@ -23,6 +23,7 @@ on_both!(
     the_exact_leaf_text_is_stored,
     a_conflict_fails_alone_even_within_a_batch,
     a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it,
+    how_much_there_is_of_streams_is_known_before_any_of_it_is_read,
     what_comes_next_to_a_position_is_refused_once_the_ledger_has_gone_on,
     an_append_to_several_streams_is_recorded_whole_or_not_at_all,
     what_could_never_be_recorded_is_refused,
@@ -148,6 +149,27 @@ async fn a_guard_refuses_when_its_stream_has_moved_and_writes_nothing_to_it(plac
         ledger.append(append(vec![part(9, 3, 0, 0)])).await,
         Err(conflict(9, 3, 0))
     );
+    ledger.close().await;
+}
+
+async fn how_much_there_is_of_streams_is_known_before_any_of_it_is_read(place: Place) {
+    let ledger = place.open().await;
+    for parts in [part(1, 0, 2, 10), part(2, 0, 1, 20), part(1, 2, 1, 30)] {
+        ledger.append(append(vec![parts])).await.unwrap();
+    }
+    let wanted = [stream(1), stream(9)];
+    let head = ledger.head();
+    for up_to in [head, head - 1] {
+        let read = ledger.read_stream(&stream(1), Some(up_to)).await.unwrap();
+        let expected = Extent {
+            entries: read.len() as u64,
+            bytes: read.iter().map(|one| one.leaf_data.len() as u64).sum(),
+        };
+        assert_eq!(expected.entries, if up_to == head { 3 } else { 2 });
+        assert_eq!(ledger.extent(&wanted, up_to).await.unwrap(), expected);
+    }
+    let none = ledger.extent(&[stream(9)], head).await.unwrap();
+    assert_eq!(none, Extent::default());
     ledger.close().await;
 }
 
