@@ -44,6 +44,13 @@ fn signing() -> (Server, VerifierKey) {
     (server, key)
 }
 
+/// Commands that append to a ledger by themselves.
+const APPENDING: [&[&str]; 3] = [
+    &["serve", "--listen", "127.0.0.1:0"],
+    &["key", "issue", "--kind", "operator", "--label", "another"],
+    &["audit", "new-key"],
+];
+
 fn checkpoint(text: &str, key: &VerifierKey) -> Checkpoint {
     let note = Note::parse(text.as_bytes()).unwrap();
     Checkpoint::open(&note, [key]).unwrap().0
@@ -676,10 +683,12 @@ fn whoever_computes_everything_anew_is_found_out_by_the_checkpoint_signed_before
     fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
     let whole = server.run(&["ledger", "verify"]);
     assert!(whole.status.success(), "{}", said(&whole));
-    let not_served = server.run(&["serve", "--listen", "127.0.0.1:0"]);
-    assert_eq!(not_served.status.code(), Some(5), "{}", said(&not_served));
-    let other = "ledger.checkpoint was made of";
-    assert!(said(&not_served).contains(other), "{}", said(&not_served));
+    for appends in APPENDING {
+        let refused = server.run(appends);
+        assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+        let other = "ledger.checkpoint was made of";
+        assert!(said(&refused).contains(other), "{}", said(&refused));
+    }
 
     // Whoever moves the checkpoint away for that has none signed, now or once it is back.
     let file = server.folder().join("ledger.checkpoint");
@@ -700,7 +709,7 @@ fn whoever_computes_everything_anew_is_found_out_by_the_checkpoint_signed_before
 }
 
 #[test]
-fn a_ledger_put_back_to_before_its_newest_checkpoint_is_not_served_though_its_note_is_lost() {
+fn a_ledger_put_back_to_before_its_newest_checkpoint_is_not_appended_to_though_its_note_is_lost() {
     let (mut server, key) = signing();
     let _ = Town::found(&server, "Eastmere");
     server.end();
@@ -711,21 +720,55 @@ fn a_ledger_put_back_to_before_its_newest_checkpoint_is_not_served_though_its_no
     server.end();
     fs::write(server.ledger(), older).unwrap();
     fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
-    let not_served = || {
-        let ended = server.run(&["serve", "--listen", "127.0.0.1:0"]);
+    let refused = |appends| {
+        let ended = server.run(appends);
         assert_eq!(ended.status.code(), Some(5), "{}", said(&ended));
         assert!(!server.folder().join("ledger.noted-head.json").exists());
         said(&ended)
     };
-    let why = not_served();
     let signed = format!("ledger.checkpoint says that it went to {}", signed.size);
-    assert!(why.contains(&signed), "{why}");
-    assert!(why.contains("put back a newer copy"), "{why}");
-    assert!(why.contains("move that checkpoint away"), "{why}");
+    for appends in APPENDING {
+        let why = refused(appends);
+        assert!(why.contains(&signed), "{why}");
+        assert!(why.contains("put back a newer copy"), "{why}");
+        assert!(why.contains("move that checkpoint away"), "{why}");
+    }
     // Nor is a new ledger founded in its place.
     fs::remove_file(server.ledger()).unwrap();
-    let why = not_served();
-    assert!(why.contains("ends at position 0"), "{why}");
+    for appends in APPENDING {
+        let why = refused(appends);
+        assert!(why.contains("ends at position 0"), "{why}");
+    }
+}
+
+#[test]
+fn a_ledger_lost_on_postgres_is_not_founded_anew_beside_its_newest_checkpoint() {
+    let migrated = || {
+        let database = Postgres::shared().database();
+        let migrated = std::process::Command::new(dutyledger_tests::program())
+            .args(["migrate", "--database-url", &database.url(OWNER)])
+            .output()
+            .unwrap();
+        assert!(migrated.status.success(), "{}", said(&migrated));
+        database
+    };
+    let (lost, empty) = (migrated(), migrated());
+    let mut server = Server::start_on(&lost.url(APPLICATION));
+    let made = server.run(&["audit", "new-key"]);
+    assert!(made.status.success(), "{}", said(&made));
+    server.end();
+    let file = |name: &str| server.folder().join(name);
+    fs::remove_file(file("dutyledger.noted-head.json")).unwrap();
+    assert!(file("dutyledger.checkpoint").exists());
+    for appends in APPENDING {
+        let mut command = server.command(appends);
+        command.env("DUTYLEDGER_DATABASE_URL", empty.url(APPLICATION));
+        let refused = command.output().unwrap();
+        assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+        let why = said(&refused);
+        assert!(why.contains("ends at position 0"), "{why}");
+        assert!(why.contains("dutyledger.checkpoint says"), "{why}");
+    }
 }
 
 #[test]

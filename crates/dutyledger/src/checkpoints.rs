@@ -14,9 +14,11 @@ use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::ledger::{
     AdoptCheckpointKey, CheckpointKeyAdopted, CheckpointKeyReplaced, LedgerCommand,
 };
-use dutyledger_ledger::{LedgerReader, beside, create_secret_file, replace_file, sync_name};
+use dutyledger_ledger::{
+    KeptAs, KeptHead, LedgerReader, NotedHead, beside, create_secret_file, replace_file, sync_name,
+};
 use dutyledger_proofs::SigningKey;
-use dutyledger_record::{EntryId, StreamId, hex};
+use dutyledger_record::{EntryId, LedgerId, StreamId, hex};
 use dutyledger_transparency::{
     Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
 };
@@ -96,6 +98,28 @@ fn take_place(path: &Path) -> Result<(), Failure> {
     moved.map_err(|error| wrong(path, error))
 }
 
+/// The head of the newest checkpoint that was signed, which the ledger must go on from.
+pub(crate) fn newest_signed(file: &Path) -> Result<Option<KeptHead>, Failure> {
+    let signed = Signed::read(file).map_err(|error| wrong(file, error))?;
+    let Some(Signed { checkpoint, .. }) = signed else {
+        return Ok(None);
+    };
+    let origin = &checkpoint.origin;
+    let ledger_id = origin.parse::<LedgerId>().map_err(|_| {
+        let why = format!("it is of {origin}, which is not a ledger: name the right file");
+        wrong(file, why)
+    })?;
+    Ok(Some(KeptHead {
+        file: file.to_owned(),
+        kept: KeptAs::Checkpoint,
+        head: NotedHead {
+            ledger_id,
+            position: checkpoint.size,
+            root: hex(&checkpoint.root),
+        },
+    }))
+}
+
 /// What keeps the checkpoints of a ledger that is served, where there is a key for them.
 pub(crate) async fn keeper(
     bus: &Bus,
@@ -127,8 +151,8 @@ fn open(
 /// Makes a key, and records that the ledger adopts it. Where another is in use it signs its last
 /// checkpoint first, and the entry names that.
 pub(crate) async fn new_key(settings: &CheckpointSettings, json: bool) -> Result<(), Failure> {
-    let home = settings.place.home()?;
-    let files = settings.files.of(&home);
+    let home = settings.place.home_to_append()?;
+    let files = settings.files.of(&settings.place, &home);
     // Owning the ledger keeps a server of a file out.
     let (bus, _) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
     let done = change_key(&bus, &files).await;
@@ -251,7 +275,7 @@ pub(crate) async fn checkpoint(settings: &SignSettings) -> Result<(), Failure> {
         none_was_published,
     } = settings;
     let home = place.home()?;
-    let files = files.of(&home);
+    let files = files.of(place, &home);
     let ledger = LedgerReader::open(&home.ledger).await;
     let ledger = ledger.map_err(Failure::cannot_open)?;
     let keys = adopted(&ledger, None).await?;
@@ -290,7 +314,7 @@ pub(crate) fn proven(files: &Checkpoints) -> Result<Proven, Failure> {
 /// Writes the proof that an entry is in the ledger.
 pub(crate) async fn prove(settings: &ProveSettings) -> Result<(), Failure> {
     let home = settings.place.home()?;
-    let proven = proven(&settings.files.of(&home))?;
+    let proven = proven(&settings.files.of(&settings.place, &home))?;
     let ledger = LedgerReader::open(&home.ledger).await;
     let ledger = ledger.map_err(Failure::cannot_open)?;
     let entry = ledger.entry(EntryId::new(settings.entry_id)).await;

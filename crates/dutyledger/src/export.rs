@@ -85,7 +85,7 @@ async fn through_server(
 /// Makes the bundle here, and records that it was taken at the file. Answers the size of its
 /// checkpoint.
 async fn here(settings: &ExportSettings, home: &Home, out: &File) -> Result<u64, Failure> {
-    let proven = proven(&settings.files.of(home))?;
+    let proven = proven(&settings.files.of(&settings.place, home))?;
     let bus = open(&settings.place).await?;
     let done = made_and_recorded(&bus, settings, home, &proven, out).await;
     bus.close().await;

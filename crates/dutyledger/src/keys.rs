@@ -9,7 +9,7 @@ use dutyledger_application::{Bus, Edge, KeyRequest, SystemEntropy};
 use dutyledger_ledger::{ApiKey, Ledger, LedgerReader, SystemClock};
 use dutyledger_record::{KeyId, Principal, PrincipalKind, PublicText, StreamId, format_instant};
 
-use crate::cli::{IssueSettings, Place, RevokeSettings, make_folder};
+use crate::cli::{IssueSettings, Place, RevokeSettings};
 use crate::exit::Failure;
 use crate::remote::Server;
 
@@ -35,8 +35,7 @@ fn kind_name(kind: PrincipalKind) -> Value {
 
 /// Opens the ledger on its file, making its folder where it is new.
 pub(crate) async fn open(place: &Place) -> Result<Bus, Failure> {
-    let home = place.home()?;
-    make_folder(&home.ledger)?;
+    let home = place.home_to_append()?;
     let (bus, _) = Bus::open(&home, place.mode.into(), edge()).await?;
     Ok(bus)
 }

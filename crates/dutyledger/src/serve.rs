@@ -1,7 +1,6 @@
 //! `dutyledger serve`: the server, from start to graceful end.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +11,13 @@ use tokio::sync::watch;
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_clock::Clock;
-use dutyledger_ledger::{Health, KeptAs, KeptHead, LedgerReader, NotedHead, Place as Database};
+use dutyledger_ledger::{Health, LedgerReader, Place as Database};
 use dutyledger_notifications::Relay;
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
-use dutyledger_record::{LedgerId, hex};
-use dutyledger_transparency::{Keeper, Log, Signed};
+use dutyledger_transparency::{Keeper, Log};
 
 use crate::checkpoints;
-use crate::cli::{Place, ServeSettings, make_folder};
+use crate::cli::{Place, ServeSettings};
 use crate::exit::Failure;
 use crate::keys::edge;
 use crate::notifications::Watched;
@@ -183,34 +181,10 @@ fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The head of the newest checkpoint that was signed, which the ledger must go on from.
-fn newest_signed(file: &Path) -> Result<Option<KeptHead>, Failure> {
-    let signed = Signed::read(file).map_err(|error| checkpoints::wrong(file, error))?;
-    let Some(Signed { checkpoint, .. }) = signed else {
-        return Ok(None);
-    };
-    let origin = &checkpoint.origin;
-    let ledger_id = origin.parse::<LedgerId>().map_err(|_| {
-        let why = format!("it is of {origin}, which is not a ledger: name the right file");
-        checkpoints::wrong(file, why)
-    })?;
-    Ok(Some(KeptHead {
-        file: file.to_owned(),
-        kept: KeptAs::Checkpoint,
-        head: NotedHead {
-            ledger_id,
-            position: checkpoint.size,
-            root: hex(&checkpoint.root),
-        },
-    }))
-}
-
 pub(crate) async fn serve(settings: &ServeSettings) -> Result<(), Failure> {
-    let mut home = settings.place.home()?;
-    let files = settings.checkpoints.of(&home);
-    home.signed = newest_signed(&files.newest)?;
+    let home = settings.place.home_to_append()?;
+    let files = settings.checkpoints.of(&settings.place, &home);
     let connection = settings.nats.connection("dutyledger relay")?;
-    make_folder(&home.ledger)?;
     let (bus, master) = Bus::open(&home, settings.place.mode.into(), edge()).await?;
     let relay = connection.map(|connection| {
         let (reader, tail) = ((**bus.ledger()).clone(), bus.ledger().tail());

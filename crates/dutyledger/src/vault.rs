@@ -69,7 +69,7 @@ pub(crate) async fn backup(settings: &VaultBackupSettings, json: bool) -> Result
 
 pub(crate) async fn restore(settings: &VaultRestoreSettings, json: bool) -> Result<(), Failure> {
     let place = &settings.place;
-    let home = place.home()?;
+    let home = place.home_to_append()?;
     let master = settings.backup_master_key_file.as_deref();
     let mode = place.mode.into();
     let keys = Bus::restore_keys(&home, mode, &settings.file, master, edge()).await?;
@@ -82,7 +82,7 @@ pub(crate) async fn restore(settings: &VaultRestoreSettings, json: bool) -> Resu
 }
 
 pub(crate) async fn rotate_master(place: &Place, json: bool) -> Result<(), Failure> {
-    let home = place.home()?;
+    let home = place.home_to_append()?;
     let keys = Bus::rotate_master(&home, place.mode.into(), edge()).await?;
     if json {
         println!("{}", json!({ "keys": keys }));

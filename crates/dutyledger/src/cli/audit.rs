@@ -44,9 +44,6 @@ pub(crate) struct CheckpointFiles {
     /// The file of the key that signs checkpoints.
     #[arg(long, env = "DUTYLEDGER_SIGNING_KEY_FILE")]
     pub(crate) signing_key_file: Option<PathBuf>,
-    /// The file of the newest checkpoint.
-    #[arg(long, env = "DUTYLEDGER_CHECKPOINT_FILE")]
-    pub(crate) checkpoint_file: Option<PathBuf>,
     /// The folder of the hashes that checkpoints and proofs are made of.
     #[arg(long, env = "DUTYLEDGER_TILES")]
     pub(crate) tiles: Option<PathBuf>,
@@ -54,12 +51,12 @@ pub(crate) struct CheckpointFiles {
 
 impl CheckpointFiles {
     /// The files, beside the noted head where they are not named.
-    pub(crate) fn of(&self, home: &Home) -> Checkpoints {
+    pub(crate) fn of(&self, place: &Place, home: &Home) -> Checkpoints {
         let usual = home.checkpoints();
         let named = |file: &Option<PathBuf>, usual| file.clone().unwrap_or(usual);
         Checkpoints {
             signing_key: named(&self.signing_key_file, usual.signing_key),
-            newest: named(&self.checkpoint_file, usual.newest),
+            newest: place.newest_checkpoint(home),
             tiles: named(&self.tiles, usual.tiles),
         }
     }

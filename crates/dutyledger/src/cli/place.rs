@@ -8,6 +8,7 @@ use dutyledger_application::Home;
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::Place as Database;
 
+use crate::checkpoints::newest_signed;
 use crate::exit::Failure;
 
 /// What a new ledger is for.
@@ -54,6 +55,9 @@ pub(crate) struct Place {
     /// go on from it is not appended to.
     #[arg(long, env = "DUTYLEDGER_NOTED_HEAD_FILE")]
     pub(crate) noted_head_file: Option<PathBuf>,
+    /// The file of the newest checkpoint. A ledger that does not go on from it is not appended to.
+    #[arg(long, env = "DUTYLEDGER_CHECKPOINT_FILE")]
+    pub(crate) checkpoint_file: Option<PathBuf>,
     /// What the ledger is for, where it is made now.
     #[arg(long, env = "DUTYLEDGER_MODE", value_enum, default_value = "live")]
     pub(crate) mode: Mode,
@@ -84,6 +88,21 @@ impl Place {
             signed: None,
             ledger: usual.ledger,
         })
+    }
+
+    /// Where everything is, for whoever appends: the ledger must go on from its newest checkpoint, as
+    /// it must from its noted head. Its folder is made where it is new.
+    pub(crate) fn home_to_append(&self) -> Result<Home, Failure> {
+        let mut home = self.home()?;
+        home.signed = newest_signed(&self.newest_checkpoint(&home))?;
+        make_folder(&home.ledger)?;
+        Ok(home)
+    }
+
+    /// The file of the newest checkpoint: beside the noted head where it is not named.
+    pub(crate) fn newest_checkpoint(&self, home: &Home) -> PathBuf {
+        let named = self.checkpoint_file.clone();
+        named.unwrap_or_else(|| home.checkpoints().newest)
     }
 }
 
