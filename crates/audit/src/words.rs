@@ -159,6 +159,18 @@ const WORDS: &[Row] = &[
     ("CalendarTokenIssued", "calendar", "calendars", "issued"),
     ("CalendarTokenRevoked", "calendar", "calendars", "revoked"),
     (
+        "CaseTriggerCleared",
+        "direction trigger of a case",
+        "direction triggers of cases",
+        "cleared",
+    ),
+    (
+        "CaseTriggerOpened",
+        "direction trigger of a case",
+        "direction triggers of cases",
+        "opened",
+    ),
+    (
         "CauseRecordedAsUnknown",
         "gap in the causes of violence",
         "gaps in the causes of violence",

@@ -1,4 +1,4 @@
-//! What is to be announced of one partnership.
+//! What is to be announced of one partnership, or of one case that names none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,14 @@ use chrono::NaiveDate;
 
 use dutyledger_application::{Bus, CommandError, Request, Target, load, london_date};
 use dutyledger_domain::deadlines::{Dated, deadlines};
-use dutyledger_domain::streams::deadline::{AnnounceDeadline, Announced, Announcement};
-use dutyledger_domain::streams::trigger::{AnnounceTrigger, TriggerSet};
-use dutyledger_domain::streams::{Deadline, TriggerStream};
-use dutyledger_domain::triggers::{Trigger, cleared_by, triggers};
-use dutyledger_domain::{Histories, RefusalCode, StreamKind};
-use dutyledger_record::{EntryId, OccurredOn, Principal, Stream, StreamId};
+use dutyledger_domain::streams::deadline::{self, AnnounceDeadline, Announced, Announcement};
+use dutyledger_domain::streams::trigger::{
+    self, AnnounceTrigger, CaseTriggerSet, TriggerSet, WhatIsShown,
+};
+use dutyledger_domain::streams::{Deadline, Direction, TriggerStream};
+use dutyledger_domain::triggers::{Trigger, cleared_by, ids_of_case, triggers};
+use dutyledger_domain::{Histories, History, RefusalCode, StreamKind};
+use dutyledger_record::{EntryError, EntryId, OccurredOn, Principal, Stream, StreamId};
 
 use crate::{Clock, ClockError};
 
@@ -24,28 +26,56 @@ pub(crate) fn is_announcement(stream: &Stream) -> bool {
 type Said = BTreeMap<StreamId, Vec<String>>;
 
 impl Clock {
-    /// Announces what is to be announced of a partnership on a day.
+    /// Announces what is to be announced of a partnership, or of a case that names none, on a day.
     pub(crate) async fn look_at(
         &self,
-        partnership: StreamId,
+        whose: StreamId,
         today: NaiveDate,
     ) -> Result<(), ClockError> {
         // What was said before what was known: nothing is said again for want of knowing why it was.
         let mut said = Said::new();
-        for (stream, event) in self.projections.announced(partnership).await? {
+        for (stream, event) in self.projections.announced(whose).await? {
             said.entry(stream.id).or_default().push(event);
         }
-        let streams = self.projections.depends_on(partnership).await?;
+        let streams = self.projections.depends_on(whose).await?;
         let head = self.bus.ledger().last_position().await?;
         let histories = load::histories(self.bus.ledger(), streams, head).await?;
-        for dated in deadlines(partnership, &histories) {
+        let dates = deadlines(whose, &histories);
+        if let Some(case) = histories.directions.get(&whose) {
+            said.extend(self.said_of_case(case, &dates, head).await?);
+        }
+        for dated in dates {
             let events = said.get(&dated.stream()).map_or(&[][..], Vec::as_slice);
             self.announce_deadline(&dated, events, today).await?;
         }
-        let mut open = triggers(partnership, &histories, today);
+        let mut open = triggers(whose, &histories, today);
         open.retain(|trigger| trigger.is_open() && trigger.since <= today);
-        self.announce_triggers(&open, &said, &histories, today)
+        self.announce_triggers(whose, &open, &said, &histories, today)
             .await
+    }
+
+    /// What was announced of a case that names no partnership, up to a position. No timeline has it, so
+    /// the few streams are asked that it may have been announced in.
+    async fn said_of_case(
+        &self,
+        case: &History<Direction>,
+        dates: &[Dated],
+        up_to: u64,
+    ) -> Result<Said, ClockError> {
+        let dates = dates.iter().map(|dated| deadline::stream(dated.stream()));
+        let triggers = ids_of_case(case).into_iter().map(trigger::stream);
+        let mut said = Said::new();
+        for stream in dates.chain(triggers) {
+            let stored = self.bus.ledger().read_stream(&stream, Some(up_to)).await?;
+            let events = stored
+                .iter()
+                .map(|stored| Ok(stored.record()?.event.event_type));
+            let events = events.collect::<Result<Vec<_>, EntryError>>()?;
+            if !events.is_empty() {
+                said.insert(stream.id, events);
+            }
+        }
+        Ok(said)
     }
 
     async fn announce_deadline(
@@ -92,6 +122,7 @@ impl Clock {
     /// case about what was shown already neither opens it again nor clears it.
     async fn announce_triggers(
         &self,
+        whose: StreamId,
         open: &[Trigger],
         said: &Said,
         histories: &Histories,
@@ -100,7 +131,7 @@ impl Clock {
         let version = |id: &StreamId| said.get(id).map_or(0, Vec::len);
         let was_open = |id: &StreamId| {
             let last = said.get(id).and_then(|events| events.last());
-            last.is_some_and(|event| event == "TriggerOpened")
+            last.is_some_and(|event| event.ends_with("TriggerOpened"))
         };
         let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
         let mut told_of = BTreeSet::new();
@@ -139,18 +170,29 @@ impl Clock {
             if said.contains_key(&id) && self.said_after(id, today).await? {
                 continue;
             }
-            let set = TriggerSet {
-                area: trigger.area,
-                authority: trigger.authority,
-                counted_from: *counted_from,
-                duty: trigger.duty,
-                partnership: trigger.partnership,
+            let (area, authority, duty) = (trigger.area, trigger.authority, trigger.duty);
+            let counted_from = *counted_from;
+            let set = match trigger.partnership {
+                Some(partnership) => WhatIsShown::Partnership(TriggerSet {
+                    area,
+                    authority,
+                    counted_from,
+                    duty,
+                    partnership,
+                }),
+                None => WhatIsShown::Case(CaseTriggerSet {
+                    area,
+                    authority,
+                    case: whose,
+                    counted_from,
+                    duty,
+                }),
             };
             let command = AnnounceTrigger {
                 trigger: set,
                 open: true,
             };
-            let (to, cause) = ((id, version(&id)), Some(*counted_from));
+            let (to, cause) = ((id, version(&id)), Some(counted_from));
             announce::<TriggerStream>(&self.bus, to, today, cause, command.into()).await?;
         }
         Ok(())

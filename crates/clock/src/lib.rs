@@ -4,7 +4,8 @@
 //! announced in a stream of its own, so that it stands in nobody's way. What is to be announced is a
 //! function of the record and of today ([`deadlines`], [`triggers`]); whether it has been is decided
 //! by the stream it is announced in, at the version that was seen. So it is announced once, however often anybody looks, and the
-//! clock keeps nothing that could be lost: it looks at every partnership when it begins to lead and
+//! clock keeps nothing that could be lost: it looks at every partnership, and every case that names none,
+//! when it begins to lead and
 //! when a day begins, and at those that entries have touched in between.
 //!
 //! Of several processes over one ledger, the one that writes the projections runs it.
@@ -67,7 +68,7 @@ pub struct Looked {
     pub on: NaiveDate,
     /// Up to this position.
     pub position: u64,
-    /// The partnerships it could not look at: it tries them again the next time, and goes on with the
+    /// The partnerships, and cases that name none, it could not look at: it tries them again the next time, and goes on with the
     /// others meanwhile.
     pub failed: BTreeSet<StreamId>,
 }
@@ -116,7 +117,8 @@ impl Clock {
         Ok(Some(looked))
     }
 
-    /// Looks at every partnership, and announces what is to be announced.
+    /// Looks at every partnership, and at every case that names none, and announces what is to be
+    /// announced.
     ///
     /// # Errors
     /// See [`ClockError`]. What was announced by then stays announced.
@@ -137,13 +139,23 @@ impl Clock {
             }
             after = page.next;
             if after.is_none() {
+                break;
+            }
+        }
+        loop {
+            let page = self.projections.cases_alone(after, PAGE_ROWS_MAX).await?;
+            for row in &page.rows {
+                self.try_at(row.id, looked.on, &mut failed).await;
+            }
+            after = page.next;
+            if after.is_none() {
                 looked.failed = reported(failed);
                 return Ok(looked);
             }
         }
     }
 
-    /// Looks at the partnerships that entries have touched since; at all of them where the rules, or
+    /// Looks at the partnerships and cases that entries have touched since; at all of them where the rules, or
     /// the dates that are one for all, have changed.
     ///
     /// # Errors
@@ -157,22 +169,22 @@ impl Clock {
             return self.look_at_all().await;
         };
         let mut failed = Vec::new();
-        for partnership in touched.union(&before.failed) {
-            self.try_at(*partnership, looked.on, &mut failed).await;
+        for whose in touched.union(&before.failed) {
+            self.try_at(*whose, looked.on, &mut failed).await;
         }
         looked.failed = reported(failed);
         Ok(looked)
     }
 
-    /// Looks at one partnership. Where that fails the others are looked at all the same.
+    /// Looks at one partnership or case. Where that fails the others are looked at all the same.
     async fn try_at(
         &self,
-        partnership: StreamId,
+        whose: StreamId,
         today: NaiveDate,
         failed: &mut Vec<(StreamId, ClockError)>,
     ) {
-        if let Err(error) = self.look_at(partnership, today).await {
-            failed.push((partnership, error));
+        if let Err(error) = self.look_at(whose, today).await {
+            failed.push((whose, error));
         }
     }
 
@@ -194,7 +206,7 @@ impl Clock {
         }
     }
 
-    /// The partnerships whose dates and triggers may be others than before; nothing where they may be
+    /// The partnerships and cases whose dates and triggers may be others than before; nothing where they may be
     /// so for all.
     async fn touched(
         &self,
@@ -228,12 +240,9 @@ impl Clock {
 
 /// Reports once that some could not be looked at, with the first of them: what fails one may fail all.
 fn reported(failed: Vec<(StreamId, ClockError)>) -> BTreeSet<StreamId> {
-    if let Some((partnership, error)) = failed.first() {
+    if let Some((whose, error)) = failed.first() {
         let count = failed.len();
-        tracing::warn!(%partnership, %error, count, "the clock could not look at a partnership");
+        tracing::warn!(%whose, %error, count, "the clock could not look at a partnership or a case");
     }
-    failed
-        .into_iter()
-        .map(|(partnership, _)| partnership)
-        .collect()
+    failed.into_iter().map(|(whose, _)| whose).collect()
 }

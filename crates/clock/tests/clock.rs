@@ -1002,3 +1002,92 @@ async fn ten_years_pass_in_seconds_and_each_year_speaks_once() {
     assert_eq!(how_many("DeadlineMet"), 5);
     open.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_names_no_partnership_speaks_once_of_its_date_and_of_what_it_shows() {
+    let town = Town::told_on("2026-11-21", "2029-12-31").await;
+    let mut open = town.open().await;
+    open.look().await;
+    let mut count = open.announced().await.len();
+    let secretary_of_state = Principal {
+        kind: PrincipalKind::SecretaryOfState,
+        ..OPERATOR
+    };
+    let give = async |open: &Open, to: Target, command: DirectionCommand| {
+        let request = Request::plain(secretary_of_state, to, command);
+        open.bus.execute::<Direction>(request).await.unwrap()
+    };
+    let satisfied = RecordSatisfaction {
+        authority: town.council,
+        duty: Duty::SupplyInformation,
+        area: town.area,
+        partnership: None,
+        reasons: None,
+    };
+    let case = give(&open, Target::New, satisfied.into()).await;
+    let satisfied = case.entries[1].entry_id;
+    let case = Target::Stream(case.stream.id);
+    let directed = IssueDirection {
+        requires: PublicText::new("Supply the information.").unwrap(),
+        comply_by: Some(day("2026-11-30")),
+    };
+    give(&open, case, directed.into()).await;
+    let opened = (
+        "CaseTriggerOpened".to_owned(),
+        None,
+        "2026-11-21".to_owned(),
+        false,
+    );
+    // By the day, by two that look at once, by one that looks at what was touched, and after a restart.
+    open.look().await;
+    open.look().await;
+    assert_eq!(open.announced().await[count..], [opened]);
+    count += 1;
+    open.close().await;
+    town.clock.set(day("2026-11-30"));
+    let mut open = town.open().await;
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    let clock = Clock::new(open.bus.clone(), open.projections.clone());
+    let (one, other) = tokio::join!(clock.look_at_all(), clock.look_at_all());
+    other.unwrap();
+    let looked = one.unwrap();
+    assert_eq!(
+        open.deadlines_after(count).await,
+        [said("DeadlineReached", "2026-11-30", "2026-11-30", false)]
+    );
+    count += 1;
+
+    // The date moves, and what the trigger is counted from is taken back: the case goes on.
+    let moved = VaryDirection {
+        requires: PublicText::new("Supply the information.").unwrap(),
+        comply_by: Some(day("2026-12-24")),
+    };
+    give(&open, case, moved.into()).await;
+    let reason = None;
+    let withdrawn = CorrectEntry {
+        entry_id: satisfied,
+        reason,
+    };
+    give(&open, case, withdrawn.into()).await;
+    open.projector.catch_up(|_, _| {}).await.unwrap();
+    clock.look_since(looked).await.unwrap();
+    clock.look_at_all().await.unwrap();
+    drop(clock);
+    assert_eq!(
+        open.deadlines_after(count).await,
+        [said("DeadlineLifted", "2026-11-30", "2026-11-30", false)]
+    );
+    count += 1;
+    town.clock.set(day("2026-12-25"));
+    open.look().await;
+    let found = open.deadlines_after(count).await;
+    assert!(found.contains(&said("DeadlineReached", "2026-12-24", "2026-12-24", false)));
+    assert!(found.contains(&said("DeadlinePassed", "2026-12-24", "2026-12-25", false)));
+    give(&open, case, AcceptCompliance {}.into()).await;
+    open.look().await;
+    open.look().await;
+    let all = open.announced().await;
+    let ended: Vec<_> = all[all.len() - 2..].iter().map(|one| &one.0).collect();
+    assert_eq!(ended, ["DeadlineMet", "CaseTriggerCleared"]);
+    open.close().await;
+}

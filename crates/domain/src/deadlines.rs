@@ -1,4 +1,4 @@
-//! Every date that was ever set for a partnership, and what is to be announced of it.
+//! Every date that was ever set for a partnership, or in a case that names none, and what is to be announced of it.
 //!
 //! Dates are derived from the entries that set them, those withdrawn since included: what was
 //! announced of a date that no longer holds must be taken back. What is derived is a function of the
@@ -216,32 +216,33 @@ impl Ended {
     }
 }
 
-/// Every date that was ever set for a partnership. A date counted from an assumed one is none.
+/// Every date that was ever set for a partnership, or in a case that names none. A date counted from an
+/// assumed one is none.
 #[must_use]
-pub fn deadlines(partnership: StreamId, histories: &Histories) -> Vec<Dated> {
+pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
     let state = histories
         .partnerships
-        .get(&partnership)
+        .get(&whose)
         .map(|history| history.state(NaiveDate::MAX));
     let dissolved = state.as_ref().and_then(|state| state.dissolved);
     let coverage = state.as_ref().and_then(|state| state.coverage.clone());
     let mut all = Vec::new();
     for (id, history) in &histories.strategies {
-        if history.state(NaiveDate::MAX).partnership == Some(partnership) {
-            all.extend(of_strategy(*id, partnership, history, dissolved));
-            all.extend(of_actions(*id, partnership, history, dissolved));
+        if history.state(NaiveDate::MAX).partnership == Some(whose) {
+            all.extend(of_strategy(*id, whose, history, dissolved));
+            all.extend(of_actions(*id, whose, history, dissolved));
         }
     }
     for (id, history) in &histories.directions {
-        if history.state(NaiveDate::MAX).partnership == Some(partnership) {
+        if history.state(NaiveDate::MAX).belongs_to(*id) == whose {
             all.extend(of_direction(*id, history));
         }
     }
-    if let Some(history) = histories.partnerships.get(&partnership)
+    if let Some(history) = histories.partnerships.get(&whose)
         && let Some((pack, _)) = rules::newest(&histories.rules.pack)
     {
         for row in first_strategy::rows(pack) {
-            all.extend(of_areas(partnership, history, row, histories));
+            all.extend(of_areas(whose, history, row, histories));
         }
     }
     let known_until = coverage.map(|Coverage { covers_until, .. }| covers_until);

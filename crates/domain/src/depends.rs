@@ -1,4 +1,5 @@
-//! The streams that a partnership's reviews, triggers and obligations are derived from.
+//! The streams that a partnership's reviews, triggers and obligations are derived from, or the date and
+//! the trigger of a case that names none.
 
 use std::collections::BTreeSet;
 
@@ -42,16 +43,20 @@ fn assessments(all: &Histories) -> BTreeSet<StreamId> {
     found
 }
 
-/// Every area an entry ever named: an old decision is looked at with the areas of its own date.
+/// Every area an entry ever named: an old decision is looked at with the areas of its own date. And those
+/// that cases are about.
 fn areas(all: &Histories, partnership: StreamId) -> BTreeSet<StreamId> {
     let history = all.partnerships.get(&partnership);
-    history
+    let named = history
         .into_iter()
         .flat_map(History::entries)
         .filter_map(|entry| match &entry.payload {
             PartnershipEvent::PartnershipAreaNamed(named) => Some(named.area),
             _ => None,
-        })
+        });
+    let cases = all.directions.values();
+    named
+        .chain(cases.filter_map(|case| case.state(NaiveDate::MAX).area))
         .collect()
 }
 

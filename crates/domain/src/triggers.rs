@@ -9,6 +9,7 @@ mod never;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use schemars::JsonSchema;
@@ -25,7 +26,7 @@ use crate::reviews;
 use crate::rules::{self, Provenance, commencement};
 use crate::streams::direction::{DirectionState, Finding};
 use crate::streams::strategy::{Action, Stance, StrategyState};
-use crate::streams::{AreaState, PartnershipState, Strategy};
+use crate::streams::{AreaState, Direction, PartnershipState, Strategy};
 use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
 
@@ -90,8 +91,8 @@ pub struct Trigger {
     pub duty: Duty,
     /// The area.
     pub area: StreamId,
-    /// The partnership.
-    pub partnership: StreamId,
+    /// The partnership; none where a case that names none shows it.
+    pub partnership: Option<StreamId>,
     /// How far it has come.
     pub state: TriggerState,
     /// The first date it is shown.
@@ -204,40 +205,41 @@ pub fn bears_on(row: &rules::Row) -> Option<Duty> {
     }
 }
 
-/// All triggers the record shows for a partnership. Those whose `since` lies after the date asked
+/// All triggers the record shows for a partnership, or for a case that names none. Those whose `since` lies after the date asked
 /// about are included, so that rows need no rewriting as days pass; a question keeps the others.
 #[must_use]
-pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
-    triggers_until(partnership, histories, on).0
+pub fn triggers(whose: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
+    triggers_until(whose, histories, on).0
 }
 
 /// The same, and the later days on which, by what is known now, another takes the place of one of them.
 #[must_use]
 pub fn triggers_until(
-    partnership: StreamId,
+    whose: StreamId,
     histories: &Histories,
     on: NaiveDate,
 ) -> (Vec<Trigger>, BTreeSet<NaiveDate>) {
     let world = histories.on(on);
-    let Some(state) = world.partnerships.get(&partnership) else {
+    if !world.partnerships.contains_key(&whose) && !world.directions.contains_key(&whose) {
         return Default::default();
-    };
+    }
     let mut found = Found {
-        partnership,
-        state,
+        partnership: world.partnerships.get_key_value(&whose),
         world: &world,
         on,
         shown: BTreeMap::new(),
         cases: BTreeMap::new(),
     };
-    found.see_first_strategy(histories);
-    for (id, strategy) in &world.strategies {
-        if strategy.partnership == Some(partnership) {
-            found.see_strategy(*id, strategy, histories);
+    if let Some((id, state)) = found.partnership {
+        found.see_first_strategy(*id, state, histories);
+        for (strategy, then) in &world.strategies {
+            if then.partnership == Some(*id) {
+                found.see_strategy(*strategy, then, histories);
+            }
         }
     }
-    for direction in world.directions.values() {
-        if direction.partnership == Some(partnership) {
+    for (case, direction) in &world.directions {
+        if direction.belongs_to(*case) == whose {
             found.see_direction(direction);
         }
     }
@@ -245,8 +247,8 @@ pub fn triggers_until(
 }
 
 struct Found<'a> {
-    partnership: StreamId,
-    state: &'a PartnershipState,
+    /// The partnership; none where it is looked for what a case shows that names none.
+    partnership: Option<(&'a StreamId, &'a Arc<PartnershipState>)>,
     world: &'a World,
     on: NaiveDate,
     /// All that the record shows by itself.
@@ -272,14 +274,23 @@ struct Shows {
     what: String,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn id(&self) -> Option<StreamId> {
+        self.partnership.map(|(id, _)| *id)
+    }
+
+    fn state(&self) -> Option<&'a PartnershipState> {
+        self.partnership.map(|(_, state)| state.as_ref())
+    }
+
     fn see_strategy(&mut self, id: StreamId, strategy: &StrategyState, histories: &Histories) {
         // Section 9 strategies reach s.18 only through 14(6), 15(3), 15(4) and 17(4).
         if strategy.bases.section_8 {
             self.see_marks(id, histories);
         }
         // Nothing more is awaited of a strategy that another replaced, or of a partnership that is over.
-        if strategy.superseded.is_some() || self.state.dissolved.is_some() {
+        let over = self.state().is_some_and(|state| state.dissolved.is_some());
+        if strategy.superseded.is_some() || over {
             return;
         }
         if strategy.bases.section_8 {
@@ -293,16 +304,21 @@ impl Found<'_> {
     /// No strategy by the date of the first: attention while that date is from a source that could
     /// not be checked, and open where the Act or the Regulations fix it. What is adopted and not
     /// published is another duty.
-    fn see_first_strategy(&mut self, histories: &Histories) {
+    fn see_first_strategy(
+        &mut self,
+        partnership: StreamId,
+        state: &PartnershipState,
+        histories: &Histories,
+    ) {
         let newest = rules::newest(&histories.rules.pack);
-        let Some((pack, _)) = newest.filter(|_| self.state.dissolved.is_none()) else {
+        let Some((pack, _)) = newest.filter(|_| state.dissolved.is_none()) else {
             return;
         };
         for row in first_strategy::rows(pack) {
             let Some(due) = histories.dates.due(row, self.on) else {
                 continue;
             };
-            let Some(formed) = first_strategy::formed_by(self.state, due.on) else {
+            let Some(formed) = first_strategy::formed_by(state, due.on) else {
                 continue;
             };
             let Some(since) = due.on.succ_opt().filter(|since| self.speaks_of(*since)) else {
@@ -328,9 +344,9 @@ impl Found<'_> {
                     }
                 ),
             };
-            let adopted = first_strategy::adopted(self.partnership, histories, self.on);
-            let held = first_strategy::held(self.partnership, histories, due.on, self.on);
-            for authority in self.state.specified_authorities(self.world, self.on) {
+            let adopted = first_strategy::adopted(partnership, histories, self.on);
+            let held = first_strategy::held(partnership, histories, due.on, self.on);
+            for authority in state.specified_authorities(self.world, self.on) {
                 for area in self.areas_of(authority) {
                     if held.contains(&area) && !adopted.contains_key(&area) {
                         self.add(authority, area, &shows);
@@ -620,7 +636,7 @@ impl Found<'_> {
             authority,
             duty,
             area,
-            partnership: self.partnership,
+            partnership: self.id(),
             state,
             since,
             shows,
@@ -669,12 +685,14 @@ impl Found<'_> {
     /// Whether a notice may be shown from a date on: of a real body nothing is derived from absence
     /// after the date its sources reach, and nothing adverse is shown that no source says.
     fn speaks_of(&self, since: NaiveDate) -> bool {
-        let told = self.state.coverage.as_ref();
+        let told = self.state().and_then(|state| state.coverage.as_ref());
         told.is_none_or(|c| c.fictional && since <= c.covers_until)
     }
 
     fn about_every_specified_authority(&mut self, shows: &Shows) {
-        for authority in self.state.specified_authorities(self.world, self.on) {
+        let state = self.state();
+        let specified = state.map(|state| state.specified_authorities(self.world, self.on));
+        for authority in specified.into_iter().flatten() {
             for area in self.areas_of(authority) {
                 self.add(authority, area, shows);
             }
@@ -687,7 +705,8 @@ impl Found<'_> {
                 .get(&authority)
                 .is_some_and(|a| a.exists_on(self.on))
         };
-        let areas = self.state.areas.iter().copied();
+        let areas = self.state().into_iter().flat_map(|state| &state.areas);
+        let areas = areas.copied();
         areas
             .filter(|id| self.world.areas.get(id).is_some_and(|a| recorded(a)))
             .collect()
@@ -698,13 +717,13 @@ impl Found<'_> {
         if shows.assumed || silent || !in_force(shows.since) {
             return;
         }
-        let key = (authority, shows.duty, area);
+        let (key, partnership) = ((authority, shows.duty, area), self.id());
         self.shown.entry(key).or_default().push(Trigger {
             id: trigger_id(authority, shows.duty, area, shows.entry),
             authority,
             duty: shows.duty,
             area,
-            partnership: self.partnership,
+            partnership,
             state: shows.state,
             since: shows.since,
             shows: shows.what.clone(),
@@ -785,6 +804,17 @@ fn direction_state(direction: &DirectionState) -> (TriggerState, String) {
     } else {
         (TriggerState::Open, "A failure was found.".to_owned())
     }
+}
+
+/// The ids that the trigger of a case may have had: one for each entry that could be its first, as long as
+/// those before it are withdrawn.
+#[must_use]
+pub fn ids_of_case(case: &History<Direction>) -> BTreeSet<StreamId> {
+    let ids = case.entries().filter_map(|entry| {
+        let (authority, duty, area) = entry.payload.case()?;
+        Some(trigger_id(authority, duty, area, entry.entry_id))
+    });
+    ids.map(StreamId::new).collect()
 }
 
 fn trigger_id(authority: StreamId, duty: Duty, area: StreamId, entry: EntryId) -> Uuid {

@@ -52,6 +52,8 @@ const SAID: &[Said] = &[
         &["expires_at", "principal_id", "principal_kind", "token_id"],
     ),
     ("CalendarTokenRevoked", 1, &["token_id"]),
+    ("CaseTriggerCleared", 1, &["trigger"]),
+    ("CaseTriggerOpened", 1, &["trigger"]),
     ("CauseRecordedAsUnknown", 1, &["version"]),
     ("CheckpointKeyAdopted", 1, &[]),
     ("ComplianceAccepted", 1, &[]),

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use dutyledger_domain::streams::{
-    Area, AreaState, Authority, AuthorityState, Direction, NeedsAssessment, NeedsAssessmentState,
-    Partnership, PartnershipState, Strategy, StrategyState,
+    Area, AreaState, Authority, AuthorityState, Direction, DirectionState, NeedsAssessment,
+    NeedsAssessmentState, Partnership, PartnershipState, Strategy, StrategyState,
 };
 use dutyledger_domain::{Capacity, Listed, by_kind};
 use dutyledger_record::{PublicText, StreamId};
@@ -15,6 +15,11 @@ use crate::streams::links;
 
 /// A kind of stream that has rows.
 pub(crate) trait Kept: Listed {
+    /// Whose rows are derived from it, besides those that depend on it.
+    fn belongs_to(id: StreamId, state: &Self::State) -> Option<StreamId> {
+        Self::partnership(id, state)
+    }
+
     /// What lists show.
     fn name(_state: &Self::State) -> Option<&PublicText> {
         None
@@ -106,4 +111,8 @@ impl Kept for Strategy {
     }
 }
 
-impl Kept for Direction {}
+impl Kept for Direction {
+    fn belongs_to(id: StreamId, state: &DirectionState) -> Option<StreamId> {
+        Some(state.belongs_to(id))
+    }
+}

@@ -140,8 +140,8 @@ impl ReviewRow {
 /// A trigger, with what keeps it apart from others of the same day.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TriggerRow {
-    /// The partnership.
-    pub partnership: StreamId,
+    /// Whose record shows it: a partnership's, or that of a case that names none.
+    pub whose: StreamId,
     /// The trigger.
     pub trigger: Trigger,
 }

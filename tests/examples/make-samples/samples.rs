@@ -28,6 +28,7 @@ const OPENINGS: &[&str] = &[
     "SecretaryOfStateSatisfied",
     "DeadlineApproached",
     "TriggerOpened",
+    "CaseTriggerOpened",
     "SealedTextErased",
     "SealedTextServed",
     "ExportServed",

@@ -86,7 +86,7 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 tag: "Record",
                 summary: "Read a calendar".to_owned(),
                 description: "The dates of the partnerships whose record the calendar's principal \
-                              reads: first strategies, reviews, consultations that close, \
+                              reads, and of the cases it sees that name none: first strategies, reviews, consultations that close, \
                               actions, directions to comply with; up to 2,000, those to come before \
                               those of the last year. \
                               Needs no key: the address is the secret. A date that is met or no \
@@ -110,29 +110,32 @@ async fn read(app: App, ask: Ask) -> Outcome {
     let from = seer.today.checked_sub_days(STAYS).unwrap_or(seer.today);
     let now = app.bus.edge().clock.now();
     let mut dates = Vec::new();
+    let mut read = seer.cases_alone().await?;
     let mut after = None;
     loop {
         let page = app.projections.streams::<Partnership>(after, PAGE_ROWS_MAX);
         let page = page.await.map_err(internal)?;
         for row in page.rows {
-            if !seer.whole(Some(row.id)).await? {
-                continue;
+            if seer.whole(Some(row.id)).await? {
+                read.push(row.id);
             }
-            let streams = app.projections.depends_on(row.id).await;
-            let streams = streams.map_err(internal)?;
-            let histories = load::histories(app.bus.ledger(), streams, known_at).await;
-            let histories = histories.map_err(internal)?;
-            let of_it = deadlines(row.id, &histories).into_iter();
-            let shown = of_it.filter(|dated| dated.set.due_on() >= from && dated.is_known());
-            dates.extend(shown.map(|dated| {
-                let event = event(&dated, &histories, row.id, now);
-                (dated.set.due_on(), event)
-            }));
         }
         after = page.next;
         if after.is_none() {
             break;
         }
+    }
+    for whose in read {
+        let streams = app.projections.depends_on(whose).await;
+        let streams = streams.map_err(internal)?;
+        let histories = load::histories(app.bus.ledger(), streams, known_at).await;
+        let histories = histories.map_err(internal)?;
+        let of_it = deadlines(whose, &histories).into_iter();
+        let shown = of_it.filter(|dated| dated.set.due_on() >= from && dated.is_known());
+        dates.extend(shown.map(|dated| {
+            let event = event(&dated, &histories, whose, now);
+            (dated.set.due_on(), event)
+        }));
     }
     let mut calendar = ICalendar::new(
         "2.0",
@@ -207,11 +210,11 @@ fn said_of_an_action(set: &ActionDeadline, histories: &Histories) -> (String, u6
 }
 
 /// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
-/// grows with the streams it is derived from: the partnership's own is one of them.
+/// grows with the streams it is derived from: the partnership's own is one of them, where there is one.
 fn event<'a>(
     dated: &Dated,
     histories: &Histories,
-    partnership: StreamId,
+    whose: StreamId,
     now: DateTime<Utc>,
 ) -> Event<'a> {
     let due_on = dated.set.due_on();
@@ -220,9 +223,17 @@ fn event<'a>(
         WhatIsDue::Area(set) => said_for_an_area(set, histories),
         WhatIsDue::Action(set) => said_of_an_action(set, histories),
     };
-    let partnership = histories.partnerships.get(&partnership);
+    let partnership = histories.partnerships.get(&whose);
     let sequence = versions + partnership.map(History::version).unwrap_or_default();
-    let name = partnership.and_then(|history| history.state(NaiveDate::MAX).name.clone());
+    // A case that names no partnership is told by the authority it is about.
+    let authority = || match &dated.set {
+        WhatIsDue::Own(set) => histories.authorities.get(&set.authority?),
+        WhatIsDue::Area(_) | WhatIsDue::Action(_) => None,
+    };
+    let name = match partnership {
+        Some(history) => history.state(NaiveDate::MAX).name.clone(),
+        None => authority().and_then(|history| history.state(NaiveDate::MAX).body.clone()),
+    };
     let about = format!(
         "{}. Rests on {}. Due on {}.",
         name.as_ref().map_or("", |name| name.as_str()),

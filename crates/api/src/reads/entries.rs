@@ -188,7 +188,10 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
                 return Ok(true);
             }
             if standing.partnerships.is_empty() {
-                return Ok(reads_all(principal.kind));
+                return match case_told_of(record) {
+                    Some(case) => seer.direction_of(case).await,
+                    None => Ok(reads_all(principal.kind)),
+                };
             }
             seer.any_whole(&standing.partnerships).await
         }
@@ -196,6 +199,17 @@ pub(super) async fn sees(seer: &mut Seer<'_>, record: &Record) -> Result<bool, P
         // who looked: for the operator and those who read everything.
         _ => Ok(reads_all(principal.kind)),
     }
+}
+
+/// The case that a date or a trigger is of, where an announcement names no partnership.
+fn case_told_of(record: &Record) -> Option<StreamId> {
+    let payload = &record.entry.payload;
+    let case = match record.entry.stream.stream_type.as_str() {
+        Deadline::NAME => payload.get("deadline")?.get("about")?,
+        TriggerStream::NAME => payload.get("trigger")?.get("case")?,
+        _ => return None,
+    };
+    case.as_str()?.parse().ok()
 }
 
 /// Whether a kind of principal reads the entries of the ledger itself.

@@ -12,6 +12,7 @@ use dutyledger_domain::streams::{
     PartnershipState, Strategy, StrategyState,
 };
 use dutyledger_domain::{AssessmentPublication, StreamKind, World};
+use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{Principal, PrincipalKind, StreamId};
 use serde::de::DeserializeOwned;
 
@@ -229,6 +230,24 @@ impl<'a> Seer<'a> {
         match self.state::<Direction>(id).await? {
             Some(state) => self.direction(&state).await,
             None => Ok(false),
+        }
+    }
+
+    /// The cases it sees that name no partnership.
+    pub(crate) async fn cases_alone(&mut self) -> Result<Vec<StreamId>, Problem> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let found = self.app.projections.cases_alone(after, PAGE_ROWS_MAX).await;
+            let found = found.map_err(internal)?;
+            for row in found.rows {
+                if self.direction(&row.state).await? {
+                    all.push(row.id);
+                }
+            }
+            after = found.next;
+            if after.is_none() {
+                return Ok(all);
+            }
         }
     }
 

@@ -74,7 +74,7 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         tag: "Record",
         summary,
         about: "What the record shows that bears on a direction, for the partnerships whose record \
-                you read. A trigger decides nothing: whether an authority has failed is for the \
+                you read, and in the cases that name none and that you may see. A trigger decides nothing: whether an authority has failed is for the \
                 Secretary of State. Missing evidence is never a breach.\n\nRests on s.18, R-129.1.",
     };
     let router = add::<TriggersQuery, Listed<Triggers>, _, _>(
@@ -146,7 +146,11 @@ async fn list(
         let found = found.map_err(internal)?;
         for row in found.rows {
             let key = key_text(None, (row.trigger.since, row.trigger.id));
-            if seer.whole(Some(row.partnership)).await? && page.add(&key, row.trigger) {
+            let sees = match row.trigger.partnership {
+                Some(_) => seer.whole(row.trigger.partnership).await?,
+                None => seer.direction_of(row.whose).await?,
+            };
+            if sees && page.add(&key, row.trigger) {
                 break 'rows;
             }
         }
@@ -168,8 +172,8 @@ fn arranged(triggers: Vec<Trigger>) -> Triggers {
 /// Where a trigger stands in the list: by the first date it is shown and its id.
 type Key = (NaiveDate, Uuid);
 
-/// The triggers of the partnerships the principal reads, each as it was. There are no rows of other
-/// days, so they are derived anew.
+/// The triggers of the partnerships the principal reads, and of the cases it sees that name none, each as
+/// it was. There are no rows of other days, so they are derived anew.
 async fn past_triggers(
     app: &App,
     seer: &mut Seer<'_>,
@@ -200,6 +204,9 @@ async fn past_triggers(
         if after.is_none() {
             break;
         }
+    }
+    if partnership.is_none() {
+        own.extend(seer.cases_alone().await?.into_iter().take(FOLDED_MAX));
     }
     let mut all = BTreeMap::new();
     for id in own {

@@ -2,7 +2,11 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use dutyledger_record::PrincipalKind;
+use dutyledger_application::Target;
+use dutyledger_domain::Duty;
+use dutyledger_domain::streams::TriggerStream;
+use dutyledger_domain::streams::trigger::{AnnounceTrigger, CaseTriggerSet, WhatIsShown};
+use dutyledger_record::{EntryId, Principal, PrincipalKind, StreamId};
 use serde_json::{Value, json};
 
 use crate::common::{Answer, Place, Server, in_a_year, today};
@@ -343,4 +347,83 @@ async fn an_actions_date_is_there_once_a_version_with_it_is_adopted_and_cancelle
         ("CANCELLED", "20980630")
     );
     assert!(done.2 > sequence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_names_no_partnership_is_told_to_those_who_see_it_and_to_nobody_else() {
+    let town = Town::consulting_until("2099-03-31").await;
+    let (server, operator, place) = (&town.server, &town.operator, &town.place);
+    let of_council = Place::council(server, operator, "2023-02-01").await;
+    let (_, area) = Place::another(server, operator, &of_council, "Old Town", "2023-02-01").await;
+    let minister = server.key(PrincipalKind::SecretaryOfState, None).await;
+    let auditor = server.key(PrincipalKind::Auditor, None).await;
+    let satisfied = json!({ "area": area, "authority": of_council.0, "duty": "17(4)" });
+    let case = server
+        .command(&minister, "/v1/satisfactions", satisfied)
+        .await;
+    let case = case.is(201);
+    let satisfied: EntryId =
+        serde_json::from_value(case.json["entries"][1]["entry_id"].clone()).unwrap();
+    let case = case.id();
+    let directed = json!({ "requires": "Supply it.", "comply_by": "2098-06-30" });
+    let path = format!("/v1/directions/{case}/issues");
+    server.command(&minister, &path, directed).await.is(200);
+    let id = |text: &str| text.parse::<StreamId>().unwrap();
+    let announced = AnnounceTrigger {
+        trigger: WhatIsShown::Case(CaseTriggerSet {
+            area: id(&area),
+            authority: id(&of_council.0),
+            case: id(&case),
+            counted_from: satisfied,
+            duty: Duty::SupplyInformation,
+        }),
+        open: true,
+    };
+    let announced = dutyledger_application::Request::plain(
+        Principal::SYSTEM,
+        Target::Stream(id("0198d0c2-6f00-7000-8000-000000000001")),
+        announced.into(),
+    );
+    let announced = server.bus.execute::<TriggerStream>(announced).await;
+    let announced = announced.unwrap().entries[0].entry_id;
+    town.caught_up().await;
+    let others = &place.council_key;
+    for (key, sees) in [
+        (&minister, true),
+        (&auditor, true),
+        (&of_council.1, true),
+        (others, false),
+        (&place.school_key, false),
+        (operator, false),
+    ] {
+        // As it is now, and as it was to be known.
+        let head = town.server.bus.ledger().head();
+        for path in [
+            "/v1/triggers".to_owned(),
+            format!("/v1/triggers?known_at={head}"),
+        ] {
+            let found = server.get(key, &path).await.is(200);
+            let found = found.json["data"]["triggers"].as_array().unwrap();
+            let of_it = found.iter().filter(|t| t["partnership"].is_null());
+            let of_it: Vec<_> = of_it.map(|t| (&t["duty"], &t["state"])).collect();
+            let (duty, state) = (json!("17(4)"), json!("directed"));
+            let expected = [(&duty, &state)];
+            assert_eq!(of_it, &expected[..usize::from(sees)], "{path}");
+        }
+        let path = format!("/v1/entries/{announced}");
+        let status = if sees { 200 } else { 404 };
+        server.get(key, &path).await.is(status);
+    }
+    let path = format!("/v1/partnerships/{case}/triggers");
+    server.get(&auditor, &path).await.is(404);
+    for (kind, id, sees) in [
+        ("auditor", None, true),
+        ("authority", Some(&of_council.0), true),
+        ("authority", Some(&place.council), false),
+    ] {
+        let (_, address) = town.issue(kind, id.map(String::as_str)).await;
+        let read = town.read(&address).await.is(200);
+        let compliance = event(&read, "Compliance with a direction");
+        assert_eq!(compliance.is_some(), sees, "{kind}");
+    }
 }

@@ -17,6 +17,7 @@ use crate::decide::{Actor, Actors, Opens, Particulars, commands};
 use crate::history::{StreamKind, events};
 use crate::refusal::{Refusal, Unmet};
 use crate::scene::Scene;
+use crate::triggers::TriggerKey;
 use crate::values::{Class, Duty, HeldBy, Shown};
 use crate::world::World;
 
@@ -230,6 +231,13 @@ pub struct DirectionState {
 }
 
 impl DirectionState {
+    /// Whose record the case is part of: the partnership's it names, and a record of its own where it
+    /// names none. What the clock announces, and what bears on the case, is derived for that.
+    #[must_use]
+    pub fn belongs_to(&self, case: StreamId) -> StreamId {
+        self.partnership.unwrap_or(case)
+    }
+
     /// Whether a direction stands: issued, and neither complied with nor withdrawn.
     #[must_use]
     pub fn stands(&self) -> bool {
@@ -920,6 +928,17 @@ impl StreamKind for Direction {
 }
 
 impl DirectionEvent {
+    /// The authority, the duty and the area of the case, which every entry that may be its first names.
+    #[must_use]
+    pub const fn case(&self) -> Option<TriggerKey> {
+        match self {
+            Self::DirectionCaseOpened(e) => Some((e.authority, e.duty, e.area)),
+            Self::FindingRecorded(e) => Some((e.authority, e.duty, e.area)),
+            Self::SecretaryOfStateSatisfied(e) => Some((e.authority, e.duty, e.area)),
+            _ => None,
+        }
+    }
+
     /// Whether it is a step of the case, which is taken by one and may be told of by others.
     #[must_use]
     pub const fn is_step(&self) -> bool {

@@ -50,16 +50,93 @@ event! {
     }
 }
 
+/// Whose trigger it is, and for what, where a case that names no partnership shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseTriggerSet {
+    /// The area.
+    pub area: StreamId,
+    /// The authority.
+    pub authority: StreamId,
+    /// The case.
+    pub case: StreamId,
+    /// The entry it is counted from.
+    pub counted_from: EntryId,
+    /// The duty.
+    pub duty: Duty,
+}
+
+event! {
+    /// A case that names no partnership shows something that bears on a direction. Whether there is a
+    /// failure is for the Secretary of State alone (s.18(1)).
+    CaseTriggerOpened {
+        /// Whose it is, and for what.
+        trigger: CaseTriggerSet,
+    }
+}
+event! {
+    /// A case that names no partnership no longer shows it, or is closed.
+    CaseTriggerCleared {
+        /// Whose it was, and for what.
+        trigger: CaseTriggerSet,
+    }
+}
+
 events! {
     /// The events of a trigger.
-    TriggerEvent { TriggerOpened, TriggerCleared }
+    TriggerEvent { TriggerOpened, TriggerCleared, CaseTriggerOpened, CaseTriggerCleared }
+}
+
+/// What is shown: for a partnership, or by a case that names none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum WhatIsShown {
+    /// For a partnership.
+    Partnership(TriggerSet),
+    /// By a case that names none.
+    Case(CaseTriggerSet),
+}
+
+impl WhatIsShown {
+    /// Whose it is, for which duty and which area.
+    #[must_use]
+    pub const fn key(&self) -> TriggerKey {
+        match self {
+            Self::Partnership(of) => (of.authority, of.duty, of.area),
+            Self::Case(of) => (of.authority, of.duty, of.area),
+        }
+    }
+
+    /// The authority.
+    #[must_use]
+    pub const fn authority(&self) -> StreamId {
+        self.key().0
+    }
+
+    /// The entry it is counted from.
+    #[must_use]
+    pub const fn counted_from(&self) -> EntryId {
+        match self {
+            Self::Partnership(of) => of.counted_from,
+            Self::Case(of) => of.counted_from,
+        }
+    }
+
+    /// The partnership, where there is one.
+    #[must_use]
+    pub const fn partnership(&self) -> Option<StreamId> {
+        match self {
+            Self::Partnership(of) => Some(of.partnership),
+            Self::Case(_) => None,
+        }
+    }
 }
 
 /// What has been announced of a trigger.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TriggerAnnounced {
     /// Whose it is, and for what.
-    pub trigger: Option<TriggerSet>,
+    pub trigger: Option<WhatIsShown>,
     /// When it was announced that it is open, unless it was cleared since.
     pub open: Option<Shown>,
 }
@@ -69,7 +146,7 @@ pub struct TriggerAnnounced {
 #[serde(deny_unknown_fields)]
 pub struct AnnounceTrigger {
     /// Whose it is, and for what.
-    pub trigger: TriggerSet,
+    pub trigger: WhatIsShown,
     /// Whether it is open.
     pub open: bool,
 }
@@ -81,18 +158,18 @@ impl Particulars<TriggerStream> for AnnounceTrigger {
     const ADMINISTRATIVE: bool = true;
 
     fn partnership(&self) -> Option<StreamId> {
-        Some(self.trigger.partnership)
+        self.trigger.partnership()
     }
 
     fn decide(self, state: &TriggerAnnounced, _: &Scene<'_>) -> Result<Vec<TriggerEvent>, Refusal> {
         if state.open.is_some() == self.open {
             return Err(Refusal::already("This is already announced."));
         }
-        let trigger = self.trigger;
-        Ok(vec![if self.open {
-            TriggerOpened { trigger }.into()
-        } else {
-            TriggerCleared { trigger }.into()
+        Ok(vec![match (self.trigger, self.open) {
+            (WhatIsShown::Partnership(trigger), true) => TriggerOpened { trigger }.into(),
+            (WhatIsShown::Partnership(trigger), false) => TriggerCleared { trigger }.into(),
+            (WhatIsShown::Case(trigger), true) => CaseTriggerOpened { trigger }.into(),
+            (WhatIsShown::Case(trigger), false) => CaseTriggerCleared { trigger }.into(),
         }])
     }
 }
@@ -100,14 +177,6 @@ impl Particulars<TriggerStream> for AnnounceTrigger {
 commands! {
     /// The commands on a trigger.
     TriggerCommand of TriggerStream { AnnounceTrigger }
-}
-
-impl TriggerSet {
-    /// Whose it is, for which duty and which area.
-    #[must_use]
-    pub const fn key(&self) -> TriggerKey {
-        (self.authority, self.duty, self.area)
-    }
 }
 
 /// Names a trigger's stream.
@@ -124,17 +193,18 @@ impl StreamKind for TriggerStream {
     type Command = TriggerCommand;
 
     fn evolve(state: &mut TriggerAnnounced, entry: &Envelope<TriggerEvent>) {
-        match &entry.payload {
-            TriggerEvent::TriggerOpened(e) => {
-                state.trigger = Some(e.trigger.clone());
-                state.open = Some(shown(entry));
-            }
-            TriggerEvent::TriggerCleared(e) => {
-                state.trigger = Some(e.trigger.clone());
-                state.open = None;
-            }
-            TriggerEvent::EntryCorrected(_) | TriggerEvent::ListClosed(_) => {}
-        }
+        use TriggerEvent as E;
+        let of_partnership = |trigger: &TriggerSet| WhatIsShown::Partnership(trigger.clone());
+        let of_case = |trigger: &CaseTriggerSet| WhatIsShown::Case(trigger.clone());
+        let (trigger, open) = match &entry.payload {
+            E::TriggerOpened(e) => (of_partnership(&e.trigger), true),
+            E::TriggerCleared(e) => (of_partnership(&e.trigger), false),
+            E::CaseTriggerOpened(e) => (of_case(&e.trigger), true),
+            E::CaseTriggerCleared(e) => (of_case(&e.trigger), false),
+            E::EntryCorrected(_) | E::ListClosed(_) => return,
+        };
+        state.trigger = Some(trigger);
+        state.open = open.then(|| shown(entry));
     }
 
     fn unmet(_: &TriggerEvent, _: &TriggerAnnounced, _: &Scene<'_>) -> Vec<Unmet> {
@@ -146,6 +216,6 @@ impl StreamKind for TriggerStream {
     }
 
     fn partnership(_: StreamId, state: &TriggerAnnounced) -> Option<StreamId> {
-        Some(state.trigger.as_ref()?.partnership)
+        state.trigger.as_ref()?.partnership()
     }
 }

@@ -7,7 +7,7 @@ use dutyledger_record::EntryId;
 use crate::history::{History, StreamKind};
 use crate::streams::Strategy;
 use crate::streams::strategy::StrategyEvent;
-use crate::streams::trigger::TriggerSet;
+use crate::streams::trigger::WhatIsShown;
 use crate::values::ActionStatus;
 use crate::world::Histories;
 
@@ -15,13 +15,13 @@ use crate::world::Histories;
 /// counted from, closed the case about it, ended what it belonged to, or said more of the same action.
 /// Nothing where a date did, or several entries together.
 #[must_use]
-pub fn cleared_by(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
+pub fn cleared_by(trigger: &WhatIsShown, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
     withdrawn(trigger, histories)
         .or_else(|| closed(trigger, histories, on))
         .or_else(|| ended(trigger, histories, on))
 }
 
-fn withdrawn(trigger: &TriggerSet, histories: &Histories) -> Option<EntryId> {
+fn withdrawn(trigger: &WhatIsShown, histories: &Histories) -> Option<EntryId> {
     fn among<'h, K: StreamKind>(
         mut all: impl Iterator<Item = &'h History<K>>,
         wrong: EntryId,
@@ -29,15 +29,15 @@ fn withdrawn(trigger: &TriggerSet, histories: &Histories) -> Option<EntryId> {
         let by = all.find_map(|history| history.withdrawal_of(wrong))?;
         Some(by.entry_id)
     }
-    let wrong = trigger.counted_from;
+    let wrong = trigger.counted_from();
     among(histories.strategies.values(), wrong)
         .or_else(|| among(histories.directions.values(), wrong))
         .or_else(|| among(histories.partnerships.values(), wrong))
 }
 
-fn closed(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
+fn closed(trigger: &WhatIsShown, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
     let counted_from = counted_in(trigger, histories);
-    let counted_from = counted_from.and_then(|strategy| on_date(strategy, trigger.counted_from));
+    let counted_from = counted_from.and_then(|strategy| on_date(strategy, trigger.counted_from()));
     let cases = histories.directions.values();
     let cases = cases.map(|history| history.state(on)).filter(|case| {
         let about = case.authority.zip(case.duty).zip(case.area);
@@ -49,8 +49,9 @@ fn closed(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<
     closed.max_by_key(|at| at.on).map(|at| at.entry_id)
 }
 
-fn ended(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
-    let partnership = histories.partnerships.get(&trigger.partnership);
+fn ended(trigger: &WhatIsShown, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
+    let partnership = trigger.partnership();
+    let partnership = partnership.and_then(|id| histories.partnerships.get(&id));
     let dissolved = partnership.and_then(|history| history.state(on).dissolved);
     if let Some(at) = dissolved {
         return Some(at.entry_id);
@@ -62,16 +63,16 @@ fn ended(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<E
     let counted = strategy.counted(on);
     let first = counted
         .iter()
-        .find(|entry| entry.entry_id == trigger.counted_from)?;
+        .find(|entry| entry.entry_id == trigger.counted_from())?;
     let (action, given_up) = match &first.payload {
         StrategyEvent::ActionDeclined(e) => (e.action, false),
         StrategyEvent::ActionProgressed(e) => (e.action, true),
         _ => return None,
     };
     let says_more = |event: &StrategyEvent| match event {
-        StrategyEvent::ActionAgreed(e) => (e.action, e.authority) == (action, trigger.authority),
+        StrategyEvent::ActionAgreed(e) => (e.action, e.authority) == (action, trigger.authority()),
         StrategyEvent::ExceptionClaimed(e) => {
-            e.authority == trigger.authority && e.action.is_none_or(|of| of == action)
+            e.authority == trigger.authority() && e.action.is_none_or(|of| of == action)
         }
         StrategyEvent::ActionProgressed(e) => {
             let goes_on = given_up && e.status != ActionStatus::Stopped;
@@ -85,9 +86,12 @@ fn ended(trigger: &TriggerSet, histories: &Histories, on: NaiveDate) -> Option<E
 }
 
 /// The strategy with the entry a trigger is counted from.
-fn counted_in<'h>(trigger: &TriggerSet, histories: &'h Histories) -> Option<&'h History<Strategy>> {
+fn counted_in<'h>(
+    trigger: &WhatIsShown,
+    histories: &'h Histories,
+) -> Option<&'h History<Strategy>> {
     let mut all = histories.strategies.values();
-    all.find(|strategy| on_date(strategy, trigger.counted_from).is_some())
+    all.find(|strategy| on_date(strategy, trigger.counted_from()).is_some())
 }
 
 fn on_date(strategy: &History<Strategy>, entry: EntryId) -> Option<NaiveDate> {

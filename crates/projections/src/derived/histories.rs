@@ -1,10 +1,11 @@
-//! The streams a partnership's reviews, triggers and marks are derived from.
+//! The streams a partnership's reviews, triggers and marks are derived from, or the trigger of a case that
+//! names none.
 
 use std::collections::BTreeSet;
 
 use dutyledger_domain::depends::further;
-use dutyledger_domain::streams::Partnership;
-use dutyledger_domain::{Histories, History};
+use dutyledger_domain::streams::{Direction, Partnership};
+use dutyledger_domain::{Histories, History, StreamKind};
 use dutyledger_record::{Stream, StreamId, StreamType};
 
 use crate::cache::Loader;
@@ -22,7 +23,7 @@ use dutyledger_domain::{Listed, by_kind};
 pub(crate) async fn of(
     loader: &mut Loader<'_>,
     own: &Own,
-    partnership: StreamId,
+    whose: StreamId,
     belonging: &BTreeSet<Stream>,
 ) -> Result<(Histories, Vec<Stream>), ProjectionError> {
     let mut all = Histories {
@@ -32,7 +33,9 @@ pub(crate) async fn of(
     if let Some(rules) = &own.rules {
         all.rules = rules.clone();
     }
-    add::<Partnership>(&mut all, loader, [partnership]).await?;
+    if !belonging.contains(&Stream::new(Direction::TYPE, whose)) {
+        add::<Partnership>(&mut all, loader, [whose]).await?;
+    }
     for stream in belonging {
         by_kind!(
             stream.stream_type.as_str(),
@@ -41,7 +44,7 @@ pub(crate) async fn of(
         );
     }
     loop {
-        let mut further = further(partnership, &all);
+        let mut further = further(whose, &all);
         further.retain(|stream| !all.holds(stream));
         if further.is_empty() {
             break;
@@ -54,7 +57,7 @@ pub(crate) async fn of(
             );
         }
     }
-    let depends_on = all.versions();
+    let mut depends_on = all.versions();
     for stream in depends_on.iter().filter(|stream| stream.version == 0) {
         by_kind!(
             stream.stream_type.as_str(),
@@ -62,6 +65,8 @@ pub(crate) async fn of(
             else {}
         );
     }
+    // What is no partnership, or none yet, does not depend on itself.
+    depends_on.retain(|on| on.version > 0 || on.id != whose);
     let depends_on = depends_on
         .into_iter()
         .map(|on| Stream::new(on.stream_type, on.id));
@@ -83,15 +88,20 @@ async fn add<K: Kept>(
     Ok(())
 }
 
-/// The streams that say they belong to it.
+/// The streams that say they belong to a partnership; or a case that says it belongs to none.
 pub(crate) async fn belonging(
     tx: &mut Tx,
-    partnership: StreamId,
+    whose: StreamId,
 ) -> Result<BTreeSet<Stream>, ProjectionError> {
     let found = tx
         .all::<(String, String)>(
-            sql("SELECT stream_type, stream_id FROM stream_row WHERE partnership_id = $1")
-                .bind(partnership),
+            sql(
+                "SELECT stream_type, stream_id FROM stream_row WHERE partnership_id = $1 \
+                 UNION ALL \
+                 SELECT stream_type, stream_id FROM stream_row \
+                 WHERE stream_type = 'direction' AND stream_id = $1 AND partnership_id IS NULL",
+            )
+            .bind(whose),
         )
         .await?;
     found

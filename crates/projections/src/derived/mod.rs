@@ -1,6 +1,7 @@
 //! What follows from several streams of a partnership together: reviews, triggers and marks.
 //!
-//! A partnership's rows are one function of the streams it depends on. Those are written down
+//! A partnership's rows are one function of the streams it depends on. A case that names none has rows of
+//! its own, under its own id where the others stand under a partnership's. Those are written down
 //! beside the rows, so that a change of any of them is known to concern it.
 
 mod histories;
@@ -21,14 +22,14 @@ use crate::values::{parsed, rows, word};
 pub(crate) use histories::belonging;
 use shown::{Shown, shown};
 
-/// Finds the partnerships that depend on any stream of a list. SQLite takes the tables of a CROSS
+/// Finds what depends on any stream of a list. SQLite takes the tables of a CROSS
 /// JOIN in the order they are named.
 pub(crate) const DEPENDENTS: &str = "SELECT DISTINCT depends.partnership_id \
      FROM json_each($1) AS touched CROSS JOIN depends \
      WHERE depends.stream_type = touched.value ->> 0 \
          AND depends.stream_id = touched.value ->> 1";
 
-/// The partnerships that depend on any of these streams.
+/// The partnerships that depend on any of these streams, and the cases that name none.
 pub(crate) async fn dependents(
     tx: &mut Tx,
     streams: impl Iterator<Item = &Stream>,

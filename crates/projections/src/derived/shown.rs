@@ -1,4 +1,4 @@
-//! The triggers of a partnership, each with the dates it is shown on.
+//! The triggers of a partnership, or of a case that names none, each with the dates it is shown on.
 //!
 //! Which authorities exist for an area depends on the date, and the record may know today that one
 //! ends, or begins, later on. Rows must not need to be written again because a day has passed, so

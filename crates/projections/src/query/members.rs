@@ -147,11 +147,12 @@ impl Projections {
         page(found, limit, |(id,)| parsed(&id), |id| *id)
     }
 
-    /// The streams a partnership's reviews, triggers and obligations are derived from.
+    /// The streams a partnership's reviews, triggers and obligations are derived from, or the date and the
+    /// trigger of a case that names none.
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub async fn depends_on(&self, partnership: StreamId) -> Result<Vec<Stream>, QueryError> {
+    pub async fn depends_on(&self, whose: StreamId) -> Result<Vec<Stream>, QueryError> {
         let found = self
             .rows
             .all::<(String, String)>(
@@ -159,7 +160,7 @@ impl Projections {
                     "SELECT stream_type, stream_id FROM depends WHERE partnership_id = $1 \
              ORDER BY stream_type, stream_id",
                 )
-                .bind(partnership),
+                .bind(whose),
             )
             .await?;
         found

@@ -107,6 +107,26 @@ impl Projections {
         self.streams::<Partnership>(after, limit).await
     }
 
+    /// The cases that name no partnership, in the order of their ids.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn cases_alone(
+        &self,
+        after: Option<StreamId>,
+        limit: u32,
+    ) -> Result<Page<Row<DirectionState>, StreamId>, QueryError> {
+        let found = self.rows.all::<Columns>(sql(
+            "SELECT stream_id, partnership_id, version, position, name, state FROM stream_row \
+             WHERE partnership_id IS NULL AND stream_type = $1 AND stream_id > $2 \
+             ORDER BY stream_id LIMIT $3",
+        )
+        .bind(Direction::NAME)
+        .bind(after_id(after))
+        .bind(asked(limit))).await?;
+        page(found, limit, row, |row| row.id)
+    }
+
     /// The areas.
     ///
     /// # Errors

@@ -117,7 +117,8 @@ impl Projections {
         found.into_iter().map(read).collect()
     }
 
-    /// The partnerships whose reviews, triggers and deadlines hang on any of these streams.
+    /// The partnerships whose reviews, triggers and deadlines hang on any of these streams, and the cases
+    /// that name none.
     ///
     /// # Errors
     /// When the rows cannot be read.

@@ -14,9 +14,9 @@ use crate::values::{parsed, read_json};
 /// partnership_id, json
 type Columns = (String, String);
 
-fn row((partnership, json): Columns) -> Result<TriggerRow, QueryError> {
+fn row((whose, json): Columns) -> Result<TriggerRow, QueryError> {
     Ok(TriggerRow {
-        partnership: parsed(&partnership)?,
+        whose: parsed(&whose)?,
         trigger: read_json(&json)?,
     })
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use dutyledger_domain::streams::Direction;
 use dutyledger_domain::{History, StreamKind};
 use dutyledger_record::{Stream, StreamId};
 use serde::Serialize;
@@ -34,11 +35,11 @@ pub(crate) struct Grown<K: StreamKind> {
 #[derive(Default)]
 pub(crate) struct StreamRows {
     rows: Vec<Row>,
-    /// The partnership each belonged to, where that is known, and belongs to.
-    partnerships: BTreeMap<Stream, (Known, Option<StreamId>)>,
+    /// What each belonged to, where that is known, and belongs to.
+    belong: BTreeMap<Stream, (Known, Option<StreamId>)>,
 }
 
-/// The partnership a stream belonged to, if it is known which.
+/// What a stream belonged to, if it is known: a partnership, or a case that names none itself.
 type Known = Option<Option<StreamId>>;
 
 /// In the order in which the statement takes it apart.
@@ -66,9 +67,10 @@ impl StreamRows {
         let Grown { history, before } = grown;
         let state = history.state(FOLDS_ALL);
         let partnership = K::partnership(id, &state);
-        let belonged = before.as_ref().map(|before| K::partnership(id, before));
-        self.partnerships
-            .insert(Stream::new(K::TYPE, id), (belonged, partnership));
+        let belonged = before.as_ref().map(|before| K::belongs_to(id, before));
+        let belongs = K::belongs_to(id, &state);
+        self.belong
+            .insert(Stream::new(K::TYPE, id), (belonged, belongs));
         self.rows.push(Row(
             K::NAME,
             id,
@@ -82,7 +84,7 @@ impl StreamRows {
         K::write_links(id, before.as_deref(), &state, tx).await
     }
 
-    /// Writes them, and answers the partnerships the streams belonged to and belong to.
+    /// Writes them, and answers what the streams belonged to and belong to.
     pub(crate) async fn write(
         mut self,
         tx: &mut Tx,
@@ -105,7 +107,7 @@ impl StreamRows {
             tx.execute(upsert.bind(rows(chunk)?)).await?;
         }
         let mut concerned = BTreeSet::new();
-        for (stream, (before, now)) in self.partnerships {
+        for (stream, (before, now)) in self.belong {
             let before = before.flatten();
             cache.belongs(&stream, before, now);
             concerned.extend(before);
@@ -114,9 +116,9 @@ impl StreamRows {
         Ok(concerned)
     }
 
-    /// Reads the partnerships of the rows that are there, where they are not known.
+    /// Reads what the streams of the rows that are there belonged to, where that is not known.
     async fn find_out(&mut self, tx: &mut Tx) -> Result<(), ProjectionError> {
-        let unknown = self.partnerships.iter().filter(|(_, (b, _))| b.is_none());
+        let unknown = self.belong.iter().filter(|(_, (b, _))| b.is_none());
         let unknown: Vec<_> = unknown
             .map(|(stream, _)| (stream.stream_type.as_str(), stream.id))
             .collect();
@@ -135,9 +137,11 @@ impl StreamRows {
         let mut there = BTreeMap::new();
         for (stream_type, id, partnership) in found {
             let partnership = partnership.as_deref().map(parsed::<StreamId>).transpose()?;
-            there.insert((stream_type, parsed::<StreamId>(&id)?), partnership);
+            let id = parsed::<StreamId>(&id)?;
+            let alone = (stream_type == Direction::NAME).then_some(id);
+            there.insert((stream_type, id), partnership.or(alone));
         }
-        for (stream, (before, _)) in &mut self.partnerships {
+        for (stream, (before, _)) in &mut self.belong {
             let key = (stream.stream_type.as_str().to_owned(), stream.id);
             before.get_or_insert_with(|| there.get(&key).copied().flatten());
         }
