@@ -337,6 +337,7 @@ const PERSONAL_WORDS: &[&str] = &[
 
 /// Members whose name has such a word and which tell of none: event, member, and what it is.
 const NOT_PERSONAL: &[(&str, &str, Is)] = &[
+    ("ActionDateSet", "owner", Is::Id),
     ("ActionProgressed", "owner", Is::Id),
     ("ActionProposed", "owner", Is::Id),
     ("AreaAmended", "name", Is::NameOfArea),

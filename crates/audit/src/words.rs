@@ -26,6 +26,12 @@ const WORDS: &[Row] = &[
         "assessed",
     ),
     (
+        "ActionDateSet",
+        "date of an action",
+        "dates of actions",
+        "set or moved",
+    ),
+    (
         "ActionDated",
         "date of an action",
         "dates of actions",

@@ -569,7 +569,7 @@ fn of_strategy(
     all
 }
 
-/// The dates a strategy gives its actions: from the adoption of a version that has them, until they are
+/// The dates of a strategy's actions, given by it or by whoever carries them out: from the adoption of a version that has them, until they are
 /// done, excepted or revised.
 fn of_actions(
     id: StreamId,
@@ -605,30 +605,50 @@ fn of_actions(
         }
         _ => None,
     });
-    let mut all = Vec::new();
-    for entry in history.entries() {
-        let StrategyEvent::ActionDated(dated) = &entry.payload else {
+    let ends = ends_of_action_dates(history);
+    let counted_entries = history.counted(NaiveDate::MAX);
+    let standing = counted_entries.iter();
+    let standing: BTreeSet<_> = standing
+        .filter_map(|entry| date_of_action(&entry.payload))
+        .collect();
+    let (mut all, mut told) = (Vec::new(), BTreeSet::new());
+    let mut entries: Vec<_> = history.entries().collect();
+    entries.reverse();
+    for entry in entries {
+        let Some(dated) = date_of_action(&entry.payload) else {
             continue;
         };
-        let Some((owner, proposed)) = owners.get(&dated.action).copied() else {
+        let (of_action, due_on) = dated;
+        let stands = withdrawn(history, entry.entry_id).is_none();
+        // Given the same date twice, it is counted from the last that stands.
+        if told.contains(&dated) || (!stands && standing.contains(&dated)) {
+            continue;
+        }
+        told.insert(dated);
+        let Some((owner, proposed)) = owners.get(&of_action).copied() else {
             continue;
         };
         let has = |version: Option<u32>| {
             let of_version = version.and_then(|version| actions.get(&version));
-            of_version.is_some_and(|all| all.contains(&dated.action))
+            of_version.is_some_and(|all| all.contains(&of_action))
         };
         let adopted = adoptions.values().flatten();
         let Some(adopted) = counted(adopted.filter(|adopted| has(adopted.version))) else {
             continue;
         };
+        let moved = ends.get(&dated).copied();
+        if moved.is_some_and(|moved| moved.on() < adopted.on) {
+            // What was adopted had another date already.
+            continue;
+        }
         // The first version in force after it that leaves the action out revises it.
         let now = state.in_force();
         let revised = now
-            .filter(|(_, version)| !version.actions.contains(&dated.action))
+            .filter(|(_, version)| !version.actions.contains(&of_action))
             .and_then(|(_, version)| version.adopted.as_ref())
             .filter(|later| later.at.on >= adopted.on && later.at.entry_id != adopted.entry_id)
             .map(|later| lifted(later.at));
-        let action = state.actions.get(&dated.action);
+        let action = state.actions.get(&of_action);
         let met = action.filter(|action| action.is_completed()).map(|action| {
             let done = action.progress.iter().rev();
             let done = done.take_while(|step| step.status == ActionStatus::Completed);
@@ -644,19 +664,26 @@ fn of_actions(
         let gone = [entry.entry_id, proposed].map(|one| withdrawn(history, one));
         let ended = gone
             .into_iter()
-            .chain([adopted.withdrawn, met.flatten(), excepted, revised, over])
+            .chain([
+                adopted.withdrawn,
+                met.flatten(),
+                excepted,
+                revised,
+                over,
+                moved,
+            ])
             .flatten()
             .min_by_key(|ended| ended.on());
         all.push(Dated {
             causes: vec![entry.entry_id, adopted.entry_id],
             set: WhatIsDue::Action(ActionDeadline {
-                action: dated.action,
+                action: of_action,
                 authority: owner,
                 counted_from: adopted.entry_id,
-                due_on: dated.by,
+                due_on,
                 partnership,
                 provenance: Provenance::Local,
-                rule: carrying_out(capacities.get(&(dated.action, owner)).copied()),
+                rule: carrying_out(capacities.get(&(of_action, owner)).copied()),
                 strategy: id,
             }),
             ended,
@@ -664,6 +691,30 @@ fn of_actions(
         });
     }
     all
+}
+
+/// The action that an entry gives a date, and the date.
+fn date_of_action(event: &StrategyEvent) -> Option<(ItemId, NaiveDate)> {
+    match event {
+        StrategyEvent::ActionDated(e) => Some((e.action, e.by)),
+        StrategyEvent::ActionDateSet(e) => Some((e.action, e.by)),
+        _ => None,
+    }
+}
+
+/// How each date of an action ended of those that no longer hold: with the entry that gave it another. One
+/// that is given again holds again.
+fn ends_of_action_dates(history: &History<Strategy>) -> BTreeMap<(ItemId, NaiveDate), Ended> {
+    let (mut ends, mut holds) = (BTreeMap::new(), BTreeMap::new());
+    for entry in history.counted(NaiveDate::MAX) {
+        let Some((action, by)) = date_of_action(&entry.payload) else {
+            continue;
+        };
+        let before = holds.insert(action, by).filter(|before| *before != by);
+        ends.extend(before.map(|before| ((action, before), lifted_by(&entry))));
+        ends.remove(&(action, by));
+    }
+    ends
 }
 
 /// The row by which whoever has an action carries it out.

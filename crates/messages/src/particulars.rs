@@ -16,6 +16,7 @@ const SAID: &[Said] = &[
         &["action", "authority", "capacity"],
     ),
     ("ActionCostAssessed", 1, &["action"]),
+    ("ActionDateSet", 1, &["action", "by", "owner"]),
     ("ActionDated", 1, &["action", "by", "version"]),
     ("ActionDeadlineApproached", 1, &["deadline"]),
     ("ActionDeadlineLifted", 1, &["by", "deadline"]),

@@ -431,6 +431,7 @@ fn plausible() -> Vec<(&'static str, &'static str, Value)> {
         ("ExceptionClaimed", "duty", json!("15(4)")),
         ("ExceptionEnded", "duty", json!("15(4)")),
         ("ActionDated", "by", json!("2024-09-30")),
+        ("ActionDateSet", "by", json!("2024-12-31")),
         ("RevisionStarted", "version", json!(2)),
         (
             "",

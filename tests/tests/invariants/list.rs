@@ -284,6 +284,7 @@ fn what_only_its_maker_may_say_is_never_reported(b: &Before<'_>) -> Says {
             | "ObjectionDetermined"
             | "ExceptionClaimed"
             | "ExceptionEnded"
+            | "ActionDateSet"
     );
     only.then(|| at(b.entry, "/reported") == &Value::Bool(false))
 }

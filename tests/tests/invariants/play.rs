@@ -612,6 +612,11 @@ impl Play {
                     "action": if s.c.is_multiple_of(3) { Value::Null } else { action } }),
             ),
             41..=42 => (maker, "assess-action-cost", json!({ "action": action })),
+            43 if s.b.is_multiple_of(2) => (
+                maker,
+                "set-action-date",
+                json!({ "action": action, "by": "2028-03-31", "reason": "Later." }),
+            ),
             43..=46 => (
                 maker,
                 "progress-action",

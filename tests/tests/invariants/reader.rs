@@ -357,6 +357,20 @@ impl<'a> Before<'a> {
         all
     }
 
+    /// Whether an action is proposed for a version, or was there in the one it was begun from.
+    fn has_action(&self, version: u64, action: &str) -> bool {
+        self.here().any(|e| {
+            number(e, "/payload/version") == version
+                && match event(e) {
+                    "ActionProposed" => text(e, "/payload/action") == action,
+                    "RevisionStarted" => {
+                        self.has_action(number(e, "/payload/from_version"), action)
+                    }
+                    _ => false,
+                }
+        })
+    }
+
     /// The positions on adopting a version, in order: those before it was adopted are spent where what
     /// the version says changed since, or something was withdrawn.
     pub(crate) fn positions(&self, version: u64) -> Vec<&'a Value> {
@@ -372,6 +386,11 @@ impl<'a> Before<'a> {
                 | "ActionProposed"
                 | "ActionDated"
                     if same && !adopted =>
+                {
+                    positions.clear();
+                }
+                "ActionDateSet"
+                    if !adopted && self.has_action(version, text(e, "/payload/action")) =>
                 {
                     positions.clear();
                 }

@@ -345,7 +345,7 @@ fn actions(seen: &Before<'_>) -> Value {
                 }
             }
             "ActionCostAssessed" => action["costed"] = true.into(),
-            "ActionDated" => action["by"] = payload(e, "by"),
+            "ActionDated" | "ActionDateSet" => action["by"] = payload(e, "by"),
             "ActionProgressed" => {
                 let steps = action["progress"].as_array_mut();
                 steps.into_iter().for_each(|s| s.push(payload(e, "status")));

@@ -10,7 +10,7 @@ use dutyledger_domain::streams::strategy::{
     DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
     ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
     RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
-    RecordStrategyPosition, RemoveMaterial, StartRevision, SupersedeStrategy,
+    RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision, SupersedeStrategy,
 };
 
 use super::table::Table;
@@ -47,6 +47,7 @@ fn rest(table: Table<Strategy>) -> Table<Strategy> {
         .on::<ClaimException>("exceptions", "Claim an exception", "s.15(7) to (9), R-fn8.1, R-fn8.2, A-15.7-SA, A-15.9", json!({ "authority": ID, "duty": "15(4)", "ground": "unreasonable_costs", "action": ID, "cumulative_effect_considered": true }))
         .on::<EndException>("exception-ends", "Say that the ground of an exception has ceased", "s.15(7), R-fn8.1", json!({ "authority": ID, "duty": "15(4)", "action": ID }))
         .on::<AssessActionCost>("cost-assessments", "Record that the cost of an action was assessed", "R-44.2", json!({ "action": ID }))
+        .on::<SetActionDate>("action-dates", "Give an action a date, or another", "s.15(2) and (4), R-10.5", json!({ "action": ID, "by": "2027-09-30", "reason": "The mentors are trained in the summer." }))
         .on::<ProgressAction>("progress", "Record how far an action has come", "s.8(3)(c)", json!({ "action": ID, "status": "started" }))
         .on::<ConsiderMaterial>("materials", "Record that material was considered", "s.8(8), A-8.8, A-9.9", json!({ "version": 1, "part": "Section 4, second table", "harms": ["safety"] }))
         .on::<RemoveMaterial>("material-removals", "Record that material was taken out", "s.8(8), A-8.8, A-9.9", json!({ "version": 1, "material": ID }))

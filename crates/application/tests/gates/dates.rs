@@ -19,13 +19,14 @@ use dutyledger_domain::streams::partnership::{
     PartnershipFormed,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDated, ConsultationOpened, ExceptionEnded, ReviewCompleted, RevisionStarted,
+    ActionDateSet, ActionDated, ConsultationOpened, ExceptionEnded, ReviewCompleted,
+    RevisionStarted, SetActionDate,
 };
 use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::{
     ActionStatus, Duty, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
 };
-use dutyledger_record::{LedgerId, Source, Standing, StreamId};
+use dutyledger_record::{LedgerId, PlainText, Source, Standing, StreamId};
 
 use crate::given::*;
 use crate::obligations::{having, row};
@@ -492,6 +493,46 @@ fn r_10_5_the_date_of_an_action_holds_from_the_adoption_until_it_is_done_excepte
 }
 
 #[test]
+fn r_10_5_an_action_given_another_date_is_due_by_that_and_the_one_before_is_lifted() {
+    let action = action_id();
+    let set = |by: &str| ActionDateSet {
+        action,
+        by: day(by),
+        owner: POLICE.id(),
+        reason: None,
+    };
+    // One that had none is due by the date it is given.
+    let adopted = strategy().adopted("2023-03-01", 1);
+    assert_eq!(of_actions(&adopted), []);
+    let dated = adopted.and("2023-06-01", set("2024-02-01"));
+    let ends = |past: &Past<Strategy>| {
+        let all = of_actions(past).into_iter();
+        let mut all: Vec<_> = all.map(|(set, ended)| (set.due_on, ended)).collect();
+        all.sort_by_key(|(due_on, _)| *due_on);
+        all
+    };
+    let (first, second) = (day("2024-02-01"), day("2024-05-01"));
+    assert_eq!(ends(&dated), [(first, None)]);
+    let moved = dated.and("2023-12-01", set("2024-05-01"));
+    let lifted = |on: &str, past: &Past<Strategy>| {
+        let (on, by) = (day(on), past.last());
+        Some(Ended::Lifted { on, by })
+    };
+    let first_lifted = lifted("2023-12-01", &moved);
+    assert_eq!(ends(&moved), [(first, first_lifted), (second, None)]);
+    // Given again, the first holds again; once that is withdrawn, the second does.
+    let again = moved.clone().and("2023-12-02", set("2024-02-01"));
+    let second_lifted = lifted("2023-12-02", &again);
+    assert_eq!(ends(&again), [(first, None), (second, second_lifted)]);
+    let withdrawn = again.corrected("2023-12-03");
+    assert_eq!(ends(&withdrawn), [(first, first_lifted), (second, None)]);
+    // Moved before the strategy was adopted, the earlier date was never due.
+    let before = strategy().and("2022-05-04", set("2024-02-01"));
+    let before = before.and("2022-05-05", set("2024-05-01"));
+    assert_eq!(ends(&before.adopted("2023-03-01", 1)), [(second, None)]);
+}
+
+#[test]
 fn r_10_4_nothing_is_due_of_a_partnership_formed_later_or_on_an_assumed_day_or_for_an_area_gone() {
     let begun = proposed(&[town_id()], &SPECIFIED);
     assert_eq!(for_areas(&setting().with(&begun)), []);
@@ -513,4 +554,32 @@ fn r_10_4_nothing_is_due_of_a_partnership_formed_later_or_on_an_assumed_day_or_f
         only(&setting().with(&over)).ended,
         Some(Ended::Lifted { on, by })
     );
+}
+
+#[test]
+fn r_10_5_whoever_carries_an_action_out_gives_it_a_date_to_come_and_says_why_one_moves() {
+    let set = |by: &str, why: bool| SetActionDate {
+        action: action_id(),
+        by: day(by),
+        reason: why.then(|| PlainText::new("The mentors are trained first.").unwrap()),
+    };
+    let adopted = || strategy().adopted("2023-03-01", 1);
+    let by_owner = |past, command| given(past, setting()).when(POLICE.key(), command);
+    // The first date needs no reason, and today is no day that has passed.
+    let dated = by_owner(adopted(), set(TODAY, false)).done();
+    let refused =
+        |past: &Past<Strategy>, command, code| by_owner(past.clone(), command).refused(code, &[]);
+    let without = refused(&dated, set("2029-01-01", false), RefusalCode::Invalid);
+    assert_eq!(without.pointer.as_deref(), Some("/particulars/reason"));
+    let late = refused(&dated, set("2023-06-01", true), RefusalCode::Invalid);
+    assert_eq!(late.pointer.as_deref(), Some("/particulars/by"));
+    refused(&dated, set(TODAY, true), RefusalCode::AlreadySo);
+    by_owner(dated.clone(), set("2029-01-01", true)).done();
+    // What happened elsewhere is told as it was.
+    given(adopted(), setting())
+        .when(POLICE.key(), set("2023-06-01", false))
+        .past_fact(None)
+        .done();
+    let done = adopted().progressed("2024-01-10", ActionStatus::Completed);
+    refused(&done, set("2029-01-01", true), RefusalCode::WrongState);
 }

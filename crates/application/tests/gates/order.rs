@@ -25,10 +25,10 @@ use dutyledger_domain::streams::partnership::{
     RepresentativeEnded, RouteChosen,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDated, ActionDeclined, ActionProgressed, CauseRecordedAsUnknown, ConsultationClosed,
-    ConsultationResponseRecorded, EqualityImpactMonitored, ExceptionClaimed, ExceptionEnded,
-    MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised, ReviewCompleted,
-    RevisionStarted, StrategyAmended, StrategySuperseded,
+    ActionDateSet, ActionDated, ActionDeclined, ActionProgressed, CauseRecordedAsUnknown,
+    ConsultationClosed, ConsultationResponseRecorded, EqualityImpactMonitored, ExceptionClaimed,
+    ExceptionEnded, MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised,
+    ReviewCompleted, RevisionStarted, StrategyAmended, StrategySuperseded,
 };
 use dutyledger_domain::streams::{
     Access, Area, Authority, Direction, Erasure, LedgerStream, List, NeedsAssessment, Partnership,
@@ -230,6 +230,15 @@ fn strategies() -> Past<Strategy> {
                 action,
                 by: day("2024-06-01"),
                 version,
+            },
+        )
+        .and(
+            ON,
+            ActionDateSet {
+                action,
+                by: day("2024-07-01"),
+                owner: POLICE.id(),
+                reason: None,
             },
         )
         .and(

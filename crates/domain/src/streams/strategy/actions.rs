@@ -6,8 +6,9 @@ use dutyledger_record::{PlainText, PublicText, Sealed, StreamId};
 use super::Strategy;
 use super::commands::{action, not_superseded, version_in_preparation};
 use super::events::{
-    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionDated, ActionDeclined,
-    ActionProgressed, ActionProposed, ExceptionClaimed, ExceptionEnded, StrategyEvent,
+    ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionDateSet, ActionDated,
+    ActionDeclined, ActionProgressed, ActionProposed, ExceptionClaimed, ExceptionEnded,
+    StrategyEvent,
 };
 use super::state::StrategyState;
 use crate::decide::{Actor, Actors, Particulars};
@@ -334,6 +335,65 @@ impl Particulars<Strategy> for AssessActionCost {
         Ok(vec![
             ActionCostAssessed {
                 action: self.action,
+            }
+            .into(),
+        ])
+    }
+}
+
+command! {
+    /// Gives an action a date by which it is to be done, or another date: whoever carries it out, for
+    /// itself.
+    SetActionDate {
+        /// The action.
+        action: ItemId,
+        /// The date.
+        by: NaiveDate,
+        /// Why an earlier date moves. It is sealed.
+        #[serde(default)]
+        reason: Option<PlainText>,
+    }
+}
+
+impl Particulars<Strategy> for SetActionDate {
+    const NAME: &'static str = "set-action-date";
+    const ACTORS: Actors = Actors::SUBJECT_ONLY;
+
+    fn subject(&self, state: &StrategyState) -> Option<StreamId> {
+        state.actions.get(&self.action).map(|a| a.owner)
+    }
+
+    fn decide(
+        self,
+        state: &StrategyState,
+        scene: &Scene<'_>,
+    ) -> Result<Vec<StrategyEvent>, Refusal> {
+        not_superseded(state)?;
+        let action = action(state, self.action)?;
+        if action.is_completed() {
+            return Err(Refusal::state("The action is done.").at("/particulars/action"));
+        }
+        if action.by == Some(self.by) {
+            return Err(Refusal::already("The action has this date.").at("/particulars/by"));
+        }
+        if !scene.past_fact && self.by < scene.on {
+            return Err(Refusal::invalid(
+                "/particulars/by",
+                "An action is not given a day that has passed: give today or a later one.",
+            ));
+        }
+        if !scene.past_fact && action.by.is_some() && self.reason.is_none() {
+            return Err(Refusal::invalid(
+                "/particulars/reason",
+                "The action has an earlier date: say why it moves.",
+            ));
+        }
+        Ok(vec![
+            ActionDateSet {
+                action: self.action,
+                by: self.by,
+                owner: action.owner,
+                reason: self.reason.map(Sealed::from),
             }
             .into(),
         ])

@@ -7,7 +7,8 @@ use super::{
     DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
     ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
     RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
-    RecordStrategyPosition, RemoveMaterial, StartRevision, Strategy, SupersedeStrategy,
+    RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision, Strategy,
+    SupersedeStrategy,
 };
 use crate::decide::commands;
 use crate::refusal::Refusal;
@@ -20,7 +21,7 @@ commands! {
         RecordCausesUnknown, OpenConsultation, ConsultAuthorities, RecordResponse,
         CloseConsultation, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
         ProposeAction, AgreeAction, DeclineAction, ClaimException, EndException, AssessActionCost,
-        ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection, DetermineObjection,
+        SetActionDate, ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection, DetermineObjection,
         RecordStrategyPosition, AdoptVersion, PublishVersion, CompleteReview, StartRevision,
         SupersedeStrategy,
     }

@@ -165,6 +165,19 @@ event! {
     }
 }
 event! {
+    /// The authority that carries an action out gave it a date, the first or another (s.15(2), (4)).
+    ActionDateSet {
+        /// The action.
+        action: ItemId,
+        /// The date by which it is to be done; it has passed from the next day.
+        by: NaiveDate,
+        /// The authority that carries it out.
+        owner: StreamId,
+        /// Why an earlier date moves, sealed.
+        reason: Option<Sealed>,
+    }
+}
+event! {
     /// An authority an action touches; one entry of a list.
     ActionAuthorityNamed {
         /// The action.
@@ -381,7 +394,7 @@ events! {
         ViolenceCauseIdentified, CauseRecordedAsUnknown, ConsultationOpened, AuthorityConsulted,
         ConsultationResponseRecorded seals "/response" => response,
         ConsultationClosed, EngagementHeld, EqualityImpactAssessed, EqualityImpactMonitored,
-        ActionProposed, ActionDated, ActionAuthorityNamed, ActionAgreed,
+        ActionProposed, ActionDated, ActionDateSet seals "/reason" => reason, ActionAuthorityNamed, ActionAgreed,
         ActionDeclined seals "/reason" => reason,
         ExceptionClaimed seals "/extent" => extent,
         ExceptionEnded,

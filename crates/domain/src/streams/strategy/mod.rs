@@ -131,6 +131,7 @@ impl StreamKind for Strategy {
             StrategyEvent::ExceptionClaimed(e) => (Actors::SUBJECT_ONLY, Some(e.authority)),
             StrategyEvent::ExceptionEnded(e) => (Actors::SUBJECT_ONLY, Some(e.authority)),
             StrategyEvent::ActionProgressed(e) => (Actors::SUBJECT, Some(e.owner)),
+            StrategyEvent::ActionDateSet(e) => (Actors::SUBJECT_ONLY, Some(e.owner)),
             StrategyEvent::ActionProposed(e) => (ProposeAction::ACTORS, Some(e.owner)),
             StrategyEvent::StrategyAdopted(_)
             | StrategyEvent::MaterialConsidered(_)

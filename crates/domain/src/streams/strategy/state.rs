@@ -233,7 +233,8 @@ pub struct Action {
     pub description: PublicText,
     /// The authority that carries it out.
     pub owner: StreamId,
-    /// The date by which it is to be done, where the strategy gives one.
+    /// The date by which it is to be done, where the strategy or the authority that carries it out gives
+    /// one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<NaiveDate>,
     /// The authorities it touches.
@@ -435,6 +436,7 @@ impl StrategyState {
             E::EqualityImpactMonitored(_) => self.equality_monitored = Some(at),
             E::ActionProposed(_)
             | E::ActionDated(_)
+            | E::ActionDateSet(_)
             | E::ExceptionEnded(_)
             | E::ActionAuthorityNamed(_)
             | E::ActionAgreed(_)
@@ -560,6 +562,17 @@ impl StrategyState {
             }
             E::ActionDated(e) => {
                 self.content(e.version);
+                if let Some(action) = self.actions.get_mut(&e.action) {
+                    action.by = Some(e.by);
+                }
+            }
+            E::ActionDateSet(e) => {
+                // Positions on a version in preparation were on the date it had before.
+                let versions = self.versions.values_mut();
+                let with_it = versions.filter(|version| version.actions.contains(&e.action));
+                for version in with_it.filter(|version| version.adopted.is_none()) {
+                    version.positions.clear();
+                }
                 if let Some(action) = self.actions.get_mut(&e.action) {
                     action.by = Some(e.by);
                 }
