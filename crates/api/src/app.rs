@@ -11,6 +11,7 @@ use dutyledger_transparency::Log;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
+use crate::reads::Calendars;
 use crate::waits::Places;
 
 /// How many bundles are made and sent at once: each takes a file as large as the ledger.
@@ -37,6 +38,8 @@ pub struct App {
     pub(crate) listening: Places,
     /// Room for the one bundle that is made and sent at a time.
     pub(crate) exporting: Arc<Semaphore>,
+    /// The calendars derived last.
+    pub(crate) calendars: Arc<Calendars>,
 }
 
 /// How the notifications stand, for readiness and metrics.
@@ -85,6 +88,7 @@ impl App {
             waiting: Limits::default().waiting(),
             listening: Limits::default().listening(),
             exporting: Arc::new(Semaphore::new(EXPORTS_AT_ONCE)),
+            calendars: Arc::default(),
         }
     }
 

@@ -156,6 +156,15 @@ impl Ask {
         }
     }
 
+    /// Whether `If-None-Match` has a tag, compared as one that is weak.
+    pub(crate) fn has_already(&self, tag: &str) -> bool {
+        let all = self.headers.get_all(header::IF_NONE_MATCH).iter();
+        let mut tags = all
+            .filter_map(|one| one.to_str().ok())
+            .flat_map(|all| all.split(','));
+        tags.any(|one| one.trim().trim_start_matches("W/") == format!("\"{tag}\""))
+    }
+
     /// The position in `Last-Event-ID`, if there is one.
     pub(crate) fn last_event_id(&self) -> Result<Option<u64>, Problem> {
         let Some(value) = self.headers.get("last-event-id") else {

@@ -4,14 +4,17 @@
 //! under a key of the server's own. Whether it holds is what the ledger says of it now.
 
 use std::cmp::Reverse;
+use std::collections::VecDeque;
 
 use aide::axum::ApiRouter;
-use axum::http::{HeaderValue, header};
+use axum::body::Bytes;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use ics::parameters::Value as ValueType;
 use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
 use ics::{Event, ICalendar, escape_text};
+use tokio::sync::Mutex;
 
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
@@ -40,6 +43,8 @@ const ENDING: &str = ".ics";
 const STAYS: Days = Days::new(366);
 /// The most dates in one calendar: of those that are to come the soonest, and then the last that passed.
 const DATES_MAX: usize = 2_000;
+/// How many calendars are kept that were derived last.
+const KEPT_MAX: usize = 16;
 
 /// The address of a token's calendar.
 pub(crate) fn address(app: &App, token: KeyId) -> String {
@@ -89,7 +94,9 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                               reads, and of the cases it sees that name none: first strategies, reviews, consultations that close, \
                               actions, directions to comply with; up to 2,000, those to come before \
                               those of the last year. \
-                              Needs no key: the address is the secret. A date that is met or no \
+                              Needs no key: the address is the secret. Where nothing was recorded since \
+                              the answer with the `ETag` in `If-None-Match`, on the same day, the answer \
+                              is 304, without the calendar. A date that is met or no \
                               longer holds is marked as cancelled.\n\nRests on R-10.4, R-42.1, \
                               s.8(4), s.18(2)."
                     .to_owned(),
@@ -103,10 +110,71 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
     })
 }
 
+/// What a calendar is a function of, but for the instant it was made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Moment {
+    principal: Principal,
+    /// Who may see what is told by the rows.
+    rows: u64,
+    known_at: u64,
+    today: NaiveDate,
+}
+
+impl Moment {
+    fn of(app: &App, principal: Principal) -> Self {
+        Self {
+            principal,
+            rows: app.projections.position(),
+            known_at: app.bus.ledger().head(),
+            today: app.bus.edge().today(),
+        }
+    }
+
+    /// Tells one moment's calendar from another's, and says nothing of either.
+    fn tag(&self, app: &App) -> String {
+        let moment = format!("{self:?}");
+        hex(&request_digest(
+            &app.calendar_key,
+            &[b"tag", moment.as_bytes()],
+        ))
+    }
+}
+
+/// The calendars derived last. Whoever holds an address may ask as often as they like, so one is derived at
+/// a time, and once for as long as nothing is recorded and the day lasts.
+#[derive(Debug, Default)]
+pub(crate) struct Calendars(Mutex<VecDeque<(Moment, Bytes)>>);
+
+impl Calendars {
+    async fn read(&self, app: &App, moment: Moment) -> Result<Bytes, Problem> {
+        let mut kept = self.0.lock().await;
+        if let Some((_, text)) = kept.iter().find(|(of, _)| *of == moment) {
+            return Ok(text.clone());
+        }
+        let text = Bytes::from(derive(app, moment).await?);
+        kept.truncate(KEPT_MAX - 1);
+        kept.push_front((moment, text.clone()));
+        Ok(text)
+    }
+}
+
 async fn read(app: App, ask: Ask) -> Outcome {
     ask.query::<NoQuery>()?;
-    let mut seer = Seer::new(&app, ask.principal);
-    let known_at = app.bus.ledger().head();
+    let moment = Moment::of(&app, ask.principal);
+    let tag = moment.tag(&app);
+    let etag = HeaderValue::try_from(format!("W/\"{tag}\"")).map_err(internal)?;
+    if ask.has_already(&tag) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    let text = app.calendars.read(&app, moment).await?;
+    let plain = HeaderValue::from_static("text/calendar; charset=utf-8");
+    let headers = [(header::CONTENT_TYPE, plain), (header::ETAG, etag)];
+    Ok((headers, text).into_response())
+}
+
+async fn derive(app: &App, moment: Moment) -> Result<Vec<u8>, Problem> {
+    let mut seer = Seer::new(app, moment.principal);
+    let known_at = moment.known_at;
     let from = seer.today.checked_sub_days(STAYS).unwrap_or(seer.today);
     let now = app.bus.edge().clock.now();
     let mut dates = Vec::new();
@@ -146,8 +214,7 @@ async fn read(app: App, ask: Ask) -> Outcome {
     }
     let mut text = Vec::new();
     calendar.write(&mut text).map_err(internal)?;
-    let plain = HeaderValue::from_static("text/calendar; charset=utf-8");
-    Ok(([(header::CONTENT_TYPE, plain)], text).into_response())
+    Ok(text)
 }
 
 /// Today's and those to come, the soonest first, and then those that have passed, the last first: what has

@@ -32,7 +32,7 @@ use aide::axum::ApiRouter;
 use crate::app::App;
 
 pub(crate) use calendar::{
-    CALENDARS, address as calendar_address, principal as calendar_principal,
+    CALENDARS, Calendars, address as calendar_address, principal as calendar_principal,
 };
 pub(crate) use entries::TextErased;
 

@@ -427,3 +427,34 @@ async fn a_case_that_names_no_partnership_is_told_to_those_who_see_it_and_to_nob
         assert_eq!(compliance.is_some(), sees, "{kind}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_is_not_made_again_while_nothing_is_recorded() {
+    let town = Town::consulting_until("2099-03-31").await;
+    let (_, address) = town.issue("auditor", None).await;
+    let (_, another) = town.issue("authority", Some(&town.place.school)).await;
+    town.caught_up().await;
+    let first = town.read(&address).await.is(200);
+    let tag = first.header("etag").to_owned();
+    let asked = async |address: &str, tag: &str| {
+        let request = Request::get(address).header("if-none-match", tag);
+        town.server.send(request.body(Body::empty()).unwrap()).await
+    };
+    let same = asked(&address, &format!("\"other\", {tag}")).await.is(304);
+    assert_eq!(
+        (same.text.as_str(), same.header("etag")),
+        ("", tag.as_str())
+    );
+    assert_eq!(town.read(&address).await.is(200).text, first.text);
+    // What another sees is another calendar.
+    asked(&another, &tag).await.is(200);
+
+    let path = format!("/v1/strategies/{}/consultation-closings", town.strategy);
+    let closed = json!({ "version": 1 });
+    let key = &town.place.council_key;
+    town.server.command(key, &path, closed).await.is(200);
+    town.caught_up().await;
+    let after = asked(&address, &tag).await.is(200);
+    assert_eq!(value(&lines(&after), "STATUS"), ["CANCELLED"]);
+    assert_ne!(after.header("etag"), tag);
+}
