@@ -711,7 +711,7 @@ fn ends_of_action_dates(history: &History<Strategy>) -> BTreeMap<(ItemId, NaiveD
             continue;
         };
         let before = holds.insert(action, by).filter(|before| *before != by);
-        ends.extend(before.map(|before| ((action, before), lifted_by(&entry))));
+        ends.extend(before.map(|before| ((action, before), lifted_by(entry))));
         ends.remove(&(action, by));
     }
     ends

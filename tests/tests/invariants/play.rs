@@ -793,6 +793,9 @@ impl Play {
             let progressed = json!({ "action": action, "status": "started" });
             self.on_strategy(plan, council, &own, "progress-action", progressed)
                 .await;
+            let moved = json!({ "action": action, "by": "2028-03-31", "reason": "Later." });
+            self.on_strategy(plan, council, &own, "set-action-date", moved)
+                .await;
         }
         if s.a.is_multiple_of(5) {
             // Harm is seen only between adoption and publication.
@@ -822,6 +825,11 @@ impl Play {
             let costed = json!({ "action": action });
             self.on_strategy(plan, council, own, "assess-action-cost", costed)
                 .await;
+            if s.b.is_multiple_of(5) {
+                let dated = json!({ "action": action, "by": "2027-03-31", "reason": "Later." });
+                self.on_strategy(plan, council, own, "set-action-date", dated)
+                    .await;
+            }
             let stance = json!({ "action": action, "authority": school_id });
             let name = if s.b.is_multiple_of(2) {
                 "agree-action"
