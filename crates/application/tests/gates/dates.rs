@@ -521,7 +521,7 @@ fn r_10_5_an_action_given_another_date_is_due_by_that_and_the_one_before_is_lift
     let first_lifted = lifted("2023-12-01", &moved);
     assert_eq!(ends(&moved), [(first, first_lifted), (second, None)]);
     // Given again, the first holds again; once that is withdrawn, the second does.
-    let again = moved.clone().and("2023-12-02", set("2024-02-01"));
+    let again = moved.and("2023-12-02", set("2024-02-01"));
     let second_lifted = lifted("2023-12-02", &again);
     assert_eq!(ends(&again), [(first, None), (second, second_lifted)]);
     let withdrawn = again.corrected("2023-12-03");
@@ -574,7 +574,7 @@ fn r_10_5_whoever_carries_an_action_out_gives_it_a_date_to_come_and_says_why_one
     let late = refused(&dated, set("2023-06-01", true), RefusalCode::Invalid);
     assert_eq!(late.pointer.as_deref(), Some("/particulars/by"));
     refused(&dated, set(TODAY, true), RefusalCode::AlreadySo);
-    by_owner(dated.clone(), set("2029-01-01", true)).done();
+    by_owner(dated, set("2029-01-01", true)).done();
     // What happened elsewhere is told as it was.
     given(adopted(), setting())
         .when(POLICE.key(), set("2023-06-01", false))
