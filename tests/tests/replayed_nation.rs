@@ -12,7 +12,7 @@ use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_domain::streams::{Direction, NeedsAssessment, Partnership, Strategy};
 use dutyledger_domain::{Histories, StreamKind};
 use dutyledger_ledger::{Place, SystemClock};
-use dutyledger_projections::{PAGE_ROWS_MAX, Projections};
+use dutyledger_projections::{Links, PAGE_ROWS_MAX, Projections};
 use dutyledger_record::{Stream, StreamId};
 use dutyledger_test_nation::{Nation, Size, fill};
 use dutyledger_tests::long;
@@ -91,7 +91,8 @@ impl Recorded {
             .filter(|stream| kinds.contains(&stream.stream_type))
             .collect();
         // Tools beside the server are told the same, whoever writes the rows.
-        let told = dutyledger_projections::belonging(&self.place, self.bus.ledger(), partnership);
+        let links = Links::open(self.place.clone()).await.unwrap();
+        let told = links.belonging(self.bus.ledger(), partnership);
         let mut all = own.clone();
         all.insert(Stream::new(Partnership::TYPE, partnership));
         assert_eq!(told.await.unwrap(), (all, self.head));

@@ -16,6 +16,7 @@ use dutyledger_audit::{AsOf, AsOfError, Names, belonging, known_at};
 use dutyledger_domain::Histories;
 use dutyledger_domain::streams::Strategy;
 use dutyledger_ledger::LedgerReader;
+use dutyledger_projections::Links;
 use dutyledger_record::{Stream, StreamId};
 
 use crate::cli::{
@@ -90,8 +91,13 @@ pub(crate) async fn belonging_known(
     ledger: &LedgerReader,
     partnership: StreamId,
 ) -> (BTreeSet<Stream>, u64) {
-    let known = dutyledger_projections::belonging(&home.projections, ledger, partnership).await;
-    known.unwrap_or_else(|error| {
+    let known = async {
+        let links = Links::open(home.projections.clone()).await?;
+        let known = links.belonging(ledger, partnership).await;
+        links.close().await;
+        known
+    };
+    known.await.unwrap_or_else(|error| {
         tracing::debug!(%error, "the whole ledger is read");
         (BTreeSet::new(), 0)
     })

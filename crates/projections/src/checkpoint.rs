@@ -8,13 +8,42 @@ use crate::database::{Pool, Tx, sql};
 use crate::derivation::DERIVATION;
 use crate::error::OpenError;
 
+/// Rows that are derived from a ledger as it is.
+pub(crate) struct Made {
+    position: u64,
+    derivation: i64,
+}
+
+impl Made {
+    /// Where they are: at the ledger's start, where an older derivation made them.
+    pub(crate) fn position(&self) -> u64 {
+        if self.derivation < DERIVATION.into() {
+            0
+        } else {
+            self.position
+        }
+    }
+
+    /// Where they are, if they were made as this program makes them.
+    pub(crate) fn as_here(&self, place: &Place) -> Result<u64, OpenError> {
+        if self.derivation != i64::from(DERIVATION) {
+            return Err(OpenError::OtherDerivation {
+                place: place.clone(),
+                found: self.derivation,
+                known: DERIVATION.into(),
+            });
+        }
+        Ok(self.position)
+    }
+}
+
 /// Sets the checkpoint at the start of the ledger where there is none, and checks that the rows are
 /// derived from this ledger as it is.
 pub(crate) async fn open(
     place: &Place,
     rows: &Pool,
     ledger: &LedgerReader,
-) -> Result<u64, OpenError> {
+) -> Result<Made, OpenError> {
     let new = sql(
         "INSERT INTO checkpoint (one, ledger_id, position, derivation) VALUES (1, $1, 0, $2) \
                    ON CONFLICT (one) DO NOTHING",
@@ -25,13 +54,12 @@ pub(crate) async fn open(
     check(place, rows, ledger).await
 }
 
-/// Where the rows are, if they are derived from this ledger as it is: at its start, where an older
-/// derivation made them.
+/// The rows, if they are derived from this ledger as it is.
 pub(crate) async fn check(
     place: &Place,
     rows: &Pool,
     ledger: &LedgerReader,
-) -> Result<u64, OpenError> {
+) -> Result<Made, OpenError> {
     let (found, position, leaf_hash, derivation) = rows
         .one::<(String, i64, Option<Vec<u8>>, i64)>(sql(
             "SELECT ledger_id, position, leaf_hash, derivation FROM checkpoint",
@@ -68,27 +96,10 @@ pub(crate) async fn check(
             });
         }
     }
-    Ok(if derivation < DERIVATION.into() {
-        0
-    } else {
-        position
+    Ok(Made {
+        position,
+        derivation,
     })
-}
-
-/// Checks that the rows were made as this program makes them.
-pub(crate) async fn same_derivation(place: &Place, rows: &Pool) -> Result<(), OpenError> {
-    let (found,) = rows
-        .one::<(i64,)>(sql("SELECT derivation FROM checkpoint"))
-        .await
-        .map_err(OpenError::database)?;
-    if found != i64::from(DERIVATION) {
-        return Err(OpenError::OtherDerivation {
-            place: place.clone(),
-            found,
-            known: DERIVATION.into(),
-        });
-    }
-    Ok(())
 }
 
 /// Sets the checkpoint at the start of a ledger, whatever it was.

@@ -38,7 +38,7 @@ mod tests;
 
 pub use database::postgres::migrate;
 pub use error::{MigrateError, OpenError, ProjectionError, QueryError, Stale};
-pub use links::belonging;
+pub use links::Links;
 pub use projections::{Freshness, Projections};
 pub use projector::{PAGE_ENTRIES_MAX, Projector};
 pub use query::PAGE_ROWS_MAX;

@@ -5,33 +5,51 @@ use std::collections::BTreeSet;
 use dutyledger_ledger::{LedgerReader, Place};
 use dutyledger_record::{Stream, StreamId};
 
-use crate::database::{postgres, sqlite};
+use crate::database::{Pool, postgres, sqlite};
 use crate::error::OpenError;
 use crate::{checkpoint, derived};
 
-/// The streams that say they belong to a partnership, and the position up to which the rows know it.
-/// Nothing is written, and no lock is taken: whoever advances the rows goes on meanwhile.
-///
-/// # Errors
-/// When there are no rows at the place, or they are not derived from this ledger as it is.
-pub async fn belonging(
-    place: &Place,
-    ledger: &LedgerReader,
-    partnership: StreamId,
-) -> Result<(BTreeSet<Stream>, u64), OpenError> {
-    let rows = match place {
-        Place::Sqlite(path) => sqlite::readers(path).await?,
-        Place::Postgres(url) => postgres::readers(url).await?,
-    };
-    // The position first: what the rows say after it is known at least up to there.
-    let found = async {
-        let position = checkpoint::check(place, &rows, ledger).await?;
-        checkpoint::same_derivation(place, &rows).await?;
-        let mut tx = rows.look().await.map_err(OpenError::database)?;
+/// Which streams say that they belong to which partnership. Nothing is written, and no lock is taken:
+/// whoever advances the rows goes on meanwhile.
+#[derive(Debug)]
+pub struct Links {
+    place: Place,
+    rows: Pool,
+}
+
+impl Links {
+    /// Opens the rows at a place.
+    ///
+    /// # Errors
+    /// When there are none there, or of another form.
+    pub async fn open(place: Place) -> Result<Self, OpenError> {
+        let rows = match &place {
+            Place::Sqlite(path) => sqlite::readers(path).await?,
+            Place::Postgres(url) => postgres::readers(url).await?,
+        };
+        Ok(Self { place, rows })
+    }
+
+    /// The streams that say they belong to a partnership, and the position up to which the rows know
+    /// it.
+    ///
+    /// # Errors
+    /// When they are not derived from this ledger as it is, or otherwise than by this program.
+    pub async fn belonging(
+        &self,
+        ledger: &LedgerReader,
+        partnership: StreamId,
+    ) -> Result<(BTreeSet<Stream>, u64), OpenError> {
+        // The position first: what the rows say after it is known at least up to there.
+        let made = checkpoint::check(&self.place, &self.rows, ledger).await?;
+        let position = made.as_here(&self.place)?;
+        let mut tx = self.rows.look().await.map_err(OpenError::database)?;
         let streams = derived::belonging(&mut tx, partnership).await;
         Ok((streams.map_err(OpenError::database)?, position))
-    };
-    let found = found.await;
-    rows.close().await;
-    found
+    }
+
+    /// Lets go of the rows.
+    pub async fn close(self) {
+        self.rows.close().await;
+    }
 }

@@ -83,13 +83,15 @@ impl Projections {
                 (writer, readers, Turn::shared(timing), None)
             }
         };
-        let position = checkpoint::open(&place, &writer, ledger).await?;
+        let mut made = checkpoint::open(&place, &writer, ledger).await?;
         // Whoever shares them does this once it has the turn.
         if !turn.is_shared() {
             let emptied = turn.begin_anew(&writer).await;
             emptied.map_err(OpenError::database)?;
-            checkpoint::same_derivation(&place, &writer).await?;
+            made = checkpoint::check(&place, &writer, ledger).await?;
+            made.as_here(&place)?;
         }
+        let position = made.position();
         let (sender, standing) = watch::channel(Standing {
             position,
             stopped: None,

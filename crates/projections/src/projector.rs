@@ -143,7 +143,8 @@ impl Projector {
             self.turn.begin_anew(&self.rows).await?;
             // What was held is of rows that another may have moved since.
             self.cache.clear();
-            let position = checkpoint::check(&self.place, &self.rows, &self.ledger).await?;
+            let made = checkpoint::check(&self.place, &self.rows, &self.ledger).await?;
+            let position = made.position();
             tracing::info!(position, "writing the projections");
             self.reached(position);
         } else {

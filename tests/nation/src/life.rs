@@ -46,7 +46,7 @@ use crate::recorder::{How, Recorder, forget_partnership, text};
 /// How many actions a version adds that touch a few authorities.
 const SMALL_ACTIONS: u64 = 7;
 /// How many it adds that touch many schools.
-const SCHOOL_ACTIONS: u64 = 4;
+const SCHOOL_ACTIONS: u64 = 5;
 /// Within how many days those whom the actions touch have all answered.
 const ANSWERED_WITHIN: usize = 20;
 /// Within how many days of the duty's beginning every partnership is formed. Each year's work begins

@@ -11,6 +11,7 @@ use dutyledger_audit::{AsOf, belonging};
 use dutyledger_domain::streams::Partnership;
 use dutyledger_domain::{Histories, StreamKind};
 use dutyledger_ledger::LedgerReader;
+use dutyledger_projections::Links;
 use dutyledger_record::{Stream, StreamId, StreamType};
 use dutyledger_test_nation::{Nation, Random, Size, fill};
 use dutyledger_test_postgres::Postgres;
@@ -103,6 +104,7 @@ impl Asked {
             .filter(|(stream, _)| stream.stream_type == Partnership::TYPE)
             .collect();
         let ledger = self.reader().await?;
+        let links = self.links().await?;
         let head = ledger.last_position().await?;
         let mut random = Random::seeded(size.seed);
         let days = u64::from(size.years) * 365;
@@ -116,7 +118,7 @@ impl Asked {
                     on: size.today().checked_sub_days(ago).unwrap_or(NaiveDate::MIN),
                     known_at: began + random.below(head + 1 - began),
                 };
-                let (histories, said) = self.answer(&ledger, stream.id, as_of).await?;
+                let (histories, said) = self.answer((&ledger, &links), stream.id, as_of).await?;
                 if said.is_some() {
                     moment = Some(rests_on(&positions, stream.id, as_of, &histories)?);
                     break;
@@ -124,6 +126,7 @@ impl Asked {
             }
             self.questions.push(moment.ok_or("nothing is known of it")?);
         }
+        links.close().await;
         ledger.close().await;
         Ok(())
     }
@@ -132,15 +135,18 @@ impl Asked {
         Ok(LedgerReader::open(self.home.ledger.clone()).await?)
     }
 
-    /// As `dutyledger audit replay obligations --json` answers.
+    async fn links(&self) -> Fallible<Links> {
+        Ok(Links::open(self.home.projections.clone()).await?)
+    }
+
+    /// As `dutyledger audit replay obligations --json` answers, everything being open.
     async fn answer(
         &self,
-        ledger: &LedgerReader,
+        (ledger, links): (&LedgerReader, &Links),
         partnership: StreamId,
         as_of: AsOf,
     ) -> Fallible<(Histories, Option<String>)> {
-        let places = &self.home.projections;
-        let known = dutyledger_projections::belonging(places, ledger, partnership).await?;
+        let known = links.belonging(ledger, partnership).await?;
         let own = belonging(ledger, partnership, known, |_, _| {}).await?;
         let histories = load::of_partnership(ledger, partnership, own, as_of.known_at).await?;
         let said = replay(partnership, Question::Obligations, &histories, as_of);
@@ -151,16 +157,18 @@ impl Asked {
     /// Ours: every question answered.
     pub(crate) async fn answers(&self) -> Fallible<Sample> {
         let ledger = self.reader().await?;
+        let links = self.links().await?;
         let mut times = Vec::with_capacity(self.questions.len());
         for moment in &self.questions {
             let since = Instant::now();
-            let answer = self.answer(&ledger, moment.partnership, moment.as_of);
+            let answer = self.answer((&ledger, &links), moment.partnership, moment.as_of);
             let (histories, said) = answer.await?;
             times.push(since.elapsed());
             if said.is_none() || read_of(&histories) != moment.entries() {
                 return Err("an answer rests on other entries".into());
             }
         }
+        links.close().await;
         ledger.close().await;
         Ok(each(times))
     }
