@@ -865,6 +865,18 @@ fn a_copied_ledger_folds_to_the_same_state() {
 /// As where the disk fails: the sync of one commit, once the server serves.
 #[test]
 fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() {
+    // Of its writer's thread, which syncs the log less often than that as it opens.
+    a_sync_fails("ledger.db-wal", 10, 20);
+}
+
+/// As where the disk fails while what the log holds is moved into the file, which no commit waits for.
+#[test]
+fn a_sync_of_the_file_that_the_log_is_moved_into_ends_the_server_too() {
+    a_sync_fails("ledger.db", 1, 2_000);
+}
+
+/// Has one sync of a file fail, by its number, and gives as many commands as that at the most before it.
+fn a_sync_fails(file: &str, when: usize, most: u32) {
     if !traceable() {
         return;
     }
@@ -874,7 +886,8 @@ fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() 
     let path = format!("/v1/strategies/{strategy}/engagements");
     server.end();
     let folder = server.folder().to_str().unwrap().to_owned();
-    let (log, ledger) = (format!("{folder}/trace"), format!("{folder}/ledger.db-wal"));
+    let (log, ledger) = (format!("{folder}/trace"), format!("{folder}/{file}"));
+    let inject = format!("inject=fdatasync,fsync:error=EIO:when={when}");
     server.run_under(&[
         "strace",
         "-D",
@@ -887,8 +900,7 @@ fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() 
         "-e",
         "trace=fdatasync,fsync",
         "-e",
-        // Of its writer's thread, which syncs less often than that as it opens.
-        "inject=fdatasync,fsync:error=EIO:when=10",
+        &inject,
     ]);
     server.restart();
     let body = json!({ "occurred_on": "2023-06-02",
@@ -900,7 +912,7 @@ fn a_sync_that_fails_ends_the_server_and_the_same_key_settles_what_it_was_for() 
         police.send(&path, &headers, &body.to_string())
     };
     let mut recorded = Vec::new();
-    let unknown = (0..20).find_map(|n| {
+    let unknown = (0..most).find_map(|n| {
         let answer = give(&server, n);
         if answer.status != 200 {
             return Some((n, answer));

@@ -74,6 +74,17 @@ pub enum OpenError {
         /// The version this program knows.
         known: i64,
     },
+    /// The database cannot hold every text.
+    #[error(
+        "the database {place} is encoded as {found}, which does not hold every name: make it anew with \
+         `createdb --template=template0 --encoding=UTF8`"
+    )]
+    Encoding {
+        /// The database.
+        place: String,
+        /// Its encoding.
+        found: String,
+    },
     /// The ledger does not go on from the head that was noted outside the database.
     #[error(transparent)]
     NoContinuation(#[from] NoContinuation),

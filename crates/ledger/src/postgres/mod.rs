@@ -134,6 +134,7 @@ fn is_absent(code: Option<&str>) -> bool {
 /// When the address is none, or the role it names may not.
 pub async fn migrate(url: &PostgresUrl, serve: &str) -> Result<(), OpenError> {
     let mut conn = options(url)?.connect().await.map_err(OpenError::database)?;
+    holds_every_text(&mut conn, url).await?;
     LEDGER.migrate(&mut conn, serve).await?;
     KEYS.migrate(&mut conn, serve).await?;
     conn.close().await.map_err(OpenError::database)
@@ -162,8 +163,25 @@ pub(crate) async fn writer(url: &PostgresUrl, schema: &Schema) -> Result<PgConne
         ("default_transaction_isolation", "read committed"),
     ]);
     let mut conn = options.connect().await.map_err(OpenError::database)?;
+    holds_every_text(&mut conn, url).await?;
     schema.check(&mut conn, url).await?;
     Ok(conn)
+}
+
+/// Refuses a database of another encoding: a letter it does not have would fail a commit, of which
+/// nobody knows then what became.
+async fn holds_every_text(conn: &mut PgConnection, url: &PostgresUrl) -> Result<(), OpenError> {
+    let found = sqlx::query_scalar::<_, String>("SHOW server_encoding")
+        .fetch_one(conn)
+        .await
+        .map_err(OpenError::database)?;
+    if found == "UTF8" {
+        return Ok(());
+    }
+    Err(OpenError::Encoding {
+        place: Place::Postgres(url.clone()).to_string(),
+        found,
+    })
 }
 
 /// Connections that only read.

@@ -165,6 +165,14 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
+/// Moves from the write-ahead log into the file what no reader still needs there.
+pub(crate) async fn move_from_log(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(PASSIVE)")
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
 /// Moves everything from the write-ahead log into the file and empties the log.
 pub(crate) async fn checkpoint(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")

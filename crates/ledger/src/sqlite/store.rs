@@ -55,7 +55,7 @@ macro_rules! commit {
              INSERT INTO root (position, root) \
              SELECT value ->> 0, unhex(value ->> 1) FROM json_each($8) ORDER BY key; ",
             $($more,)*
-            "COMMIT"
+            "COMMIT; PRAGMA wal_checkpoint(NOOP)"
         )
     };
 }
@@ -82,24 +82,40 @@ const COMMIT_MORE: &str = commit!(
                             ORDER BY created_at LIMIT ",
     forgotten_max!(),
     "); \
-     SELECT changes(); "
+     SELECT 0, changes(), 0; "
 );
+
+/// With how many pages in the log that are not in the file yet they are moved there before the next
+/// commit.
+const LOG_PAGES_MAX: i64 = 1_000;
+
+/// What a checkpoint of the log says: whether another kept it from its end, how many pages are in the
+/// log, and how many of them are in the file. What was forgotten is told in the same form.
+type LogColumns = (i64, i64, i64);
 
 /// A ledger file, as its one writer has it open.
 #[derive(Debug)]
 pub(crate) struct SqliteStore {
     conn: SqliteConnection,
+    /// How many pages of the log are not in the file yet.
+    behind: i64,
 }
 
 impl SqliteStore {
     /// Opens the ledger in a file, making it or bringing it up to date.
     pub(crate) async fn open(path: &Path) -> Result<Self, OpenError> {
         let mut conn = LEDGER.writer(path).await?;
+        // SQLite itself would move pages from the log with a commit and say nothing of a sync that
+        // failed there.
+        sqlx::query("PRAGMA wal_autocheckpoint = 0")
+            .execute(&mut conn)
+            .await
+            .map_err(OpenError::database)?;
         // What a writer that was killed had written and not yet synced is taken from the log all
         // the same. It is made durable before anyone is told of it.
         super::settle(path, &mut conn).await?;
         plant(&mut conn).await.map_err(OpenError::Database)?;
-        Ok(Self { conn })
+        Ok(Self { conn, behind: 0 })
     }
 }
 
@@ -171,9 +187,12 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&mut self, batch: &Batch) -> Result<Committed, StoreError> {
+        if self.behind > LOG_PAGES_MAX {
+            super::move_from_log(&mut self.conn).await?;
+        }
         let more = batch.forget_before.is_some() || !batch.keys.is_empty();
         let head = &batch.head;
-        let mut commit = sqlx::query_scalar::<_, i64>(if more { COMMIT_MORE } else { COMMIT })
+        let mut commit = sqlx::query_as::<_, LogColumns>(if more { COMMIT_MORE } else { COMMIT })
             .bind(head.ledger.to_string())
             .bind(integer(batch.after))
             .bind(integer(head.position))
@@ -192,9 +211,15 @@ impl Store for SqliteStore {
         }
         // All of it, so that it comes to its end.
         match commit.fetch_all(&mut self.conn).await {
-            Ok(rows) => Ok(Committed::Durable {
-                forgotten: rows.first().copied().map_or(Ok(0), number)?,
-            }),
+            Ok(mut rows) => {
+                if let Some((_, pages, moved)) = rows.pop() {
+                    self.behind = pages - moved;
+                }
+                let forgotten = rows.first().map_or(0, |(_, forgotten, _)| *forgotten);
+                Ok(Committed::Durable {
+                    forgotten: number(forgotten)?,
+                })
+            }
             Err(sqlx::Error::Database(error)) if is_constraint(error.as_ref()) => {
                 sqlx::query("ROLLBACK").execute(&mut self.conn).await?;
                 Ok(Committed::Refused)

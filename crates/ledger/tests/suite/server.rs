@@ -13,7 +13,7 @@ use dutyledger_ledger::{
     Vault, VaultError, migrate,
 };
 use dutyledger_record::{DataKey, Frontier, LedgerId, leaf_hash};
-use dutyledger_test_postgres::{APPLICATION, OWNER};
+use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
 use serde_json::json;
 use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor};
@@ -245,6 +245,29 @@ async fn a_database_of_an_older_or_a_newer_schema_is_refused_and_the_message_say
             .unwrap_err();
         assert!(vault.to_string().contains(remedy), "{vault}");
     }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_hold_every_letter_is_refused_and_the_message_says_how_to_make_one()
+ {
+    let place = Place::unprepared();
+    let name = place.database().name();
+    for statement in [
+        format!("DROP DATABASE {name}"),
+        format!(
+            "CREATE DATABASE {name} OWNER {OWNER} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+        ),
+    ] {
+        Postgres::shared().sql("postgres", &statement);
+    }
+    let owner = postgres_url(&place.database().url(OWNER));
+    let refused = migrate(&owner, APPLICATION).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("LATIN1") && refused.contains("--encoding=UTF8"),
+        "{refused}"
+    );
+    let opened = place.try_open(LEDGER).await.unwrap_err().to_string();
+    assert!(opened.contains("--encoding=UTF8"), "{opened}");
 }
 
 #[tokio::test]
