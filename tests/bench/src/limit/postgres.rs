@@ -133,7 +133,8 @@ impl Client for PostgresWriter {
     }
 }
 
-/// One entry and its idempotency row, in a transaction of their own.
+/// One entry and its idempotency row, in a transaction of their own. There is no head and no root: many
+/// connections that moved one head would wait for each other, so the limit is spared what ours does.
 const PLAIN: &str = "
 WITH entries AS (
     INSERT INTO ledger.entry (position, entry_id, stream_type, stream_id, version, event_type,
