@@ -733,7 +733,7 @@ fn the_log_is_searched_page_by_page_and_shows_to_each_what_it_may_read() {
         &["search", "--correlation-id", correlation, "--format", "csv"],
     );
     assert!(
-        list.starts_with("position,entry_id,") && list.contains("\"'=HYPERLINK("),
+        list.starts_with("\"position\",\"entry_id\",") && list.contains("\"'=HYPERLINK("),
         "{list}"
     );
     assert_eq!(list.lines().count(), 2);

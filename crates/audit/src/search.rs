@@ -241,13 +241,16 @@ const COLUMNS: [&str; 20] = [
     "sentence",
 ];
 
-/// What a formula may begin with: a spreadsheet may drop the white space before it.
-const BEGINS: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\n'];
+/// What a formula may begin with.
+const BEGINS: [char; 4] = ['=', '+', '-', '@'];
+/// White space that some spreadsheets take for the beginning of a formula whatever follows.
+const BREAKS: [char; 3] = ['\t', '\r', '\n'];
 
 /// What a spreadsheet would take for a formula, it shows as text: a quotation mark stands before it.
+/// A spreadsheet may drop the white space before a formula.
 #[must_use]
 pub fn guarded(text: &str) -> String {
-    if text.starts_with(BEGINS) {
+    if text.starts_with(BREAKS) || text.trim_start().starts_with(BEGINS) {
         format!("'{text}")
     } else {
         text.to_owned()
@@ -261,6 +264,9 @@ pub fn guarded(text: &str) -> String {
 pub fn csv(rows: &[Hit], with_names: bool) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
+        // Not every spreadsheet separates by commas: one that separates by semicolons or tabs would
+        // take what follows them for a cell, and so for a formula. Quoted, a text stays one cell.
+        .quote_style(csv::QuoteStyle::Always)
         .from_writer(Vec::new());
     if with_names {
         writer.write_record(COLUMNS)?;
@@ -315,14 +321,35 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_takes_no_text_for_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"] {
+        for text in [
+            "=1+1",
+            "+1",
+            "-1",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            "\n=1",
+            " =1+1",
+            "   @SUM(A1)",
+            " \t-1",
+            "\u{a0}+1",
+        ] {
             let list = csv(&[hit(text)], true).unwrap();
             let mut read = csv::Reader::from_reader(list.as_bytes());
             let row = read.records().next().unwrap().unwrap();
             assert_eq!(&row[18], format!("'{text}"), "{text:?}");
-            assert!(row.iter().all(|cell| !cell.starts_with(BEGINS)));
+            assert!(row.iter().all(|cell| !cell.trim().starts_with(BEGINS)));
         }
-        assert_eq!(guarded("Minutes, 3 = 4"), "Minutes, 3 = 4");
+        for text in ["Minutes, 3 = 4", " Minutes"] {
+            assert_eq!(guarded(text), text);
+        }
+    }
+
+    #[test]
+    fn a_text_stays_one_cell_where_a_spreadsheet_separates_by_semicolons_or_tabs() {
+        let text = "Minutes;=1+1\t=2+2";
+        let list = csv(&[hit(text)], true).unwrap();
+        assert!(list.contains(&format!("\"{text}\"")), "{list}");
     }
 
     #[test]
