@@ -283,6 +283,7 @@ fn every_read_shows_to_exactly_those_the_table_says() {
                 _ if path.ends_with("/proof") || path.ends_with("/consistency") => continue,
                 _ if who.starts_with("everyone with a key") => true,
                 "the operator" => is(&["OP"]),
+                _ if path == "/metrics" => is(&["OP", "SS", "IN", "AU"]),
                 // No key opens a calendar, and no address was issued here.
                 _ if who.starts_with("whoever has the address") => false,
                 // It answers for as long as a minute; its own test listens.

@@ -17,6 +17,7 @@ use dutyledger_record::Principal;
 use crate::app::{App, Limits};
 use crate::command::IMPORTS;
 use crate::log::ENTRIES;
+use crate::metrics::METRICS;
 use crate::problem::{Code, Problem, command_problem};
 use crate::reads::exports::EXPORTS;
 use crate::reads::{CALENDARS, calendar_principal};
@@ -35,7 +36,7 @@ const CSP: HeaderValue = HeaderValue::from_static(
 
 /// Whether an address is open to a request without a key. All others need one.
 fn needs_key(path: &str) -> bool {
-    path == "/v1" || path.starts_with("/v1/") || path.starts_with(ENTRIES)
+    path == "/v1" || path.starts_with("/v1/") || path.starts_with(ENTRIES) || path == METRICS
 }
 
 /// Gives the request its id, writes the body of a problem, sets the headers, and logs.

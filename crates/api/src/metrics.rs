@@ -2,14 +2,29 @@
 
 use std::fmt::Write;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::app::App;
+use dutyledger_record::Principal;
 
-/// Numbers alone, about the service as a whole: nothing of what is recorded.
-pub(crate) async fn metrics(State(app): State<App>) -> Response {
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::reads::entries::reads_all;
+
+/// Where what is measured is read. It needs a key.
+pub(crate) const METRICS: &str = "/metrics";
+
+/// Numbers alone, about the service as a whole. How much is recorded and when tells of what is, so they are
+/// for those who read the ledger itself.
+pub(crate) async fn metrics(
+    State(app): State<App>,
+    Extension(principal): Extension<Principal>,
+) -> Result<Response, Problem> {
+    if !reads_all(principal.kind) {
+        return Err(Problem::plain(Code::NotPermitted));
+    }
     let mut text = String::new();
     let mut metric = |name: &str, kind: &str, about: &str, value: String| {
         // Writing to a text does not fail.
@@ -81,5 +96,5 @@ pub(crate) async fn metrics(State(app): State<App>) -> Response {
         }
     }
     let plain = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    ([(header::CONTENT_TYPE, plain)], text).into_response()
+    Ok(([(header::CONTENT_TYPE, plain)], text).into_response())
 }

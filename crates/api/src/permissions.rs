@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use dutyledger_domain::{Actor, Actors};
 
+use crate::metrics::METRICS;
 use crate::reads::audit::REFUSALS;
 use crate::reads::exports::EXPORTS;
 use crate::reads::proofs::CHECKPOINTS;
@@ -171,6 +172,8 @@ pub fn permissions() -> String {
             ));
         }
     }
+    // It stands outside what is described under `/v1`.
+    reads.push(format!("GET {METRICS}: {LEDGER}\n"));
     let names = "SA  RA  LP  IN  SS  WM  OP  CO\n";
     format!(
         "{HEAD}{names}{}{READ_HEAD}{}",

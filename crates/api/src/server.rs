@@ -53,7 +53,7 @@ pub fn router(app: App, limits: Limits) -> Router {
     versioned
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
-        .route("/metrics", get(metrics::metrics))
+        .route(metrics::METRICS, get(metrics::metrics))
         .route("/openapi.json", get(serve_document))
         .merge(log::routes())
         .merge(docs::routes())

@@ -353,7 +353,7 @@ fn a_ledger_put_back_under_a_running_server_is_behind_its_stream_and_takes_no_co
 
 /// The figures at `/metrics`, each by its name and labels.
 fn metrics(server: &Server) -> BTreeMap<String, f64> {
-    let text = server.stranger().get("/metrics").text;
+    let text = server.operator().get("/metrics").text;
     let figures = text.lines().filter(|line| !line.starts_with('#'));
     let figures = figures.map(|line| {
         let (name, value) = line.rsplit_once(' ').unwrap();

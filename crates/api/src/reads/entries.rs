@@ -213,7 +213,7 @@ fn case_told_of(record: &Record) -> Option<StreamId> {
 }
 
 /// Whether a kind of principal reads the entries of the ledger itself.
-pub(super) const fn reads_all(kind: PrincipalKind) -> bool {
+pub(crate) const fn reads_all(kind: PrincipalKind) -> bool {
     matches!(
         kind,
         PrincipalKind::Operator

@@ -7,7 +7,7 @@ mod authorities;
 mod calendar;
 mod consultation;
 mod directions;
-mod entries;
+pub(crate) mod entries;
 pub(crate) mod exports;
 mod feed;
 mod keys;

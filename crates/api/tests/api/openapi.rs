@@ -190,6 +190,22 @@ async fn nothing_under_v1_answers_without_a_key_that_holds() {
 }
 
 #[tokio::test]
+async fn what_is_measured_is_for_those_who_read_the_ledger_itself() {
+    use dutyledger_record::PrincipalKind::{
+        Auditor, Inspectorate, Operator, SecretaryOfState, WelshMinisters,
+    };
+    let server = Server::start().await;
+    for kind in [Auditor, Inspectorate, Operator, SecretaryOfState] {
+        let key = server.key(kind, None).await;
+        let answer = server.get(&key, "/metrics").await.is(200);
+        assert!(answer.text.contains("\ndutyledger_ledger_position "));
+    }
+    let key = server.key(WelshMinisters, None).await;
+    let answer = server.get(&key, "/metrics").await.is(403);
+    assert_eq!(answer.code(), "not-permitted");
+}
+
+#[tokio::test]
 async fn the_documentation_loads_nothing_from_elsewhere() {
     let server = Server::start().await;
     let page = server
@@ -276,7 +292,6 @@ async fn no_route_is_open_without_a_key_but_those_that_are_to_be() {
         "/health/ready",
         "/log/checkpoint",
         "/log/tile/{level}/{*index}",
-        "/metrics",
         "/openapi.json",
         "/problems/{code}",
     ];
