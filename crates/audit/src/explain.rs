@@ -476,11 +476,23 @@ fn of_row(
     let within = pack.row(rule).and_then(|row| row.evidence.as_ref());
     let within = within.map(|evidence| evidence.within);
     let events = bearing(pack, rule);
-    known.shown(&one.evidence, |line| {
+    let mut shown = known.shown(&one.evidence, |line| {
         let place = (partnership, one.about);
         events.contains(&line.event_type)
             && within.is_some_and(|within| is_looked_in(&line.stream, within, place, histories))
-    })
+    });
+    // The ledger's own stream is no partnership's: what it says of a row is the row's date.
+    let set_by = one.due.and_then(|due| due.set_by);
+    let row = pack.row(rule);
+    for set in row.into_iter().flat_map(|row| histories.dates.ever(row)) {
+        let withdrawn_by = set.withdrawn.map(|(_, by)| by);
+        let counts = set_by == Some(set.by);
+        shown.entries.insert(set.by, (counts, withdrawn_by));
+        if let Some(by) = withdrawn_by {
+            shown.entries.insert(by, (true, None));
+        }
+    }
+    shown
 }
 
 fn of_obligation(
@@ -520,6 +532,12 @@ fn of_obligation(
         );
     } else if one.status == Status::Satisfied {
         changes.push("The withdrawal of an entry it rests on.".to_owned());
+    }
+    if let Some(set_by) = one.due.and_then(|due| due.set_by) {
+        changes.push(format!(
+            "Another date set in place of the one that entry {set_by} set, or the withdrawal of that \
+             entry: the date of the rule pack, or one set before, holds again."
+        ));
     }
     Explanation {
         sentence: format!("{rule}{whose}{about} {}.", stands(one.status)),

@@ -398,6 +398,29 @@ async fn the_date_of_the_first_strategy_is_set_by_the_operator_and_withdrawn() {
         json!({ "on": "2024-03-31", "provenance": "regulations", "set_by": entry })
     );
     assert!(after["why"].as_str().unwrap().contains("The Regulations"));
+    let explained = async |on: &str| {
+        let path = format!("/v1/audit/partnerships/{partnership}/explanations?rule=R-10.4{on}");
+        let answer = town.server.get(&town.auditor, &path).await.is(200);
+        answer.json["data"][0].clone()
+    };
+    let of = |why: &Value, id: &str| {
+        let entries = why["entries"].as_array().unwrap();
+        let positions = entries.iter().map(|e| e["position"].as_u64().unwrap());
+        assert!(positions.is_sorted(), "{why}");
+        entries.iter().find(|e| e["entry_id"] == id).cloned()
+    };
+    let why = explained("").await;
+    let told = of(&why, entry).expect("the entry that set the date");
+    assert_eq!(told["counts"], true, "{why}");
+    let changes = why["what_would_change_it"].to_string();
+    assert!(changes.contains(entry), "{changes}");
+    // Before the day it was set for it bears on the row, and does not count.
+    let why = explained("&on=2024-03-01").await;
+    assert_eq!(
+        of(&why, entry).expect("it bears on the row")["counts"],
+        false
+    );
+    assert!(!why["what_would_change_it"].to_string().contains(entry));
     assert_eq!(triggers().await, [(json!("open"), json!("2024-04-01"))]);
     // As true before it was set, it is the pack's.
     assert_eq!(row("&on=2024-03-01").await["due"]["on"], "2024-01-31");
@@ -408,7 +431,15 @@ async fn the_date_of_the_first_strategy_is_set_by_the_operator_and_withdrawn() {
         .post(&town.place.council_key, path, withdrawn.clone())
         .await
         .is(403);
-    town.server.post(&operator, path, withdrawn).await.is(200);
+    let corrected = town.server.post(&operator, path, withdrawn).await.is(200);
+    let correction = &corrected.json["entries"][0]["entry_id"];
+    let why = explained("").await;
+    let told = of(&why, entry).expect("what was withdrawn is still told");
+    assert_eq!(
+        (&told["counts"], &told["withdrawn_by"]),
+        (&json!(false), correction)
+    );
+    assert!(of(&why, correction.as_str().unwrap()).is_some(), "{why}");
     assert_eq!(row("").await["due"]["on"], "2024-01-31");
     assert_eq!(rule("").await["date"], own);
     assert_eq!(
