@@ -20,7 +20,7 @@ use dutyledger_ledger::{
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::{EntryId, LedgerId, StreamId, hex};
 use dutyledger_transparency::{
-    Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
+    InARow, Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
 };
 
 use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings};
@@ -364,13 +364,7 @@ pub(crate) fn watch(settings: &WatchSettings, json: bool) -> Result<(), Failure>
         agent: ureq::Agent::new_with_config(config),
         log: settings.log.clone(),
     };
-    let mut looks = Looks {
-        state: &settings.state,
-        again: settings.every.is_some(),
-        silent: 0,
-        still: 0,
-        json,
-    };
+    let mut looks = Looks::of(&settings.state, settings.every.is_some(), json);
     loop {
         looks.one(&mut watch, &mut source)?;
         let Some(every) = settings.every else {
@@ -386,17 +380,30 @@ struct Looks<'s> {
     /// Whether there is another look after this one.
     again: bool,
     /// How many in a row showed no checkpoint.
-    silent: u32,
+    silent: InARow,
     /// How many in a row showed the one that was trusted before.
     still: u32,
     json: bool,
 }
 
-impl Looks<'_> {
+impl<'s> Looks<'s> {
+    fn of(state: &'s Path, again: bool, json: bool) -> Self {
+        Self {
+            state,
+            again,
+            silent: InARow::beside(state, ".silent"),
+            still: 0,
+            json,
+        }
+    }
+
     /// Looks once, and tells what it saw. What passes by itself is told and looked at again.
     fn one(&mut self, watch: &mut Watch, source: &mut dyn Source) -> Result<(), Failure> {
         match watch.look(source) {
-            Ok(trusted) => self.tell(&trusted),
+            Ok(trusted) => {
+                self.silent.none().map_err(Failure::other)?;
+                self.tell(&trusted);
+            }
             Err(WatchError::Alarm { alarm, note }) => {
                 keep(self.state, &alarm, &note.to_string())?;
                 return Err(Failure::alarm(alarm));
@@ -404,20 +411,22 @@ impl Looks<'_> {
             Err(WatchError::Unproven { cause, note }) => {
                 let error = format!("nothing shows that the ledger goes on: {cause}");
                 keep(self.state, &error, &note.to_string())?;
+                self.silent.none().map_err(Failure::other)?;
                 if !self.again {
                     return Err(Failure::other(error));
                 }
                 eprintln!("dutyledger: {error}");
-                self.silent = 0;
             }
-            Err(error) if !self.again || error.is_own() => return Err(Failure::other(error)),
+            Err(error) if error.is_own() => return Err(Failure::other(error)),
             Err(error) => {
-                self.silent += 1;
-                if self.silent >= SILENT_MAX {
+                if self.silent.one_more().map_err(Failure::other)? >= SILENT_MAX {
                     return Err(Failure::alarm(format!(
                         "for {SILENT_MAX} looks in a row no checkpoint came that could be trusted: \
                          {error}. Ask those who run the ledger, and not over this line"
                     )));
+                }
+                if !self.again {
+                    return Err(Failure::other(error));
                 }
                 eprintln!("dutyledger: {error}");
             }
@@ -436,7 +445,6 @@ impl Looks<'_> {
                 None => println!("{size} entries, from now on: {root}"),
             }
         }
-        self.silent = 0;
         self.still = match trusted.before {
             Some(before) if before == size => self.still + 1,
             _ => 0,
@@ -505,13 +513,7 @@ mod tests {
         let state = folder.path().join("trusted");
         let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
         let mut source = Answers(answers.into_iter().collect());
-        let mut looks = Looks {
-            state: &state,
-            again,
-            silent: 0,
-            still: 0,
-            json: true,
-        };
+        let mut looks = Looks::of(&state, again, true);
         let ended = (1..).find_map(|n| Some((n, looks.one(&mut watch, &mut source).err()?)));
         let ended = ended.unwrap();
         assert!(source.0.is_empty(), "it ended before the last answer");
@@ -559,6 +561,33 @@ mod tests {
             let (looks, failure) = watched(answers, true);
             assert_eq!(looks, 24);
             let told = format!("{failure:?}");
+            assert!(
+                told.contains("code: 8") && told.contains("12 looks"),
+                "{told}"
+            );
+        }
+    }
+
+    #[test]
+    fn looks_that_are_each_a_run_of_their_own_are_counted_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("trusted");
+        let run = |answer| {
+            let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
+            let mut source = Answers(VecDeque::from([answer]));
+            let ended = Looks::of(&state, false, true).one(&mut watch, &mut source);
+            ended.map_err(|failure| format!("{failure:?}"))
+        };
+        for _ in 0..11 {
+            assert!(run(gone()).unwrap_err().contains("code: 1"));
+        }
+        // What is trusted begins the count anew.
+        run(signed(1)).unwrap();
+        for _ in 0..11 {
+            assert!(run(Ok(PAGE.to_vec())).unwrap_err().contains("code: 1"));
+        }
+        for _ in 0..2 {
+            let told = run(gone()).unwrap_err();
             assert!(
                 told.contains("code: 8") && told.contains("12 looks"),
                 "{told}"

@@ -19,4 +19,4 @@ pub use log::{Log, LogError};
 pub use proven::Proven;
 pub use signed::Signed;
 pub use tiles::{Tiles, TilesError};
-pub use watch::{Alarm, Source, Trusted, Watch, WatchError};
+pub use watch::{Alarm, InARow, Source, Trusted, Watch, WatchError};

@@ -168,16 +168,18 @@ pub struct Watch {
     file: PathBuf,
     trusted: Option<Signed>,
     tiles: Option<Tiles>,
-    unproven: Unproven,
+    unproven: InARow,
 }
 
-/// How many looks in a row proved nothing, in a file: each look may be a process of its own.
+/// How many looks in a row were of a kind, in a file: each look may be a process of its own.
 #[derive(Debug)]
-struct Unproven(PathBuf);
+pub struct InARow(PathBuf);
 
-impl Unproven {
-    fn beside(state: &Path) -> Self {
-        Self(beside(state, ".unproven"))
+impl InARow {
+    /// The count in the file beside what is trusted whose name ends so.
+    #[must_use]
+    pub fn beside(state: &Path, ending: &str) -> Self {
+        Self(beside(state, ending))
     }
 
     fn failed(&self, cause: io::Error) -> WatchError {
@@ -186,7 +188,10 @@ impl Unproven {
     }
 
     /// Counts another one, and tells how many there are. A file that holds no number counts none.
-    fn one_more(&self) -> Result<u32, WatchError> {
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn one_more(&self) -> Result<u32, WatchError> {
         let counted = match fs::read_to_string(&self.0) {
             Ok(text) => text.trim().parse().unwrap_or(0),
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
@@ -198,7 +203,11 @@ impl Unproven {
         Ok(counted)
     }
 
-    fn none(&self) -> Result<(), WatchError> {
+    /// Counts from none again.
+    ///
+    /// # Errors
+    /// When the file cannot be removed.
+    pub fn none(&self) -> Result<(), WatchError> {
         match fs::remove_file(&self.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(self.failed(error)),
             _ => Ok(()),
@@ -221,7 +230,7 @@ impl Watch {
             file: file.to_owned(),
             trusted,
             tiles: None,
-            unproven: Unproven::beside(file),
+            unproven: InARow::beside(file, ".unproven"),
         })
     }
 
