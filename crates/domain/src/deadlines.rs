@@ -116,7 +116,7 @@ impl Dated {
 
     /// What is to be announced today, in order, each with the date it happened. `recorded_on` is the
     /// date on which the last of its causes was recorded: of a date that had passed by then
-    /// only the last is announced, marked late. Of one that was announced as met or lifted and holds
+    /// only the last is announced, marked late, and of one less than 30 days ahead it is said today. Of one that was announced as met or lifted and holds
     /// again, it is said today how it stands.
     #[must_use]
     pub fn to_announce(
@@ -128,6 +128,7 @@ impl Dated {
         if announced.ended && self.ended.is_some() {
             return Vec::new();
         }
+        let due = self.set.due_on();
         let ended_on = self.ended.map(Ended::on);
         let mut come: Vec<_> = self.stages();
         come.retain(|(_, on)| {
@@ -142,12 +143,14 @@ impl Dated {
             .enumerate()
             .filter_map(|(place, (stage, on))| {
                 let late = recorded_on > on;
-                // That a date is ahead is not said of one whose day has come.
-                let tells = place == last && !matches!(stage, Stage::Approached);
-                if announced.ended {
-                    (place == last).then(|| (stage.announcement(late), today))
-                } else {
-                    (!late || tells).then(|| (stage.announcement(late), on))
+                let tells = place == last;
+                match stage {
+                    _ if announced.ended => tells.then(|| (stage.announcement(late), today)),
+                    // Told of less than 30 days before, that a date is ahead is said on the day of
+                    // looking, as nobody could say it before; never of one that is over or has come.
+                    Stage::Approached if late => (tells && self.ended.is_none() && today < due)
+                        .then(|| (stage.announcement(late), today)),
+                    _ => (!late || tells).then(|| (stage.announcement(late), on)),
                 }
             })
             .collect();

@@ -247,6 +247,43 @@ fn r_10_4_the_date_speaks_ahead_on_its_day_and_when_it_has_passed() {
 }
 
 #[test]
+fn a_date_told_of_less_than_30_days_before_is_announced_ahead_once_on_the_day_of_looking() {
+    let adopted = strategy().adopted("2025-01-10", 1);
+    let [year] = &of_reviews(&adopted)[..] else {
+        panic!("one date");
+    };
+    let says = |announced, today: &str| {
+        let told = year.to_announce(day("2025-12-20"), announced, day(today));
+        told.into_iter()
+            .map(|(said, on)| (said, on.to_string()))
+            .collect::<Vec<_>>()
+    };
+    let nothing = Announced::default();
+    let ahead = |on: &str| vec![(Announcement::Approached, on.to_owned())];
+    assert_eq!(says(nothing, "2025-12-20"), ahead("2025-12-20"));
+    assert_eq!(says(nothing, "2026-01-09"), ahead("2026-01-09"));
+    let approached = Announced {
+        approached: true,
+        ..nothing
+    };
+    assert_eq!(says(approached, "2025-12-21"), []);
+    // Once the day has come, that it was ahead is no news.
+    let late = false;
+    let reached = (Announcement::Reached { late }, "2026-01-10".to_owned());
+    assert_eq!(says(nothing, "2026-01-10"), std::slice::from_ref(&reached));
+    assert_eq!(says(approached, "2026-01-10"), [reached]);
+    // Nor is it of what is done by then.
+    let reviewed = adopted.reviewed("2025-12-15", ReviewScope::Whole, ReviewDecision::NoChange);
+    let [year, _] = &of_reviews(&reviewed)[..] else {
+        panic!("two dates");
+    };
+    assert_eq!(
+        year.to_announce(day("2025-12-20"), nothing, day("2025-12-20")),
+        []
+    );
+}
+
+#[test]
 fn r_10_4_another_date_lifts_the_one_before_and_withdrawing_it_brings_that_back() {
     let set = setting_date(opened(), "2023-06-01", "2024-03-31");
     let [(_, first, old), (_, second, new)] = &for_areas(&knowing(setting(), &set))[..] else {
