@@ -17,7 +17,7 @@ use dutyledger_record::{
 
 use crate::history::{History, StreamKind};
 use crate::refusal::{Refusal, RefusalCode, Unmet};
-use crate::rules::{RuleId, Strength, commencement, strength};
+use crate::rules::{RuleId, Strength, commencement, pack_of, strength};
 use crate::scene::{NoIds, Scene};
 use crate::streams::EntryCorrected;
 use crate::values::{Establishes, in_words};
@@ -447,6 +447,7 @@ fn decide_on<K: StreamKind>(
         stream: surroundings.stream,
         on,
         world: &world,
+        pack: pack_of(&surroundings.rules),
         principal: about.principal,
         reported: about.acting == Acting::Reported,
         past_fact: about.acting == Acting::PastFact,
@@ -729,6 +730,7 @@ pub fn unmet_now<K: StreamKind>(
         stream: entry.stream.id,
         on,
         world: &world,
+        pack: pack_of(&rests_on.rules),
         principal: entry.standing.principal,
         reported: entry.standing.reported,
         past_fact: entry.standing.basis == Basis::PastFact,

@@ -511,12 +511,18 @@ pub enum Strength {
     Silent,
 }
 
+/// The pack a ledger adopted. A ledger that adopted one this program does not hold is not opened in
+/// the first place.
+#[must_use]
+pub fn pack_of(rules: &RulePackRef) -> &'static RulePack {
+    pack(&rules.pack, rules.revision).unwrap_or_else(enacted).0
+}
+
 /// What a row of a pack does on a date. A pack is never applied to a time before it was in force; a
 /// row that is not in the pack does nothing, so every gate's row must be there (a test sees to it).
-/// A ledger that adopted a pack this program does not hold is not opened in the first place.
 #[must_use]
 pub fn strength(rules: &RulePackRef, id: &str, on: NaiveDate) -> Strength {
-    let (pack, _) = pack(&rules.pack, rules.revision).unwrap_or_else(enacted);
+    let pack = pack_of(rules);
     let Some(row) = pack.row(id).filter(|row| pack.applies(row, on)) else {
         return Strength::Silent;
     };

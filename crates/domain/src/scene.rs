@@ -6,6 +6,7 @@ use uuid::Uuid;
 use dutyledger_record::{Principal, StreamId};
 
 use crate::decide::Ids;
+use crate::rules::{self, RulePack};
 use crate::world::World;
 
 /// What a decision sees besides its own stream: the other streams as true on its date, who asks,
@@ -18,6 +19,8 @@ pub struct Scene<'a> {
     pub on: NaiveDate,
     /// The other streams, as true on that date.
     pub world: &'a World,
+    /// The rule pack decided under.
+    pub pack: &'static RulePack,
     /// Who asks.
     pub principal: Principal,
     /// Whether it is reported rather than done by the principal.
@@ -29,12 +32,13 @@ pub struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// A stream looked at, with nothing decided on it.
+    /// A stream looked at under the Act, with nothing decided on it.
     pub(crate) fn looked_at(stream: StreamId, on: NaiveDate, world: &'a World) -> Self {
         Self {
             stream,
             on,
             world,
+            pack: rules::enacted().0,
             principal: Principal::SYSTEM,
             reported: false,
             past_fact: false,

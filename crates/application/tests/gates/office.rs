@@ -522,6 +522,38 @@ async fn a_ledger_for_trying_things_out_decides_under_the_draft_once_it_has_adop
 }
 
 #[tokio::test]
+async fn under_the_draft_a_specified_authority_has_no_exception_to_claim() {
+    let recorded = Recorded::new().await;
+    let claim = async |duty| {
+        let command = ClaimException {
+            authority: COUNCIL.id(),
+            duty,
+            ground: ExceptionGround::Disproportionate,
+            action: None,
+            enactment: None,
+            extent: None,
+            cumulative_effect_considered: true,
+        };
+        let on = Target::Stream(strategy_id());
+        let key = COUNCIL.key();
+        recorded.give::<Strategy>(key, Own, on, command).await
+    };
+    let kinds_and_causes = ExceptedDuty::CollaborateOnKindsCausesOrPreparation;
+    // Section 15(7) of the Act frees it from s.15(3); clause 14(7) of the draft, from nothing.
+    claim(kinds_and_causes).await.unwrap();
+    recorded.adopt_the_draft().await.unwrap();
+    for duty in [
+        kinds_and_causes,
+        ExceptedDuty::CollaborateWithRelevantAuthority,
+    ] {
+        let Err(CommandError::Refused { refusal, .. }) = claim(duty).await else {
+            panic!("the draft excepts relevant authorities alone");
+        };
+        assert_eq!(refusal.rules[0].unmet.rule.as_str(), "R-fn8.1", "{duty:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_live_ledger_adopts_no_draft() {
     let live = Recorded::opened(LedgerMode::Live).await;
     let Err(CommandError::Refused { refusal, .. }) = live.adopt_the_draft().await else {

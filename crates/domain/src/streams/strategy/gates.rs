@@ -9,6 +9,7 @@ use super::events::{ExceptionClaimed, ReviewCompleted, StrategyAdopted, Strategy
 use super::state::{Stance, StrategyState, Version};
 use crate::refusal::Unmet;
 use crate::reviews;
+use crate::rules::Bearer;
 use crate::scene::Scene;
 use crate::streams::PartnershipState;
 use crate::streams::partnership::met_together;
@@ -419,7 +420,15 @@ fn exception(event: &ExceptionClaimed, before: &StrategyState, scene: &Scene<'_>
         .and_then(|id| scene.world.partnerships.get(&id));
     let class = partnership.and_then(|p| p.class_of(event.authority, scene.world));
     let mut unmet = Vec::new();
+    // Whom exceptions are for is the pack's to say: the draft has none for specified authorities.
+    let excepted = scene.pack.row("R-fn8.1");
+    let for_specified =
+        excepted.is_some_and(|row| row.bearers.contains(&Bearer::SpecifiedAuthority));
     let barred = match (class, event.duty) {
+        (Some(Class::Specified), _) if !for_specified => Some((
+            "R-fn8.1",
+            "Only a relevant authority may claim an exception.",
+        )),
         (_, ExceptedDuty::Other) => Some((
             "R-fn8.1",
             "An exception may be claimed only against s.15(3), s.15(4) and s.15(5)(b).",
