@@ -19,7 +19,7 @@ use crate::streams::deadline::{
 };
 use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
-use crate::streams::strategy::{StrategyEvent, StrategyState};
+use crate::streams::strategy::{Consultation, StrategyEvent, StrategyState};
 use crate::streams::{Direction, Partnership, PartnershipState, Strategy, shown};
 use crate::values::{ActionStatus, Capacity, Coverage, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
@@ -546,7 +546,16 @@ fn of_strategy(
             _ => None,
         });
         let consultation = state.versions.get(number).map(|of| &of.consultation);
-        let closed = consultation.and_then(|of| of.closed).map(|at| Ended::Met {
+        let closed = consultation.and_then(|of| of.closed);
+        // With the last reply that was waited for, or with what is adopted, nobody waits any longer.
+        let replied = consultation.and_then(all_replied);
+        let adopted = state
+            .versions
+            .get(number)
+            .and_then(|of| of.adopted.as_ref());
+        let adopted = adopted.map(|adopted| adopted.at);
+        let over_before = [closed, replied, adopted].into_iter().flatten();
+        let met = over_before.min_by_key(|at| at.on).map(|at| Ended::Met {
             on: at.on,
             by: at.entry_id,
         });
@@ -565,11 +574,20 @@ fn of_strategy(
                 cause,
                 Provenance::Local,
                 "L-6",
-                moved.or(closed).or(over),
+                moved.or(met).or(over),
             ));
         }
     }
     all
+}
+
+/// The last reply, where every authority consulted has replied.
+fn all_replied(consultation: &Consultation) -> Option<Shown> {
+    let consulted = consultation.consulted.keys();
+    let replies: Option<Vec<_>> = consulted
+        .map(|authority| consultation.responses.get(authority).copied())
+        .collect();
+    replies?.into_iter().max_by_key(|at| at.on)
 }
 
 /// The dates of a strategy's actions, given by it or by whoever carries them out: from the adoption of a version that has them, until they are

@@ -19,8 +19,8 @@ use dutyledger_domain::streams::partnership::{
     PartnershipFormed,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDateSet, ActionDated, ConsultationOpened, ExceptionEnded, ReviewCompleted,
-    RevisionStarted, SetActionDate,
+    ActionDateSet, ActionDated, ConsultationOpened, ConsultationResponseRecorded, ExceptionEnded,
+    ReviewCompleted, RevisionStarted, SetActionDate,
 };
 use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::{
@@ -469,6 +469,40 @@ fn r_42_1_a_review_on_an_assumed_day_ends_the_year_and_begins_none_that_is_known
     // Nor does an adoption on an assumed day begin one.
     let assumed_adoption = strategy().and_so("2024-01-15", adoption(1), assumed);
     assert_eq!(of_reviews(&assumed_adoption), []);
+}
+
+#[test]
+fn l_6_replies_by_all_or_adoption_end_the_time_for_responses_as_closing_does() {
+    let reply = |body: Body| ConsultationResponseRecorded {
+        authority: body.id(),
+        response: None,
+        version: 2,
+    };
+    let opened = ConsultationOpened {
+        responses_by: day("2024-04-01"),
+        version: 2,
+    };
+    let open = strategy()
+        .adopted("2023-03-01", 1)
+        .revision("2024-02-01", 2)
+        .and("2024-02-02", opened)
+        .consulting("2024-02-02", 2, SCHOOL)
+        .consulting("2024-02-02", 2, PRISON);
+    let ended = |past: &Past<Strategy>| {
+        let mut all = deadlines(partnership_id(), &having(past).histories).into_iter();
+        let of_it = all.find(|dated| dated.set.due_on() == day("2024-04-01"));
+        of_it.unwrap().ended
+    };
+    let met = |on: &str, past: &Past<Strategy>| {
+        let (on, by) = (day(on), past.last());
+        Some(Ended::Met { on, by })
+    };
+    let one = open.clone().and("2024-02-10", reply(SCHOOL));
+    assert_eq!(ended(&one), None);
+    let all = one.clone().and("2024-02-20", reply(PRISON));
+    assert_eq!(ended(&all), met("2024-02-20", &all));
+    let adopted = one.adopted("2024-03-01", 2);
+    assert_eq!(ended(&adopted), met("2024-03-01", &adopted));
 }
 
 /// The dates of actions.
