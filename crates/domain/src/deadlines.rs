@@ -248,11 +248,20 @@ pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
             all.extend(of_areas(whose, history, row, histories));
         }
     }
+    all.retain(|dated| was_in_force(&dated.set, histories));
     let known_until = coverage.map(|Coverage { covers_until, .. }| covers_until);
     for dated in &mut all {
         dated.known_until = known_until;
     }
     all
+}
+
+/// Whether the row by which something is due was in force on the day: what nobody owed by then is not
+/// announced as due.
+fn was_in_force(set: &WhatIsDue, histories: &Histories) -> bool {
+    let pack = rules::pack_of(&histories.rules);
+    let row = pack.row(set.rule().as_str());
+    row.is_none_or(|row| pack.applies(row, set.due_on()))
 }
 
 /// A date that is one for all: how it ended, and what set it.

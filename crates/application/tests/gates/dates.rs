@@ -505,6 +505,14 @@ fn l_6_replies_by_all_or_adoption_end_the_time_for_responses_as_closing_does() {
     assert_eq!(ended(&adopted), met("2024-03-01", &adopted));
 }
 
+#[test]
+fn r_42_1_no_review_is_due_on_a_day_before_the_duty_was_in_force() {
+    let before = strategy().adopted("2022-01-30", 1);
+    assert_eq!(of_reviews(&before), []);
+    let on_the_day = strategy().adopted("2022-01-31", 1);
+    assert_eq!(of_reviews(&on_the_day).len(), 1);
+}
+
 /// The dates of actions.
 fn of_actions(past: &Past<Strategy>) -> Vec<(ActionDeadline, Option<Ended>)> {
     let all = deadlines(partnership_id(), &having(past).histories).into_iter();
