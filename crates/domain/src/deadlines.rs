@@ -21,7 +21,7 @@ use crate::streams::direction::DirectionEvent;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::{Consultation, StrategyEvent, StrategyState};
 use crate::streams::{Direction, Partnership, PartnershipState, Strategy, shown};
-use crate::values::{ActionStatus, Capacity, Coverage, ItemId, ReviewScope, Shown};
+use crate::values::{ActionStatus, Bases, Capacity, Class, Coverage, ItemId, ReviewScope, Shown};
 use crate::world::Histories;
 
 /// How long ahead a review, a first strategy or an action is announced.
@@ -713,7 +713,7 @@ fn of_actions(
                 due_on,
                 partnership,
                 provenance: Provenance::Local,
-                rule: carrying_out(capacities.get(&(of_action, owner)).copied()),
+                rule: carrying_out(capacities.get(&(of_action, owner)).copied(), state.bases),
                 strategy: id,
             }),
             ended,
@@ -747,17 +747,31 @@ fn ends_of_action_dates(history: &History<Strategy>) -> BTreeMap<(ItemId, NaiveD
     ends
 }
 
-/// The row by which whoever has an action carries it out.
-fn carrying_out(owner: Option<Capacity>) -> RuleId {
-    let by = |row: &&Row, by| row.evidence.as_ref().is_some_and(|shown| shown.by == by);
+/// The row that bears on whoever has an action, for what the strategy is made under: its duty to carry it
+/// out or, where it has none, the power by which it does, or was invited to.
+fn carrying_out(owner: Option<Capacity>, bases: Bases) -> RuleId {
     let rows = || rules::enacted().0.rows.iter();
-    let mut own = rows().filter(|row| by(row, By::OwnActions));
+    let by = |row: &&Row, by| row.evidence.as_ref().is_some_and(|shown| shown.by == by);
     let of_it = |row: &&Row| owner.is_some_and(|owner| row.bearers.iter().any(|b| b.is(owner)));
-    let row = own
-        .find(of_it)
-        .or_else(|| rows().find(|row| by(row, By::Implemented)));
-    let row =
-        row.unwrap_or_else(|| unreachable!("a strategy is to be carried out, as a test sees to"));
+    let mut own = rows().filter(|row| by(row, By::OwnActions));
+    if let Some(row) = own.find(of_it) {
+        return row.id.clone();
+    }
+    let only_section_9 = bases.section_9 && !bases.section_8;
+    let power = match owner.map(Capacity::class) {
+        Some(Class::LocalPolicingBody) => Some("14(1)"),
+        Some(Class::Other) if only_section_9 => Some("9(6)"),
+        Some(Class::Other) => Some("8(6)"),
+        // Section 9(3) lets a strategy be carried out; section 8(3)(c) asks it.
+        _ => only_section_9.then_some("9(3)"),
+    };
+    let row = match power {
+        Some(section) => rows().find(|row| row.section.as_deref() == Some(section)),
+        None => rows().find(|row| by(row, By::Implemented)),
+    };
+    let row = row.unwrap_or_else(|| {
+        unreachable!("the enacted pack has a row for each of them, as a test sees to")
+    });
     row.id.clone()
 }
 

@@ -513,6 +513,29 @@ fn r_42_1_no_review_is_due_on_a_day_before_the_duty_was_in_force() {
     assert_eq!(of_reviews(&on_the_day).len(), 1);
 }
 
+#[test]
+fn the_date_of_an_action_cites_a_row_that_bears_on_whoever_has_it() {
+    let cites = |bases, owner: Body| {
+        let dated = ActionDated {
+            action: action_id(),
+            by: day("2024-02-01"),
+            version: 1,
+        };
+        let past = strategy_under(bases, &[owner]).and("2022-05-04", dated);
+        let adopted = past.adopted("2023-03-01", 1);
+        of_actions(&adopted)[0].0.rule.as_str().to_owned()
+    };
+    for (owner, section_8, section_9) in [
+        (POLICE, "R-10.5", "A-9.3"),
+        (SCHOOL, "R-19.4", "R-19.4"),
+        (POLICING_BODY, "R-18.1", "R-18.1"),
+        (CHARITY, "A-8.6", "A-9.6"),
+    ] {
+        assert_eq!(cites(SECTION_8, owner), section_8, "{}", owner.name);
+        assert_eq!(cites(SECTION_9, owner), section_9, "{}", owner.name);
+    }
+}
+
 /// The dates of actions.
 fn of_actions(past: &Past<Strategy>) -> Vec<(ActionDeadline, Option<Ended>)> {
     let all = deadlines(partnership_id(), &having(past).histories).into_iter();
