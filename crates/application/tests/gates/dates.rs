@@ -497,7 +497,7 @@ fn l_6_replies_by_all_or_adoption_end_the_time_for_responses_as_closing_does() {
         let (on, by) = (day(on), past.last());
         Some(Ended::Met { on, by })
     };
-    let one = open.clone().and("2024-02-10", reply(SCHOOL));
+    let one = open.and("2024-02-10", reply(SCHOOL));
     assert_eq!(ended(&one), None);
     let all = one.clone().and("2024-02-20", reply(PRISON));
     assert_eq!(ended(&all), met("2024-02-20", &all));
