@@ -15,6 +15,8 @@ use crate::sqlite::{self, SqliteReads};
 
 /// How many connections a reader of its own holds at the most.
 const READERS: u32 = 2;
+/// For how long connections to a server are closed in good order, the reads under way among them.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// An entry as it is stored: the exact text that was hashed, and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -335,13 +337,13 @@ impl LedgerReader {
         ask!(self, api_keys(after, limit))
     }
 
-    /// Waits for the reads under way and closes the database.
+    /// Waits for the reads under way, of a server for some seconds, and closes the database.
     pub async fn close(self) {
         match &self.reads {
             Reads::Sqlite(reads) => reads.close().await,
-            // What hears nothing any more is not said goodbye to.
+            // What hears nothing any more is not said goodbye to for long.
             Reads::Postgres(reads, within) => {
-                let _ = tokio::time::timeout(*within, reads.close()).await;
+                let _ = tokio::time::timeout(GOODBYE.min(*within), reads.close()).await;
             }
         }
     }
