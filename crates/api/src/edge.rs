@@ -34,7 +34,7 @@ const CSP: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 );
 
-/// Whether an address is open to a request without a key. All others need one.
+/// Whether a request to an address needs a key. The others are open to everybody.
 fn needs_key(path: &str) -> bool {
     path == "/v1" || path.starts_with("/v1/") || path.starts_with(ENTRIES) || path == METRICS
 }

@@ -1,5 +1,6 @@
 //! The one command bus: every command, from whichever side it comes, is carried out here.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -28,7 +29,7 @@ use crate::aggregate::Stream;
 use crate::authorise::Asked;
 use crate::edge::Edge;
 use crate::error::CommandError;
-use crate::flight::Flights;
+use crate::flight::{Boarded, Company, Flights};
 use crate::load::{self, LoadError};
 use crate::store::{CommandStore, Outcome, Recorded, Slot, Used};
 use crate::warm::Warm;
@@ -175,7 +176,7 @@ pub struct Bus {
     edge: Edge,
     /// Requests under the same idempotency key.
     flights: Arc<Flights>,
-    /// Commands on the same stream.
+    /// Commands on the same stream, and those that lost a race with one on a stream they rest on.
     turns: Arc<Flights>,
     /// The streams used last.
     warm: Arc<Warm>,
@@ -235,6 +236,14 @@ struct With {
     keys: Vec<KeyChange>,
     /// The position that what it records must come next to.
     next_to: Option<u64>,
+}
+
+/// What has become of the streams a command was decided on.
+enum Since {
+    /// They are as they were, at this position.
+    Still(u64),
+    /// These have moved.
+    Moved(Vec<StreamName>),
 }
 
 /// What an attempt at a command came to.
@@ -348,7 +357,8 @@ impl Bus {
         // Whoever uses the key at the same time waits for this one's answer.
         let _boarded = match &idempotency {
             Some(one) => {
-                let boarded = self.flights.board(&one.scope, &one.key).await;
+                let name = (one.scope.clone(), one.key.clone());
+                let boarded = self.flights.board([(name, Company::Alone)]).await;
                 Some(boarded.ok_or(CommandError::InFlight)?)
             }
             None => None,
@@ -358,10 +368,9 @@ impl Bus {
             Target::Stream(id) | Target::Existing(id) => id,
         };
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
-        // Commands on one stream queue behind each other, so that none loses a race to its neighbour.
-        let Some(_turn) = self.turns.board(K::NAME, &id.to_string()).await else {
-            return Err(CommandError::Busy);
-        };
+        let own = StreamName::new(K::TYPE, id);
+        let mut raced = BTreeSet::new();
+        let mut turns = self.turns(&own, &raced).await?;
         for _ in 0..ATTEMPTS_MAX {
             let loaded = self.deciding().load::<K>(&request, id).await?;
             let used = loaded.used(id, self.ledger.id());
@@ -384,7 +393,14 @@ impl Bus {
                 Attempt::Recorded(recorded) => return self.recorded(id, history, recorded),
                 Attempt::Again => {
                     // Where one has moved, others may have: all are found at once.
-                    self.still_so(&used).await?;
+                    if let Since::Moved(moved) = self.since(&used).await? {
+                        let before = raced.len();
+                        raced.extend(moved.into_iter().filter(|stream| *stream != own));
+                        if raced.len() > before {
+                            drop(turns);
+                            turns = self.turns(&own, &raced).await?;
+                        }
+                    }
                     continue;
                 }
                 Attempt::Not(error) => error,
@@ -401,31 +417,54 @@ impl Bus {
                 }
                 return self.answer(row.into()).await;
             }
-            if let Some(decided_at) = self.still_so(&used).await? {
+            if let Since::Still(decided_at) = self.since(&used).await? {
                 return Err(error.decided_at(decided_at));
             }
         }
         Err(CommandError::Conflict)
     }
 
-    /// Whether streams are at these versions, and if so the position at which they are; those that
-    /// are not are remembered to be behind.
+    /// Waits for a command's turn on its stream, and beside others that rest on the streams on which
+    /// it lost a race.
+    ///
+    /// Commands on one stream queue behind each other, so that none loses a race to its neighbour. What
+    /// only rests on a stream waits for nobody on it, unless it lost a race there: then those that write
+    /// to it let it go first, however many they are.
+    async fn turns(
+        &self,
+        own: &StreamName,
+        raced: &BTreeSet<StreamName>,
+    ) -> Result<Vec<Boarded>, CommandError> {
+        let name = |stream: &StreamName| (stream.stream_type.to_string(), stream.id.to_string());
+        let beside = raced.iter().map(|stream| (name(stream), Company::Beside));
+        let turns = self
+            .turns
+            .board(beside.chain([(name(own), Company::Alone)]));
+        turns.await.ok_or(CommandError::Busy)
+    }
+
+    /// What has become of the streams a command was decided on, since they were at these versions;
+    /// those that moved are remembered to be behind.
     ///
     /// A command is decided on streams as this process last saw them. What is then recorded guards
     /// their versions; what is refused is refused only after this.
-    async fn still_so(&self, used: &[(StreamName, u64)]) -> Result<Option<u64>, CommandError> {
+    async fn since(&self, used: &[(StreamName, u64)]) -> Result<Since, CommandError> {
         // First the position: what has not moved until later had not moved by then.
         let position = self.ledger.last_position().await?;
         let streams: Vec<_> = used.iter().map(|(stream, _)| stream.clone()).collect();
         let versions = self.ledger.stream_versions(&streams).await?;
-        let mut so = true;
+        let mut moved = Vec::new();
         for ((stream, expected), found) in used.iter().zip(versions) {
             if found != *expected {
                 self.warm.is_behind(stream);
-                so = false;
+                moved.push(stream.clone());
             }
         }
-        Ok(so.then_some(position))
+        Ok(if moved.is_empty() {
+            Since::Still(position)
+        } else {
+            Since::Moved(moved)
+        })
     }
 
     /// The answer to a command that was just carried out. The entries join their history.
