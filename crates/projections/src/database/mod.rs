@@ -10,6 +10,8 @@ pub(crate) mod sqlite;
 
 pub(crate) use sql::{Columns, Sql, sql};
 
+use std::time::Duration;
+
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::sqlite::{Sqlite, SqlitePool};
 use sqlx::{Error, Transaction};
@@ -20,6 +22,8 @@ use sqlx::{Error, Transaction};
 pub(crate) const SCHEMA: i64 = 2;
 /// How many reads go on at once.
 const READERS: u32 = 4;
+/// How long closing the connections to a server may take.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 
 /// Connections to the rows. Each statement stands alone.
 #[derive(Clone, Debug)]
@@ -55,7 +59,10 @@ impl Pool {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
-            Self::Postgres(pool) => pool.close().await,
+            // In good order if the server takes part in it; a silent one is not waited for.
+            Self::Postgres(pool) => {
+                let _ = tokio::time::timeout(CLOSE_MAX, pool.close()).await;
+            }
         }
     }
 }

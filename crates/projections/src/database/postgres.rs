@@ -10,28 +10,33 @@ use sqlx::{ConnectOptions, Connection};
 use super::{Pool, READERS, SCHEMA, sql};
 use crate::error::{MigrateError, OpenError};
 
-/// How long PostgreSQL waits inside a transaction of the projector before it ends it: a process that
-/// was stopped in one must not hold rows for ever. It is shorter than a turn.
-const STALLED: &str = "5s";
+/// How long PostgreSQL waits inside a transaction before it ends it: a process that was stopped in one
+/// must not hold rows for ever. It is shorter than a turn.
+const STALLED: Duration = Duration::from_secs(5);
 /// How long a statement waits for a connection.
 const CONNECT: Duration = Duration::from_secs(5);
+/// How long any one statement may take. A server that falls silent is noticed by the ledger's own
+/// writer, which ends the process.
+const STATEMENT: Duration = Duration::from_secs(60);
+/// The same, where the rows are made anew: one statement empties a table of them all.
+const STATEMENT_OF_REBUILD: Duration = Duration::from_secs(15 * 60);
+/// The same, within a rebuild: between its statements it reads and folds a good part of the ledger.
+const STALLED_REBUILD: Duration = Duration::from_secs(60);
 
 static MIGRATOR: Migrator = sqlx::migrate!("../../schemas/sql/postgres/projections");
 
 /// Opens the rows for the process's one writer.
 pub(crate) async fn writer(url: &PostgresUrl) -> Result<Pool, OpenError> {
-    let options = options(url)?.options([
-        ("idle_in_transaction_session_timeout", STALLED),
-        // The rows can be made anew, so a commit need not wait for the disk: a crash of the server
-        // may take the last commits with it, rows and checkpoint together.
-        ("synchronous_commit", "off"),
-    ]);
-    checked(url, connect(1, options).await?).await
+    // The rows can be made anew, so a commit need not wait for the disk: a crash of the server may
+    // take the last commits with it, rows and checkpoint together.
+    let options = options(url)?.options([("synchronous_commit", "off")]);
+    checked(url, connect(1, options, STATEMENT, STALLED).await?).await
 }
 
 /// Opens the rows for making them anew, which may take its time in one transaction.
 pub(crate) async fn builder(url: &PostgresUrl) -> Result<Pool, OpenError> {
-    checked(url, connect(1, options(url)?).await?).await
+    let rows = connect(1, options(url)?, STATEMENT_OF_REBUILD, STALLED_REBUILD);
+    checked(url, rows.await?).await
 }
 
 /// Makes sure that the rows have this program's shape.
@@ -56,10 +61,19 @@ async fn checked(url: &PostgresUrl, pool: Pool) -> Result<Pool, OpenError> {
 /// Opens the rows for reading.
 pub(crate) async fn readers(url: &PostgresUrl) -> Result<Pool, OpenError> {
     let options = options(url)?.options([("default_transaction_read_only", "on")]);
-    connect(READERS, options).await
+    connect(READERS, options, STATEMENT, STALLED).await
 }
 
-async fn connect(most: u32, options: PgConnectOptions) -> Result<Pool, OpenError> {
+async fn connect(
+    most: u32,
+    options: PgConnectOptions,
+    statement: Duration,
+    stalled: Duration,
+) -> Result<Pool, OpenError> {
+    let options = options.options([
+        ("statement_timeout", statement.as_millis()),
+        ("idle_in_transaction_session_timeout", stalled.as_millis()),
+    ]);
     let pool = PgPoolOptions::new()
         .max_connections(most)
         .acquire_timeout(CONNECT)

@@ -5,13 +5,14 @@ use std::time::Duration;
 use dutyledger_domain::streams::Area;
 use dutyledger_domain::streams::area::AreaRegistered;
 use dutyledger_domain::{AreaKind, Country};
+use dutyledger_ledger::Place;
 use dutyledger_record::StreamId;
 use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::support::{Book, How, On, dump, id, served, text};
-use crate::database::sql;
+use super::support::{Book, How, On, dump, id, migrated, served, text};
+use crate::database::{postgres, sql};
 use crate::turn::Timing;
 use crate::{MigrateError, OpenError, ProjectionError, Projections, Projector, migrate, rebuild};
 
@@ -282,5 +283,28 @@ async fn only_the_owner_makes_the_tables() {
             let error = migrated.unwrap_err();
             assert!(matches!(error, MigrateError::Newer { .. }), "{error}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_and_no_stopped_transaction_lasts_without_end() {
+    let database = migrated().await;
+    let Place::Postgres(url) = served(&database) else {
+        unreachable!("it is on a server")
+    };
+    let bounds = || {
+        sql("SELECT current_setting('statement_timeout'), \
+             current_setting('idle_in_transaction_session_timeout')")
+    };
+    let writer = postgres::writer(&url).await.unwrap();
+    let builder = postgres::builder(&url).await.unwrap();
+    let readers = postgres::readers(&url).await.unwrap();
+    for (pool, statement, stopped) in [
+        (writer, "1min", "5s"),
+        (builder, "15min", "1min"),
+        (readers, "1min", "5s"),
+    ] {
+        let found: (String, String) = pool.one(bounds()).await.unwrap();
+        assert_eq!(found, (statement.to_owned(), stopped.to_owned()));
     }
 }
