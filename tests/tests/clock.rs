@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use dutyledger_test_nats::signal;
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Server, Town, key, program};
+use dutyledger_tests::{Client, Server, Town, key, program};
 use serde_json::{Value, json};
 
 /// Within this time another server takes over from one that is gone, on a busy machine.
@@ -38,14 +39,35 @@ fn until_announced(database: &Database, event: &str, streams: usize) {
     }
 }
 
-#[test]
-fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
+/// A prepared database.
+fn prepared() -> Database {
     let database = Postgres::shared().database();
     let migrated = std::process::Command::new(program())
         .args(["migrate", "--database-url", &database.url(OWNER)])
         .output()
         .unwrap();
     assert!(migrated.status.success(), "{migrated:?}");
+    database
+}
+
+/// Another strategy of the town's, told through one server as adopted on a day whose year is over.
+fn another_is_adopted(town: &Town, there: &Client) {
+    let title = json!({ "occurred_on": "2023-06-02", "particulars": {
+        "partnership": town.partnership, "title": "Another strategy",
+        "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
+    } });
+    let drafted: Value = there.post("/v1/strategies", &title).ok();
+    let other = drafted["stream"]["id"].as_str().unwrap();
+    let adopted = json!({ "occurred_on": "2023-07-01", "acting": "past_fact",
+        "particulars": { "version": 1 },
+        "source": { "title": "Minutes", "reference": "M/1", "date": "2023-07-01" } });
+    let adoption = there.post(&format!("/v1/strategies/{other}/adoptions"), &adopted);
+    assert_eq!(adoption.status, 200, "{}", adoption.text);
+}
+
+#[test]
+fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
+    let database = prepared();
     let mut one = Server::start_on(&database.url(APPLICATION));
     let two = one.another();
     let town = Town::found(&one, "Clockton");
@@ -72,17 +94,7 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     // The one that leads is killed; another strategy's date is announced by the other.
     one.kill();
     let there = town.client("police").at(two.address());
-    let title = json!({ "occurred_on": "2023-06-02", "particulars": {
-        "partnership": town.partnership, "title": "Another strategy",
-        "bases": { "section_8": true, "section_9": false, "crime_and_disorder_act_section_6": false },
-    } });
-    let drafted: Value = there.post("/v1/strategies", &title).ok();
-    let other = drafted["stream"]["id"].as_str().unwrap();
-    let adopted = json!({ "occurred_on": "2023-07-01", "acting": "past_fact",
-        "particulars": { "version": 1 },
-        "source": { "title": "Minutes", "reference": "M/1", "date": "2023-07-01" } });
-    let adoption = there.post(&format!("/v1/strategies/{other}/adoptions"), &adopted);
-    assert_eq!(adoption.status, 200, "{}", adoption.text);
+    another_is_adopted(&town, &there);
     until_passed(&database, 2);
     // So is another case, and that the first is closed.
     let minister = minister.at(two.address());
@@ -111,4 +123,28 @@ fn a_date_that_passed_is_announced_once_by_whichever_server_leads() {
     assert_eq!(announced(&database, "TriggerOpened"), [1, 1]);
     assert_eq!(announced(&database, "TriggerCleared"), [1]);
     assert_eq!(version(&path), before);
+}
+
+#[test]
+fn a_server_that_is_stopped_is_taken_over_from_and_says_nothing_again_when_it_wakes() {
+    let database = prepared();
+    let mut one = Server::start_on(&database.url(APPLICATION));
+    let mut two = one.another();
+    let town = Town::found(&one, "Stillton");
+    let _ = town.adopted("2023-06-01");
+    until_passed(&database, 1);
+    signal("STOP", one.pid());
+    let there = town.client("police").at(two.address());
+    another_is_adopted(&town, &there);
+    let since = Instant::now();
+    until_passed(&database, 2);
+    println!("taken over from after {:?}", since.elapsed());
+    signal("CONT", one.pid());
+    // It takes commands again, and follows.
+    another_is_adopted(&town, town.client("police"));
+    until_passed(&database, 3);
+    assert_eq!(there.get_now("/v1/strategies").status, 200);
+    one.end();
+    two.end();
+    assert_eq!(passed(&database), [1, 1, 1]);
 }

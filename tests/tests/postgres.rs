@@ -256,6 +256,36 @@ fn a_database_that_is_not_prepared_is_not_served_and_the_message_says_what_to_ru
 }
 
 #[test]
+fn a_server_that_does_not_sync_is_not_recorded_in_and_the_message_says_what_to_set() {
+    let postgres = Postgres::start();
+    let set = |value: &str| {
+        postgres.sql("postgres", &format!("ALTER SYSTEM SET fsync = {value}"));
+        postgres.sql("postgres", "SELECT pg_reload_conf()");
+        let since = Instant::now();
+        while postgres.sql("postgres", "SHOW fsync") != value {
+            assert!(since.elapsed() < MARGIN, "the server does not reload");
+        }
+    };
+    set("off");
+    let database = postgres.database();
+    let refused = |ended: Output| {
+        assert_eq!(ended.status.code(), Some(5), "{}", stderr(&ended));
+        let said = stderr(&ended);
+        let said = said.lines().last().unwrap().to_owned();
+        assert!(said.contains("`fsync = on`"), "{said}");
+    };
+    refused(run(&["migrate", "--database-url", &database.url(OWNER)]));
+    set("on");
+    migrate(&database);
+    set("off");
+    let url = database.url(APPLICATION);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url];
+    refused(run(&serve));
+    set("on");
+    let _ = Server::start_on(&url);
+}
+
+#[test]
 fn a_database_of_an_older_or_a_newer_schema_is_not_served_and_the_message_says_what_to_do() {
     let newer = "INSERT INTO {}._sqlx_migrations \
                  SELECT 99, description, installed_on, success, checksum, 0 \

@@ -131,7 +131,7 @@ impl Clock {
         let version = |id: &StreamId| said.get(id).map_or(0, Vec::len);
         let was_open = |id: &StreamId| {
             let last = said.get(id).and_then(|events| events.last());
-            last.is_some_and(|event| event.ends_with("TriggerOpened"))
+            last.is_some_and(|event| matches!(&**event, "TriggerOpened" | "CaseTriggerOpened"))
         };
         let is_open = |id: &StreamId| open.iter().any(|trigger| trigger.id == id.uuid());
         let mut told_of = BTreeSet::new();

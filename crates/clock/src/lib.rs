@@ -8,7 +8,8 @@
 //! when it begins to lead and
 //! when a day begins, and at those that entries have touched in between.
 //!
-//! Of several processes over one ledger, the one that writes the projections runs it.
+//! Of several processes over one ledger, the one that writes the projections runs it: when that one
+//! dies or is stopped, another goes on within 15 s.
 
 mod announce;
 

@@ -16,6 +16,7 @@ mod remote;
 mod schemas;
 mod serve;
 mod subscribe;
+mod tasks;
 mod vault;
 
 use std::process::ExitCode;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
@@ -22,6 +21,7 @@ use crate::exit::Failure;
 use crate::keys::edge;
 use crate::notifications::Watched;
 use crate::output;
+use crate::tasks::Tasks;
 
 /// Everything that serves, before it is served.
 pub(crate) struct Service {
@@ -81,46 +81,26 @@ impl Service {
         bus.ledger()
             .announce(&format!("http://{address}"))
             .map_err(Failure::other)?;
-        let (stop, stopping) = watch::channel(false);
-        let tail = bus.ledger().tail();
-        let mut stop_projector = stopping.clone();
-        let projecting = tokio::spawn(async move {
-            let ended = projector
-                .run(tail, async move {
-                    // The sender going away is the end as well.
-                    let _ = stop_projector.wait_for(|stop| *stop).await;
-                })
-                .await;
-            if let Err(error) = ended {
+        let mut tasks = Tasks::new();
+        let (tail, stopped) = (bus.ledger().tail(), tasks.stopped());
+        tasks.run("projector", async move {
+            if let Err(error) = projector.run(tail, stopped).await {
                 tracing::error!(%error, "the projections stopped; the rest goes on");
             }
         });
         let clock = Clock::new(bus.clone(), projections.clone());
-        let mut stop_clock = stopping.clone();
-        let ticking = tokio::spawn(clock.run(async move {
-            let _ = stop_clock.wait_for(|stop| *stop).await;
-        }));
+        let stopped = tasks.stopped();
+        tasks.run("clock", clock.run(stopped));
         let watched = relay.as_ref().map(|relay| Watched(relay.watch()));
-        let mut stop_relay = stopping.clone();
-        let relaying = relay.map(|mut relay| {
-            tokio::spawn(async move {
-                let stopped = async move {
-                    // The sender going away is the end as well.
-                    let _ = stop_relay.wait_for(|stop| *stop).await;
-                };
-                relay.run(stopped).await;
-            })
+        if let Some(mut relay) = relay {
+            let stopped = tasks.stopped();
+            tasks.run("relay", async move { relay.run(stopped).await });
+        }
+        let log = checkpoints.map(|(keeper, log)| {
+            let stopped = tasks.stopped();
+            tasks.run("keeper of checkpoints", keeper.run(stopped));
+            log
         });
-        let mut stop_keeper = stopping;
-        let (log, signing) = match checkpoints {
-            Some((keeper, log)) => {
-                let signing = tokio::spawn(keeper.run(async move {
-                    let _ = stop_keeper.wait_for(|stop| *stop).await;
-                }));
-                (Some(log), Some(signing))
-            }
-            None => (None, None),
-        };
         // Heard from now on: whoever reads "serving" may ask for the end at once.
         let asked_to_end = asked_to_end().map_err(Failure::other)?;
         let mut app = App::new(bus.clone(), projections.clone(), &master);
@@ -133,38 +113,31 @@ impl Service {
         tracing::info!(%address, "serving");
         let limits = Limits::default();
         let router = router(app, limits);
-        // A server whose ledger takes no more has nothing left to do: it ends with a code of its
-        // own, and whatever started it starts it again.
-        let ledger = bus.ledger().clone();
+        // A server whose ledger takes no more, or that lost a part of itself, has nothing left to do: it
+        // ends with a code of its own, and whatever started it starts it again.
+        let (ledger, fall) = (bus.ledger().clone(), tasks.fall());
         let end = async move {
             tokio::select! {
                 () = asked_to_end => {}
                 () = ledger.stopped() => {}
+                () = fall => {}
             }
         };
         let served = dutyledger_api::serve(listener, router, limits, end).await;
         tracing::info!("ending: recording what is queued");
-        let _ = stop.send(true);
-        // The clock first: it asks the projections and records.
-        for (name, task) in [("clock", ticking), ("projector", projecting)] {
-            if let Err(error) = task.await {
-                tracing::error!(%error, "the {name} did not end well");
-            }
-        }
-        for (name, task) in [("relay", relaying), ("keeper of checkpoints", signing)] {
-            if let Some(task) = task
-                && let Err(error) = task.await
-            {
-                tracing::error!(%error, "the {name} did not end well");
-            }
-        }
+        let fallen = tasks.end().await;
         projections.close().await;
         // Before it is closed, which stops it too.
         let health = bus.ledger().health();
         bus.close().await;
-        match health {
-            Health::Stopped { why } => Err(Failure::stopped(format!("the ledger stopped: {why}"))),
-            Health::Serving => served.map_err(Failure::other),
+        match (health, fallen) {
+            (Health::Stopped { why }, _) => {
+                Err(Failure::stopped(format!("the ledger stopped: {why}")))
+            }
+            (Health::Serving, Some(name)) => Err(Failure::stopped(format!(
+                "the {name} fell; its error is in the log"
+            ))),
+            (Health::Serving, None) => served.map_err(Failure::other),
         }
     }
 }

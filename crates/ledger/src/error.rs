@@ -85,6 +85,15 @@ pub enum OpenError {
         /// Its encoding.
         found: String,
     },
+    /// The server does not wait until what it commits is on the disk.
+    #[error(
+        "the server of {place} runs with fsync off, so what it says is recorded may be lost: set \
+         `fsync = on` in its configuration and reload it"
+    )]
+    NotSynced {
+        /// The database.
+        place: String,
+    },
     /// The ledger does not go on from the head that was noted outside the database.
     #[error(transparent)]
     NoContinuation(#[from] NoContinuation),

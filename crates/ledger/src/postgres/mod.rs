@@ -134,7 +134,7 @@ fn is_absent(code: Option<&str>) -> bool {
 /// When the address is none, or the role it names may not.
 pub async fn migrate(url: &PostgresUrl, serve: &str) -> Result<(), OpenError> {
     let mut conn = options(url)?.connect().await.map_err(OpenError::database)?;
-    holds_every_text(&mut conn, url).await?;
+    keeps_what_is_recorded(&mut conn, url).await?;
     LEDGER.migrate(&mut conn, serve).await?;
     KEYS.migrate(&mut conn, serve).await?;
     conn.close().await.map_err(OpenError::database)
@@ -163,25 +163,34 @@ pub(crate) async fn writer(url: &PostgresUrl, schema: &Schema) -> Result<PgConne
         ("default_transaction_isolation", "read committed"),
     ]);
     let mut conn = options.connect().await.map_err(OpenError::database)?;
-    holds_every_text(&mut conn, url).await?;
+    keeps_what_is_recorded(&mut conn, url).await?;
     schema.check(&mut conn, url).await?;
     Ok(conn)
 }
 
-/// Refuses a database of another encoding: a letter it does not have would fail a commit, of which
-/// nobody knows then what became.
-async fn holds_every_text(conn: &mut PgConnection, url: &PostgresUrl) -> Result<(), OpenError> {
-    let found = sqlx::query_scalar::<_, String>("SHOW server_encoding")
+/// Refuses a database that cannot keep what is recorded. A letter that its encoding does not have would
+/// fail a commit, of which nobody knows then what became; and a server that does not sync tells of what
+/// the next failure of its machine takes with it.
+async fn keeps_what_is_recorded(
+    conn: &mut PgConnection,
+    url: &PostgresUrl,
+) -> Result<(), OpenError> {
+    let settings = "SELECT current_setting('server_encoding'), current_setting('fsync')";
+    let (encoding, fsync) = sqlx::query_as::<_, (String, String)>(settings)
         .fetch_one(conn)
         .await
         .map_err(OpenError::database)?;
-    if found == "UTF8" {
-        return Ok(());
+    let place = || Place::Postgres(url.clone()).to_string();
+    if encoding != "UTF8" {
+        return Err(OpenError::Encoding {
+            place: place(),
+            found: encoding,
+        });
     }
-    Err(OpenError::Encoding {
-        place: Place::Postgres(url.clone()).to_string(),
-        found,
-    })
+    if fsync != "on" {
+        return Err(OpenError::NotSynced { place: place() });
+    }
+    Ok(())
 }
 
 /// Connections that only read.
