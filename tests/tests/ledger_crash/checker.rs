@@ -15,6 +15,8 @@ const ENTRIES: u128 = 10;
 #[derive(Debug, Default)]
 pub(crate) struct History {
     told: BTreeMap<u128, Outcome>,
+    /// The last position that its driver had told of when each was first asked: it must come after.
+    asked_after: BTreeMap<u128, u64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +29,7 @@ enum Outcome {
 impl History {
     /// Takes in all that a driver said. What it asked and did not answer is unknown.
     pub(crate) fn take(&mut self, said: &[Said]) {
-        // Each task asks one thing after another, so what it is told is in the order of positions.
-        let mut tasks = BTreeMap::new();
+        let mut acknowledged = 0;
         for one in said {
             match *one {
                 Said::Ask(name) => {
@@ -38,16 +39,22 @@ impl History {
                         Outcome::Unknown,
                         "{name} is asked again only if unknown"
                     );
+                    self.asked_after.entry(name).or_insert(acknowledged);
                 }
                 Said::Ok(name, first, last) => {
                     self.told.insert(name, Outcome::Ok(first, last));
-                    let before = tasks.insert(name / 10_000, first);
                     assert!(
-                        before < Some(first),
-                        "{name} comes after what was told before"
+                        self.asked_after[&name] < first,
+                        "{name} comes after what had been told when it was asked"
                     );
+                    acknowledged = acknowledged.max(last);
                 }
-                Said::Refused(name) | Said::Stopped(name) => {
+                Said::Refused(name) => {
+                    // Nobody else has the streams of the others.
+                    assert_eq!(name % 4, 3, "{name} lost a race with nobody");
+                    self.told.insert(name, Outcome::Refused);
+                }
+                Said::Stopped(name) => {
                     self.told.insert(name, Outcome::Refused);
                 }
                 Said::Unknown(_)
@@ -179,4 +186,30 @@ impl History {
             );
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "1 comes after what had been told when it was asked")]
+fn an_append_that_is_told_before_one_that_was_over_when_it_was_asked_is_found() {
+    let said = [
+        Said::Ask(0),
+        Said::Ask(2),
+        Said::Ok(0, 7, 7),
+        Said::Ask(1),
+        Said::Ok(2, 2, 4),
+        Said::Ok(1, 5, 6),
+    ];
+    History::default().take(&said);
+}
+
+#[test]
+#[should_panic(expected = "2 lost a race with nobody")]
+fn a_refusal_without_a_reason_is_found() {
+    let said = [
+        Said::Ask(3),
+        Said::Refused(3),
+        Said::Ask(2),
+        Said::Refused(2),
+    ];
+    History::default().take(&said);
 }
