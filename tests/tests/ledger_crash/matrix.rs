@@ -1,19 +1,16 @@
 //! Every system call that matters to durability, as the last thing a process does, or failing.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use dutyledger_test_postgres::Postgres;
-use dutyledger_tests::{long, traceable};
+use dutyledger_tests::traceable;
 
 use crate::checker::History;
 use crate::driver::{Ground, Said};
 
 /// How many appends the short workload has.
 const APPENDS: u128 = 6;
-/// In either size all of what [`some`] takes from.
-const ALL: usize = usize::MAX;
 
 /// The most calls of these names that one thread makes in a trace.
 fn calls(log: &Path, names: &[&str]) -> usize {
@@ -33,17 +30,6 @@ fn calls(log: &Path, names: &[&str]) -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
-/// Of these, all in the long size and a few, the first and the last among them, in the short one.
-fn some(these: RangeInclusive<usize>, few: usize) -> BTreeSet<usize> {
-    let last = *these.end();
-    let step = if long() {
-        1
-    } else {
-        these.clone().count().div_ceil(few).max(1)
-    };
-    these.step_by(step).chain([last]).collect()
-}
-
 fn settle(ground: &Ground, history: &mut History) {
     history.judge_if_founded(ground);
     let said = ground.settle(history.unknown()).run();
@@ -53,9 +39,9 @@ fn settle(ground: &Ground, history: &mut History) {
     history.judge(ground);
 }
 
-/// Kills a driver at each of these calls. Calls are counted for each thread: with enough appends, the
+/// Kills a driver at every one of these calls. Calls are counted for each thread: with enough appends, the
 /// one that has the most is the writer's.
-fn kill_at(names: &[&str], appends: u128, few: usize, ground: impl Fn() -> Ground) {
+fn kill_at(names: &[&str], appends: u128, ground: impl Fn() -> Ground) {
     if !traceable() {
         return;
     }
@@ -77,8 +63,7 @@ fn kill_at(names: &[&str], appends: u128, few: usize, ground: impl Fn() -> Groun
         "{list} are called by the writer: {opening}, {most}"
     );
     let mut between = 0;
-    let as_it_opens = some(1..=opening, few / 2);
-    for n in as_it_opens.into_iter().chain(some(opening + 1..=most, few)) {
+    for n in 1..=most {
         let ground = ground();
         let log = ground.folder().join("trace");
         let inject = format!("inject={list}:signal=KILL:when={n}");
@@ -101,25 +86,25 @@ fn kill_at(names: &[&str], appends: u128, few: usize, ground: impl Fn() -> Groun
 
 #[test]
 fn a_file_is_whole_wherever_its_owner_is_killed_as_it_writes() {
-    kill_at(&["pwrite64"], APPENDS, 8, Ground::sqlite);
+    kill_at(&["pwrite64"], APPENDS, Ground::sqlite);
 }
 
 #[test]
 fn a_file_is_whole_wherever_its_owner_is_killed_as_it_syncs() {
-    kill_at(&["fdatasync", "fsync"], APPENDS, ALL, Ground::sqlite);
+    kill_at(&["fdatasync", "fsync"], APPENDS, Ground::sqlite);
 }
 
 #[test]
 fn a_database_is_whole_wherever_a_writer_is_killed_as_it_speaks_to_the_server() {
     // More than it takes to open the ledger, which other threads do.
     let appends = 40;
-    kill_at(&["sendto", "sendmsg"], appends, 8, || {
+    kill_at(&["sendto", "sendmsg"], appends, || {
         Ground::postgres(Postgres::shared().database())
     });
 }
 
-/// Lets each of these calls fail once.
-fn fail_at(names: &[&str], few: usize) {
+/// Lets every one of these calls fail once.
+fn fail_at(names: &[&str]) {
     if !traceable() {
         return;
     }
@@ -133,7 +118,7 @@ fn fail_at(names: &[&str], few: usize) {
         .run();
     let most = calls(&log, names);
     let mut stopped = 0;
-    for n in some(1..=most, few) {
+    for n in 1..=most {
         let ground = Ground::sqlite();
         let log = ground.folder().join("trace");
         let inject = format!("inject={list}:error=EIO:when={n}");
@@ -193,10 +178,10 @@ fn fail_at(names: &[&str], few: usize) {
 
 #[test]
 fn a_failed_sync_stops_the_writer_for_good() {
-    fail_at(&["fdatasync", "fsync"], ALL);
+    fail_at(&["fdatasync", "fsync"]);
 }
 
 #[test]
 fn a_failed_write_stops_the_writer_for_good() {
-    fail_at(&["pwrite64"], 8);
+    fail_at(&["pwrite64"]);
 }
