@@ -70,8 +70,9 @@ async fn keys_are_read(app: &App) -> bool {
     matches!(timeout(KEYS_IN, holds).await, Ok(Ok(true)))
 }
 
-/// The ledger takes entries and its head is noted, the wrapped keys can be read, the rows keep up, and
-/// nothing keeps the notifications from going on that does not pass by itself. NATS being out of reach does: a service without it takes commands.
+/// The ledger takes entries and its head is noted, the wrapped keys can be read, the rows keep up,
+/// and nothing keeps the notifications from going on that does not pass by itself. NATS being out of
+/// reach does: a service without it takes commands.
 pub(crate) async fn ready(State(app): State<App>) -> Response {
     let head = app.bus.ledger().head();
     let freshness = app.projections.freshness().await;

@@ -3,10 +3,10 @@
 //! A date that comes, passes, is met or is lifted, and a direction trigger that opens or clears, is
 //! announced in a stream of its own, so that it stands in nobody's way. What is to be announced is a
 //! function of the record and of today ([`deadlines`], [`triggers`]); whether it has been is decided
-//! by the stream it is announced in, at the version that was seen. So it is announced once, however often anybody looks, and the
-//! clock keeps nothing that could be lost: it looks at every partnership, and every case that names none,
-//! when it begins to lead and
-//! when a day begins, and at those that entries have touched in between.
+//! by the stream it is announced in, at the version that was seen. So it is announced once, however
+//! often anybody looks, and the clock keeps nothing that could be lost: it looks at every partnership,
+//! and every case that names none, when it begins to lead and when a day begins, and at those that
+//! entries have touched in between.
 //!
 //! Of several processes over one ledger, the one that writes the projections runs it: when that one
 //! dies or is stopped, another goes on within 15 s.
@@ -69,8 +69,8 @@ pub struct Looked {
     pub on: NaiveDate,
     /// Up to this position.
     pub position: u64,
-    /// The partnerships, and cases that name none, it could not look at: it tries them again the next time, and goes on with the
-    /// others meanwhile.
+    /// The partnerships, and cases that name none, it could not look at: it tries them again the next
+    /// time, and goes on with the others meanwhile.
     pub failed: BTreeSet<StreamId>,
 }
 
@@ -156,8 +156,8 @@ impl Clock {
         }
     }
 
-    /// Looks at the partnerships and cases that entries have touched since; at all of them where the rules, or
-    /// the dates that are one for all, have changed.
+    /// Looks at the partnerships and cases that entries have touched since; at all of them where the
+    /// rules, or the dates that are one for all, have changed.
     ///
     /// # Errors
     /// See [`ClockError`].
@@ -207,8 +207,8 @@ impl Clock {
         }
     }
 
-    /// The partnerships and cases whose dates and triggers may be others than before; nothing where they may be
-    /// so for all.
+    /// The partnerships and cases whose dates and triggers may be others than before; nothing where
+    /// they may be so for all.
     async fn touched(
         &self,
         after: u64,

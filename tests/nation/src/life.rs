@@ -505,8 +505,8 @@ impl Life<'_> {
         }
     }
 
-    /// The actions a version adds, and where each authority stands on them. As everywhere in a life the
-    /// dates only go on: what happened before something that is known costs a fold of everything.
+    /// The actions a version adds, and where each authority stands on them. The dates of a plan only
+    /// go on: what happened before something that is known costs a fold of everything.
     fn plan(&mut self, on: NaiveDate, version: u32) -> Vec<(ItemId, StreamId)> {
         let mut planned = Vec::new();
         let specified = self.specified.clone();

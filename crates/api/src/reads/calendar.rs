@@ -5,17 +5,13 @@
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use aide::axum::ApiRouter;
 use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Days, NaiveDate, Utc};
-use ics::parameters::Value as ValueType;
-use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
-use ics::{Event, ICalendar, escape_text};
-use tokio::sync::Mutex;
-
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
 use dutyledger_domain::streams::deadline::{
@@ -26,6 +22,9 @@ use dutyledger_domain::{Histories, History, in_words};
 use dutyledger_ledger::request_digest;
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{KeyId, Principal, StreamId, hex};
+use ics::parameters::Value as ValueType;
+use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
+use ics::{Event, ICalendar, escape_text};
 
 use super::seen::Seer;
 use crate::app::App;
@@ -41,7 +40,8 @@ pub(crate) const CALENDARS: &str = "/v1/calendar/";
 const ENDING: &str = ".ics";
 /// How long a date that has passed, or was met, stays in the calendar.
 const STAYS: Days = Days::new(366);
-/// The most dates in one calendar: of those that are to come the soonest, and then the last that passed.
+/// The most dates in one calendar: of those that are to come the soonest, and then the last that
+/// passed.
 const DATES_MAX: usize = 2_000;
 /// How many calendars are kept that were derived last.
 const KEPT_MAX: usize = 16;
@@ -91,14 +91,14 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 tag: "Record",
                 summary: "Read a calendar".to_owned(),
                 description: "The dates of the partnerships whose record the calendar's principal \
-                              reads, and of the cases it sees that name none: first strategies, reviews, consultations that close, \
-                              actions, directions to comply with; up to 2,000, those to come before \
-                              those of the last year. \
-                              Needs no key: the address is the secret. Where nothing was recorded since \
-                              the answer with the `ETag` in `If-None-Match`, on the same day, the answer \
-                              is 304, without the calendar. A date that is met or no \
-                              longer holds is marked as cancelled.\n\nRests on R-10.4, R-42.1, \
-                              s.8(4), s.18(2)."
+                              reads, and of the cases it sees that name none: first \
+                              strategies, reviews, consultations that close, actions, \
+                              directions to comply with; up to 2,000, those to come before \
+                              those of the last year. Needs no key: the address is the secret. \
+                              Where nothing was recorded since the answer with the `ETag` in \
+                              `If-None-Match`, on the same day, the answer is 304, without the \
+                              calendar. A date that is met or no longer holds is marked as \
+                              cancelled.\n\nRests on R-10.4, R-42.1, s.8(4), s.18(2)."
                     .to_owned(),
             },
             path,
@@ -140,21 +140,42 @@ impl Moment {
     }
 }
 
-/// The calendars derived last. Whoever holds an address may ask as often as they like, so one is derived at
-/// a time, and once for as long as nothing is recorded and the day lasts.
+/// The calendars derived last. Whoever holds an address may ask as often as they like, so one is
+/// derived at a time, and once for as long as nothing is recorded and the day lasts. Whoever asks for
+/// one that is kept does not wait for another's.
 #[derive(Debug, Default)]
-pub(crate) struct Calendars(Mutex<VecDeque<(Moment, Bytes)>>);
+pub(crate) struct Calendars {
+    kept: Mutex<VecDeque<(Moment, Bytes)>>,
+    /// Held by whoever derives one.
+    deriving: tokio::sync::Mutex<()>,
+}
 
 impl Calendars {
-    async fn read(&self, app: &App, moment: Moment) -> Result<Bytes, Problem> {
-        let mut kept = self.0.lock().await;
-        if let Some((_, text)) = kept.iter().find(|(of, _)| *of == moment) {
-            return Ok(text.clone());
+    async fn read<E>(
+        &self,
+        moment: Moment,
+        derive: impl Future<Output = Result<Vec<u8>, E>>,
+    ) -> Result<Bytes, E> {
+        if let Some(text) = self.kept(&moment) {
+            return Ok(text);
         }
-        let text = Bytes::from(derive(app, moment).await?);
+        let _one_at_a_time = self.deriving.lock().await;
+        // Another may have derived it meanwhile.
+        if let Some(text) = self.kept(&moment) {
+            return Ok(text);
+        }
+        let text = Bytes::from(derive.await?);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.truncate(KEPT_MAX - 1);
         kept.push_front((moment, text.clone()));
         Ok(text)
+    }
+
+    /// One that is kept. What a panic left under the lock is whole: it is changed as one.
+    fn kept(&self, moment: &Moment) -> Option<Bytes> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.iter().find(|(of, _)| of == moment);
+        found.map(|(_, text)| text.clone())
     }
 }
 
@@ -166,7 +187,7 @@ async fn read(app: App, ask: Ask) -> Outcome {
     if ask.has_already(&tag) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    let text = app.calendars.read(&app, moment).await?;
+    let text = app.calendars.read(moment, derive(&app, moment)).await?;
     let plain = HeaderValue::from_static("text/calendar; charset=utf-8");
     let headers = [(header::CONTENT_TYPE, plain), (header::ETAG, etag)];
     Ok((headers, text).into_response())
@@ -178,7 +199,7 @@ async fn derive(app: &App, moment: Moment) -> Result<Vec<u8>, Problem> {
     let from = seer.today.checked_sub_days(STAYS).unwrap_or(seer.today);
     let now = app.bus.edge().clock.now();
     let mut dates = Vec::new();
-    let mut read = seer.cases_alone().await?;
+    let mut read = seer.cases_alone(|_| true).await?;
     let mut after = None;
     loop {
         let page = app.projections.streams::<Partnership>(after, PAGE_ROWS_MAX);
@@ -331,9 +352,66 @@ fn event<'a>(
 
 #[cfg(test)]
 mod tests {
-    use chrono::{Days, NaiveDate};
+    use std::convert::Infallible;
+    use std::future;
+    use std::sync::Arc;
 
-    use super::soonest;
+    use chrono::{Days, NaiveDate};
+    use dutyledger_record::Principal;
+    use tokio::sync::oneshot;
+
+    use super::{Calendars, Moment, soonest};
+
+    fn moment(known_at: u64) -> Moment {
+        Moment {
+            principal: Principal::SYSTEM,
+            rows: known_at,
+            known_at,
+            today: NaiveDate::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_asks_for_a_calendar_that_is_kept_waits_for_no_other() {
+        let calendars = Arc::new(Calendars::default());
+        let derived = |text: &str| future::ready(Ok::<_, Infallible>(text.as_bytes().to_vec()));
+        let Ok(_) = calendars.read(moment(1), derived("one")).await;
+        let (begun, has_begun) = oneshot::channel();
+        let (go_on, may_go_on) = oneshot::channel();
+        let another = Arc::clone(&calendars);
+        let another = tokio::spawn(async move {
+            let derive = async {
+                begun.send(()).unwrap();
+                may_go_on.await.unwrap();
+                Ok::<_, Infallible>(b"two".to_vec())
+            };
+            another.read(moment(2), derive).await
+        });
+        has_begun.await.unwrap();
+        // Another is derived, and waits for us.
+        let Ok(kept) = calendars.read(moment(1), derived("anew")).await;
+        assert_eq!(kept, "one");
+        go_on.send(()).unwrap();
+        let Ok(two) = another.await.unwrap();
+        assert_eq!(two, "two");
+    }
+
+    #[tokio::test]
+    async fn a_calendar_is_derived_once_for_those_who_ask_at_once() {
+        let calendars = Calendars::default();
+        let derived = |text: &str| {
+            let text = text.as_bytes().to_vec();
+            async move {
+                tokio::task::yield_now().await;
+                Ok::<_, Infallible>(text)
+            }
+        };
+        let (first, second) = tokio::join!(
+            calendars.read(moment(1), derived("first")),
+            calendars.read(moment(1), derived("second")),
+        );
+        assert_eq!((first, second), (Ok("first".into()), Ok("first".into())));
+    }
 
     #[test]
     fn what_has_passed_never_takes_the_place_of_what_is_to_come() {

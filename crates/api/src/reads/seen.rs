@@ -233,14 +233,17 @@ impl<'a> Seer<'a> {
         }
     }
 
-    /// The cases it sees that name no partnership.
-    pub(crate) async fn cases_alone(&mut self) -> Result<Vec<StreamId>, Problem> {
+    /// Of the cases wanted that name no partnership, those it sees.
+    pub(crate) async fn cases_alone(
+        &mut self,
+        wanted: impl Fn(&DirectionState) -> bool,
+    ) -> Result<Vec<StreamId>, Problem> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
             let found = self.app.projections.cases_alone(after, PAGE_ROWS_MAX).await;
             let found = found.map_err(internal)?;
             for row in found.rows {
-                if self.direction(&row.state).await? {
+                if wanted(&row.state) && self.direction(&row.state).await? {
                     all.push(row.id);
                 }
             }

@@ -27,7 +27,7 @@ use crate::cursor;
 use crate::endpoint::Outcome;
 use crate::problem::{Code, Problem, internal};
 
-/// The most partnerships that are looked at as of another day.
+/// The most partnerships, and cases that name none, that are looked at as of another day.
 const FOLDED_MAX: usize = 500;
 
 /// What the list of triggers may be asked.
@@ -35,7 +35,8 @@ const FOLDED_MAX: usize = 500;
 #[serde(deny_unknown_fields)]
 struct TriggersQuery {
     /// As true on this date; today where left out. As of another day, or as known at another time,
-    /// every partnership whose record you read is looked at as it was, and that of 500 at the most.
+    /// every partnership whose record you read, and every case that names none and that you may see,
+    /// is looked at as it was, and that of 500 at the most.
     #[serde(default)]
     on: Option<NaiveDate>,
     /// As known when the ledger ended at this position; now where left out.
@@ -74,8 +75,9 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         tag: "Record",
         summary,
         about: "What the record shows that bears on a direction, for the partnerships whose record \
-                you read, and in the cases that name none and that you may see. A trigger decides nothing: whether an authority has failed is for the \
-                Secretary of State. Missing evidence is never a breach.\n\nRests on s.18, R-129.1.",
+                you read, and in the cases that name none and that you may see. A trigger decides \
+                nothing: whether an authority has failed is for the Secretary of State. Missing \
+                evidence is never a breach.\n\nRests on s.18, R-129.1.",
     };
     let router = add::<TriggersQuery, Listed<Triggers>, _, _>(
         router,
@@ -190,23 +192,15 @@ async fn past_triggers(
                 own.push(row.id);
             }
         }
-        if own.len() > FOLDED_MAX {
-            return Err(Problem::member(
-                Code::MalformedRequest,
-                "on",
-                format!(
-                    "You see more than {FOLDED_MAX} partnerships, which is too many to look at as \
-                     they were. Ask for the triggers of one, or as of today."
-                ),
-            ));
-        }
+        not_too_many(own.len())?;
         after = found.next;
         if after.is_none() {
             break;
         }
     }
     if partnership.is_none() {
-        own.extend(seer.cases_alone().await?.into_iter().take(FOLDED_MAX));
+        own.extend(seer.cases_alone(|_| true).await?);
+        not_too_many(own.len())?;
     }
     let mut all = BTreeMap::new();
     for id in own {
@@ -215,6 +209,22 @@ async fn past_triggers(
         all.extend(found.map(|trigger| ((trigger.since, trigger.id), trigger)));
     }
     Ok(all)
+}
+
+/// Refuses where there are more partnerships and cases than are looked at: an answer that left some out
+/// would look whole.
+fn not_too_many(found: usize) -> Result<(), Problem> {
+    if found <= FOLDED_MAX {
+        return Ok(());
+    }
+    Err(Problem::member(
+        Code::MalformedRequest,
+        "on",
+        format!(
+            "You see more than {FOLDED_MAX} partnerships and cases, which is too many to look at as \
+             they were. Ask for the triggers of one partnership, or as of today."
+        ),
+    ))
 }
 
 fn key_text(known_at: Option<u64>, (since, id): Key) -> String {
@@ -226,4 +236,17 @@ fn key_text(known_at: Option<u64>, (since, id): Key) -> String {
 
 fn read_key(text: &str) -> Result<(Option<u64>, Key), Problem> {
     cursor::dated_as_known(text).ok_or_else(bad_cursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partnerships_and_cases_are_counted_together_and_none_is_left_out_silently() {
+        assert!(not_too_many(FOLDED_MAX).is_ok());
+        let refused = not_too_many(FOLDED_MAX + 1).unwrap_err();
+        let said = refused.detail;
+        assert!(said.contains("500 partnerships and cases"), "{said}");
+    }
 }

@@ -21,9 +21,9 @@ commands! {
         RecordCausesUnknown, OpenConsultation, ConsultAuthorities, RecordResponse,
         CloseConsultation, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
         ProposeAction, AgreeAction, DeclineAction, ClaimException, EndException, AssessActionCost,
-        SetActionDate, ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection, DetermineObjection,
-        RecordStrategyPosition, AdoptVersion, PublishVersion, CompleteReview, StartRevision,
-        SupersedeStrategy,
+        SetActionDate, ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection,
+        DetermineObjection, RecordStrategyPosition, AdoptVersion, PublishVersion, CompleteReview,
+        StartRevision, SupersedeStrategy,
     }
 }
 
