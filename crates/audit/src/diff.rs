@@ -6,7 +6,7 @@ use std::fmt::Write;
 use chrono::NaiveDate;
 use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Obligation, Status, obligations};
-use dutyledger_domain::rules::RuleId;
+use dutyledger_domain::rules::{self, RuleId};
 use dutyledger_domain::streams::deadline::{DeadlineKind, WhatIsDue};
 use dutyledger_domain::streams::strategy::StrategyEvent;
 use dutyledger_domain::triggers::Trigger;
@@ -19,7 +19,7 @@ use crate::as_of::AsOf;
 use crate::lines::{Line, lines};
 use crate::names::Names;
 use crate::outline::capital;
-use crate::replay::{pack, stands, triggers};
+use crate::replay::{stands, triggers};
 use crate::words::{clause, counted_by, joined, number, sentence, several};
 
 /// An entry that counts at one of the moments and not at the other.
@@ -150,9 +150,7 @@ impl Moment<'_> {
     }
 
     fn obligations(&self, partnership: StreamId) -> BTreeMap<RowKey, Obligation> {
-        let Some(pack) = pack(self.histories) else {
-            return BTreeMap::new();
-        };
+        let pack = rules::newest_of(&self.histories.rules);
         let all = obligations(partnership, self.histories, pack, self.as_of.on);
         all.into_iter()
             .map(|one| ((one.rule.clone(), one.authority, one.about), one))

@@ -8,8 +8,8 @@ use std::fmt::Write;
 use chrono::{DateTime, NaiveDate, Utc};
 use dutyledger_application::again::{When, WrittenError, decide_written};
 use dutyledger_application::{CommandError, LoadError, Request, Target, london_date};
-use dutyledger_domain::obligations::{Obligation, Status, Within, obligations};
-use dutyledger_domain::rules::{Layer, RulePack, row};
+use dutyledger_domain::obligations::{By, Obligation, Status, Within, obligations};
+use dutyledger_domain::rules::{self, Layer, RulePack, row};
 use dutyledger_domain::streams::{Direction, NeedsAssessment, Partnership, Strategy};
 use dutyledger_domain::triggers::{Trigger, TriggerState};
 use dutyledger_domain::{
@@ -29,7 +29,7 @@ use crate::as_of::AsOf;
 use crate::lines::{Line, lines};
 use crate::names::Names;
 use crate::outline::said;
-use crate::replay::{pack, stands, triggers};
+use crate::replay::{stands, triggers};
 use crate::words::sentence;
 
 /// The most entries that bear on one answer and are told of: the newest, and as many again of those that
@@ -436,9 +436,7 @@ pub async fn obligation(
 ) -> Result<Explanations, ExplainError> {
     let names = Names::of(histories);
     let mut all = Explanations::of(Vec::new());
-    let Some(pack) = pack(histories) else {
-        return Ok(all);
-    };
+    let pack = rules::newest_of(&histories.rules);
     let mut found = obligations(partnership, histories, pack, as_of.on);
     found.retain(|one| {
         let named = one.rule.as_str() == asked.rule
@@ -559,7 +557,7 @@ fn bearing(pack: &RulePack, rule: &str) -> Vec<String> {
     let mut events: Vec<_> = named
         .map(|evidence| evidence.events.clone())
         .unwrap_or_default();
-    if rule == "R-42.1" {
+    if named.is_some_and(|evidence| evidence.by == By::AnnualReview) {
         events.extend(["StrategyAdopted", "ReviewCompleted"].map(str::to_owned));
     }
     events
@@ -676,9 +674,8 @@ fn of_trigger(
         streams.insert(&line.stream);
         events.insert(line.event_type.clone());
     }
-    if let Some(pack) = pack(histories) {
-        events.extend(cited.iter().flat_map(|rule| bearing(pack, rule)));
-    }
+    let pack = rules::newest_of(&histories.rules);
+    events.extend(cited.iter().flat_map(|rule| bearing(pack, rule)));
     let own = one.authority.to_string();
     known.shown(&one.evidence, |line| {
         // What others say of the same actions is about them.

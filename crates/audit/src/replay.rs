@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chrono::NaiveDate;
 use dutyledger_domain::obligations::{Obligation, Status, obligations};
 use dutyledger_domain::reviews::{ReviewStatus, due, status};
-use dutyledger_domain::rules::{self, RulePack};
+use dutyledger_domain::rules;
 use dutyledger_domain::streams::{PartnershipState, StrategyState};
 use dutyledger_domain::triggers::{NOT_RECORDED_YET, Trigger, triggers as all_triggers};
 use dutyledger_domain::{Duty, Histories, History, StreamKind, in_words};
@@ -153,13 +153,6 @@ pub fn triggers(partnership: StreamId, histories: &Histories, on: NaiveDate) -> 
     found
 }
 
-/// The pack a question is answered by: the newest reading of the one the ledger had adopted. A
-/// question is not a decision, which stands under the revision it was made by.
-#[must_use]
-pub fn pack(histories: &Histories) -> Option<&'static RulePack> {
-    rules::newest(&histories.rules.pack).map(|(pack, _)| pack)
-}
-
 /// What is answered.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "of", rename_all = "snake_case")]
@@ -241,7 +234,7 @@ pub fn replay(
             state: Box::new((*history.state(on)).clone()),
         },
         Question::Obligations => {
-            let pack = pack(histories)?;
+            let pack = rules::newest_of(&histories.rules);
             Answer::Obligations {
                 pack: pack.name.clone(),
                 revision: pack.revision,

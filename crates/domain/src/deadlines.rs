@@ -1,4 +1,5 @@
-//! Every date that was ever set for a partnership, or in a case that names none, and what is to be announced of it.
+//! Every date that was ever set for a partnership, or in a case that names none, and what is to be
+//! announced of it.
 //!
 //! Dates are derived from the entries that set them, those withdrawn since included: what was
 //! announced of a date that no longer holds must be taken back. What is derived is a function of the
@@ -13,7 +14,7 @@ use dutyledger_record::{EntryId, Envelope, NaturalKey, StreamId};
 use crate::first_strategy;
 use crate::history::{History, StreamKind};
 use crate::obligations::By;
-use crate::rules::{self, Provenance, Row, RuleId};
+use crate::rules::{self, Provenance, Row, RuleId, RulePack};
 use crate::streams::deadline::{
     ActionDeadline, Announced, Announcement, AreaDeadline, DeadlineKind, DeadlineSet, WhatIsDue,
 };
@@ -115,9 +116,9 @@ impl Dated {
     }
 
     /// What is to be announced today, in order, each with the date it happened. `recorded_on` is the
-    /// date on which the last of its causes was recorded: of a date that had passed by then
-    /// only the last is announced, marked late, and of one less than 30 days ahead it is said today. Of one that was announced as met or lifted and holds
-    /// again, it is said today how it stands.
+    /// date on which the last of its causes was recorded: of a date that had passed by then only the
+    /// last is announced, marked late, and of one less than 30 days ahead it is said today. Of one
+    /// that was announced as met or lifted and holds again, it is said today how it stands.
     #[must_use]
     pub fn to_announce(
         &self,
@@ -219,8 +220,8 @@ impl Ended {
     }
 }
 
-/// Every date that was ever set for a partnership, or in a case that names none. A date counted from an
-/// assumed one is none.
+/// Every date that was ever set for a partnership, or in a case that names none. A date counted from
+/// an assumed one is none.
 #[must_use]
 pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
     let state = histories
@@ -229,26 +230,25 @@ pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
         .map(|history| history.state(NaiveDate::MAX));
     let dissolved = state.as_ref().and_then(|state| state.dissolved);
     let coverage = state.as_ref().and_then(|state| state.coverage.clone());
+    let pack = rules::newest_of(&histories.rules);
     let mut all = Vec::new();
     for (id, history) in &histories.strategies {
         if history.state(NaiveDate::MAX).partnership == Some(whose) {
-            all.extend(of_strategy(*id, whose, history, dissolved));
+            all.extend(of_strategy(*id, whose, history, dissolved, pack));
             all.extend(of_actions(*id, whose, history, dissolved));
         }
     }
     for (id, history) in &histories.directions {
         if history.state(NaiveDate::MAX).belongs_to(*id) == whose {
-            all.extend(of_direction(*id, history));
+            all.extend(of_direction(*id, history, pack));
         }
     }
-    if let Some(history) = histories.partnerships.get(&whose)
-        && let Some((pack, _)) = rules::newest(&histories.rules.pack)
-    {
+    if let Some(history) = histories.partnerships.get(&whose) {
         for row in first_strategy::rows(pack) {
             all.extend(of_areas(whose, history, row, histories));
         }
     }
-    all.retain(|dated| was_in_force(&dated.set, histories));
+    all.retain(|dated| was_in_force(&dated.set, pack));
     let known_until = coverage.map(|Coverage { covers_until, .. }| covers_until);
     for dated in &mut all {
         dated.known_until = known_until;
@@ -258,8 +258,7 @@ pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
 
 /// Whether the row by which something is due was in force on the day: what nobody owed by then is not
 /// announced as due.
-fn was_in_force(set: &WhatIsDue, histories: &Histories) -> bool {
-    let pack = rules::pack_of(&histories.rules);
+fn was_in_force(set: &WhatIsDue, pack: &RulePack) -> bool {
     let row = pack.row(set.rule().as_str());
     row.is_none_or(|row| pack.applies(row, set.due_on()))
 }
@@ -483,30 +482,51 @@ fn counted<'c>(causes: impl IntoIterator<Item = &'c Cause>) -> Option<&'c Cause>
     standing.or_else(|| known.first()).copied()
 }
 
+/// The first row of a pack that is judged in this way.
+fn judged(pack: &RulePack, by: By) -> Option<&Row> {
+    let mut rows = pack.rows.iter();
+    rows.find(|row| row.evidence.as_ref().is_some_and(|shown| shown.by == by))
+}
+
+/// Where the date of a row comes from.
+fn provenance(row: &Row) -> Provenance {
+    let own = row.deadline.as_ref();
+    own.map_or(Provenance::None, |own| own.provenance)
+}
+
+/// The row by which whoever is directed complies, or where a pack has none, that of the directions
+/// which set the date.
+fn complying(pack: &RulePack) -> Option<&Row> {
+    let sets = |row: &&Row| provenance(row) == Provenance::Direction;
+    judged(pack, By::Directed).or_else(|| pack.rows.iter().find(sets))
+}
+
 fn of_strategy(
     id: StreamId,
     partnership: StreamId,
     history: &History<Strategy>,
     dissolved: Option<Shown>,
+    pack: &RulePack,
 ) -> Vec<Dated> {
     let state = history.state(NaiveDate::MAX);
     let over = over(&state, dissolved);
-    let dated = |kind, due_on, cause: &Cause, provenance, rule, ended: Option<Ended>| Dated {
-        causes: vec![cause.entry_id],
-        set: WhatIsDue::Own(DeadlineSet {
-            about: id,
-            authority: None,
-            counted_from: cause.entry_id,
-            due_on,
-            kind,
-            partnership: Some(partnership),
-            provenance,
-            rule: RuleId::of(rule),
-            version: cause.version,
-        }),
-        ended: cause.withdrawn.or(ended),
-        known_until: None,
-    };
+    let dated =
+        |kind, due_on, cause: &Cause, provenance, rule: &RuleId, ended: Option<Ended>| Dated {
+            causes: vec![cause.entry_id],
+            set: WhatIsDue::Own(DeadlineSet {
+                about: id,
+                authority: None,
+                counted_from: cause.entry_id,
+                due_on,
+                kind,
+                partnership: Some(partnership),
+                provenance,
+                rule: rule.clone(),
+                version: cause.version,
+            }),
+            ended: cause.withdrawn.or(ended),
+            known_until: None,
+        };
     let year = causes(history, |entry| {
         let version = match &entry.payload {
             StrategyEvent::StrategyAdopted(e) => e.version,
@@ -517,8 +537,9 @@ fn of_strategy(
         Some((on.checked_add_months(Months::new(12))?, Some(version)))
     });
     let mut all = Vec::new();
+    let annual = judged(pack, By::AnnualReview);
     for (due, causes) in &year {
-        let Some(cause) = counted(causes) else {
+        let (Some(cause), Some(row)) = (counted(causes), annual) else {
             continue;
         };
         // The next adoption or whole review is what the year ends with.
@@ -529,13 +550,12 @@ fn of_strategy(
             on: next.on,
             by: next.entry_id,
         });
-        let rule = "R-42.1";
         all.push(dated(
             DeadlineKind::AnnualReview,
             *due,
             cause,
-            Provenance::Guidance,
-            rule,
+            provenance(row),
+            &row.id,
             met.or(over),
         ));
     }
@@ -547,6 +567,8 @@ fn of_strategy(
             _ => None,
         })
         .collect();
+    // Our own row, which each pack has alike.
+    let waits = RuleId::of("L-6");
     for number in &consulted_on {
         let opened = causes(history, |entry| match &entry.payload {
             StrategyEvent::ConsultationOpened(e) if e.version == *number => {
@@ -554,14 +576,12 @@ fn of_strategy(
             }
             _ => None,
         });
-        let consultation = state.versions.get(number).map(|of| &of.consultation);
+        let version = state.versions.get(number);
+        let consultation = version.map(|of| &of.consultation);
         let closed = consultation.and_then(|of| of.closed);
         // With the last reply that was waited for, or with what is adopted, nobody waits any longer.
         let replied = consultation.and_then(all_replied);
-        let adopted = state
-            .versions
-            .get(number)
-            .and_then(|of| of.adopted.as_ref());
+        let adopted = version.and_then(|of| of.adopted.as_ref());
         let adopted = adopted.map(|adopted| adopted.at);
         let over_before = [closed, replied, adopted].into_iter().flatten();
         let met = over_before.min_by_key(|at| at.on).map(|at| Ended::Met {
@@ -582,7 +602,7 @@ fn of_strategy(
                 *due,
                 cause,
                 Provenance::Local,
-                "L-6",
+                &waits,
                 moved.or(met).or(over),
             ));
         }
@@ -599,8 +619,8 @@ fn all_replied(consultation: &Consultation) -> Option<Shown> {
     replies?.into_iter().max_by_key(|at| at.on)
 }
 
-/// The dates of a strategy's actions, given by it or by whoever carries them out: from the adoption of a version that has them, until they are
-/// done, excepted or revised.
+/// The dates of a strategy's actions, given by it or by whoever carries them out: from the adoption
+/// of a version that has them, until they are done, excepted or revised.
 fn of_actions(
     id: StreamId,
     partnership: StreamId,
@@ -732,8 +752,8 @@ fn date_of_action(event: &StrategyEvent) -> Option<(ItemId, NaiveDate)> {
     }
 }
 
-/// How each date of an action ended of those that no longer hold: with the entry that gave it another. One
-/// that is given again holds again.
+/// How each date of an action ended of those that no longer hold: with the entry that gave it another.
+/// One that is given again holds again.
 fn ends_of_action_dates(history: &History<Strategy>) -> BTreeMap<(ItemId, NaiveDate), Ended> {
     let (mut ends, mut holds) = (BTreeMap::new(), BTreeMap::new());
     for entry in history.counted(NaiveDate::MAX) {
@@ -747,10 +767,11 @@ fn ends_of_action_dates(history: &History<Strategy>) -> BTreeMap<(ItemId, NaiveD
     ends
 }
 
-/// The row that bears on whoever has an action, for what the strategy is made under: its duty to carry it
-/// out or, where it has none, the power by which it does, or was invited to.
+/// The row that bears on whoever has an action, for what the strategy is made under: its duty to
+/// carry it out or, where it has none, the power by which it does, or was invited to.
 fn carrying_out(owner: Option<Capacity>, bases: Bases) -> RuleId {
-    let rows = || rules::enacted().0.rows.iter();
+    let (pack, _) = rules::enacted();
+    let rows = || pack.rows.iter();
     let by = |row: &&Row, by| row.evidence.as_ref().is_some_and(|shown| shown.by == by);
     let of_it = |row: &&Row| owner.is_some_and(|owner| row.bearers.iter().any(|b| b.is(owner)));
     let mut own = rows().filter(|row| by(row, By::OwnActions));
@@ -767,7 +788,7 @@ fn carrying_out(owner: Option<Capacity>, bases: Bases) -> RuleId {
     };
     let row = match power {
         Some(section) => rows().find(|row| row.section.as_deref() == Some(section)),
-        None => rows().find(|row| by(row, By::Implemented)),
+        None => judged(pack, By::Implemented),
     };
     let row = row.unwrap_or_else(|| {
         unreachable!("the enacted pack has a row for each of them, as a test sees to")
@@ -775,7 +796,10 @@ fn carrying_out(owner: Option<Capacity>, bases: Bases) -> RuleId {
     row.id.clone()
 }
 
-fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
+fn of_direction(id: StreamId, history: &History<Direction>, pack: &RulePack) -> Vec<Dated> {
+    let Some(row) = complying(pack) else {
+        return Vec::new();
+    };
     let state = history.state(NaiveDate::MAX);
     let set = causes(history, |entry| match &entry.payload {
         DirectionEvent::DirectionIssued(e) => Some((e.comply_by?, None)),
@@ -794,8 +818,8 @@ fn of_direction(id: StreamId, history: &History<Direction>) -> Vec<Dated> {
                 due_on: *due,
                 kind: DeadlineKind::DirectionCompliance,
                 partnership: state.partnership,
-                provenance: Provenance::Direction,
-                rule: RuleId::of("R-129.1"),
+                provenance: provenance(row),
+                rule: row.id.clone(),
                 version: None,
             }),
             ended: cause.withdrawn.or_else(|| ends.get(due).copied()),

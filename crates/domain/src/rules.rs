@@ -415,6 +415,7 @@ const RELEASED: &[&str] = &[
     include_str!("../packs/enacted-2022.r3.json"),
     include_str!("../packs/enacted-2022.r4.json"),
     include_str!("../packs/enacted-2022.r5.json"),
+    include_str!("../packs/enacted-2022.r6.json"),
     include_str!("../packs/draft-2021.r1.json"),
     include_str!("../packs/draft-2021.r2.json"),
     include_str!("../packs/draft-2021.r3.json"),
@@ -516,6 +517,13 @@ pub enum Strength {
 #[must_use]
 pub fn pack_of(rules: &RulePackRef) -> &'static RulePack {
     pack(&rules.pack, rules.revision).unwrap_or_else(enacted).0
+}
+
+/// The newest revision of the pack a ledger adopted, by which questions are answered: a question is no
+/// decision, which stands under the revision it was made by.
+#[must_use]
+pub fn newest_of(rules: &RulePackRef) -> &'static RulePack {
+    newest(&rules.pack).unwrap_or_else(enacted).0
 }
 
 /// What a row of a pack does on a date. A pack is never applied to a time before it was in force; a

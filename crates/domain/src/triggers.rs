@@ -205,8 +205,9 @@ pub fn bears_on(row: &rules::Row) -> Option<Duty> {
     }
 }
 
-/// All triggers the record shows for a partnership, or for a case that names none. Those whose `since` lies after the date asked
-/// about are included, so that rows need no rewriting as days pass; a question keeps the others.
+/// All triggers the record shows for a partnership, or for a case that names none. Those whose
+/// `since` lies after the date asked about are included, so that rows need no rewriting as days pass;
+/// a question keeps the others.
 #[must_use]
 pub fn triggers(whose: StreamId, histories: &Histories, on: NaiveDate) -> Vec<Trigger> {
     triggers_until(whose, histories, on).0
@@ -310,11 +311,10 @@ impl<'a> Found<'a> {
         state: &PartnershipState,
         histories: &Histories,
     ) {
-        let newest = rules::newest(&histories.rules.pack);
-        let Some((pack, _)) = newest.filter(|_| state.dissolved.is_none()) else {
+        if state.dissolved.is_some() {
             return;
-        };
-        for row in first_strategy::rows(pack) {
+        }
+        for row in first_strategy::rows(rules::newest_of(&histories.rules)) {
             let Some(due) = histories.dates.due(row, self.on) else {
                 continue;
             };

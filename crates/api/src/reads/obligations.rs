@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_application::load;
-use dutyledger_domain::obligations::{Obligation, Status, obligations, of_authority};
+use dutyledger_domain::obligations::{
+    Obligation, Status, obligations, obligations_in_case, of_authority,
+};
 use dutyledger_domain::rules::{self, Bearer, Chapter, Mode, RulePack};
-use dutyledger_domain::streams::{Authority, Partnership};
+use dutyledger_domain::streams::{Authority, DirectionState, Partnership};
 use dutyledger_domain::{Capacity, Histories};
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{PrincipalKind, StreamId};
@@ -114,8 +116,8 @@ struct Obligations {
 /// Something to be done, and for which partnership.
 #[derive(Debug, Serialize, JsonSchema)]
 struct NextStep {
-    /// The partnership.
-    partnership: StreamId,
+    /// The partnership; none where it is asked in a case that names none.
+    partnership: Option<StreamId>,
     /// What is to be done.
     #[serde(flatten)]
     obligation: Obligation,
@@ -140,8 +142,8 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
         tag: "Record",
         summary: "List what an authority is to do next",
         about: "What an authority owes, or will by a date, across all its partnerships whose record \
-                you read, the soonest first.\n\nRests on ss.8 to 19 and the statutory guidance: each \
-                row names its own.",
+                you read, and in the cases about it that name none and that you may see, the soonest \
+                first.\n\nRests on ss.8 to 19 and the statutory guidance: each row names its own.",
     };
     let router = add::<ObligationsQuery, Listed<Obligations>, _, _>(router, of_partnership, list);
     add::<ListQuery, Listed<Vec<NextStep>>, _, _>(router, next_steps, steps)
@@ -252,19 +254,24 @@ async fn steps(app: App, ask: Ask, query: ListQuery) -> Outcome {
         let (histories, pack) = known(&app, partnership, as_of, None).await?;
         let found = obligations(partnership, &histories, pack, as_of.on);
         let found = of_authority(found, authority, capacity).into_iter();
-        let to_do = |one: &Obligation| {
-            one.status.asks_for_something()
-                || (one.status == Status::NotYetDue && one.due.is_some())
-        };
         let seen = |one: &Obligation| whole || one.authority == Some(authority);
         all.extend(
             found
                 .filter(|one| to_do(one) && seen(one))
                 .map(|obligation| NextStep {
-                    partnership,
+                    partnership: Some(partnership),
                     obligation,
                 }),
         );
+    }
+    let about_it = |case: &DirectionState| case.authority == Some(authority);
+    for case in seer.cases_alone(about_it).await? {
+        let (histories, pack) = known(&app, case, as_of, None).await?;
+        let asked = obligations_in_case(case, &histories, pack, as_of.on).into_iter();
+        all.extend(asked.filter(to_do).map(|obligation| NextStep {
+            partnership: None,
+            obligation,
+        }));
     }
     // What has no date is owed now, so it comes after what is overdue and before what is ahead.
     all.sort_by_key(|step| {
@@ -282,6 +289,11 @@ async fn steps(app: App, ask: Ask, query: ListQuery) -> Outcome {
         }
     }
     Ok(page.answer(&ask))
+}
+
+/// Whether something is to be done, now or by a date.
+fn to_do(one: &Obligation) -> bool {
+    one.status.asks_for_something() || (one.status == Status::NotYetDue && one.due.is_some())
 }
 
 /// The partnerships an authority has to do with: as a member, or as one of an area's.
@@ -318,22 +330,24 @@ async fn capacity(app: &App, authority: StreamId) -> Result<Capacity, Problem> {
         .ok_or_else(Problem::absent)
 }
 
-/// What was known of everything a partnership's obligations hang on, and the pack to judge by.
+/// What was known of everything the obligations of a partnership hang on, or those in a case that names
+/// none, and the pack to judge by.
 async fn known(
     app: &App,
-    partnership: StreamId,
+    whose: StreamId,
     as_of: AsOf,
     pack: Option<Pack>,
 ) -> Result<(Histories, &'static RulePack), Problem> {
-    let histories = past::histories(app, partnership, as_of.known_at).await?;
-    // The newest reading of the pack: a question is not a decision, which stands under the revision
-    // it was made by.
-    let name = match pack {
-        None => histories.rules.pack.as_str(),
-        Some(pack) => pack.name(),
+    let histories = past::histories(app, whose, as_of.known_at).await?;
+    let pack = match pack {
+        None => rules::newest_of(&histories.rules),
+        Some(pack) => {
+            let found = rules::newest(pack.name());
+            found
+                .ok_or_else(|| internal("a rule pack is not among those compiled in"))?
+                .0
+        }
     };
-    let (pack, _) = rules::newest(name)
-        .ok_or_else(|| internal("the ledger's rule pack is not among those compiled in"))?;
     Ok((histories, pack))
 }
 

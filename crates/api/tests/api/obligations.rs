@@ -219,6 +219,85 @@ async fn next_steps_are_gathered_across_partnerships_the_soonest_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_18_2_whoever_is_directed_reads_it_among_its_obligations_and_its_next_steps() {
+    let town = Town::make().await;
+    let (server, place) = (&town.server, &town.place);
+    let operator = server.key(PrincipalKind::Operator, None).await;
+    let minister = server.key(PrincipalKind::SecretaryOfState, None).await;
+    let of_council = Place::council(server, &operator, "2023-02-01").await;
+    let (_, elsewhere) =
+        Place::another(server, &operator, &of_council, "Old Town", "2023-02-01").await;
+    let directed = async |authority: &str, area: &str, duty: &str, partnership: Value, by| {
+        let satisfied = json!({
+            "area": area, "authority": authority, "duty": duty, "partnership": partnership,
+        });
+        let case = server
+            .command(&minister, "/v1/satisfactions", satisfied)
+            .await;
+        let case = case.is(201).id();
+        let issued = json!({ "requires": "Do it.", "comply_by": by });
+        let path = format!("/v1/directions/{case}/issues");
+        server.command(&minister, &path, issued).await.is(200);
+        case
+    };
+    let steps = async |key: &str, authority: &str| {
+        let path = format!("/v1/authorities/{authority}/next-steps?limit=200");
+        let answer = server.get(key, &path).await.is(200);
+        let steps = answer.json["data"].as_array().unwrap().iter();
+        let of_it = steps.filter(|step| step["rule"] == "A-18.2");
+        of_it
+            .map(|step| {
+                json!([
+                    step["partnership"],
+                    step["about"],
+                    step["status"],
+                    step["due"]["on"]
+                ])
+            })
+            .collect::<Vec<_>>()
+    };
+    let none: [Value; 0] = [];
+    assert_eq!(steps(&place.school_key, &place.school).await, none);
+    let own = json!(place.partnership);
+    let school = directed(
+        &place.school,
+        &place.area,
+        "15(4)",
+        own.clone(),
+        "2098-06-30",
+    )
+    .await;
+    // It takes no part, and reads what is asked of itself.
+    let answer = town.obligations(&place.school_key, "").await.is(200);
+    assert_eq!(rules(&answer), ["A-18.2"]);
+    let due = json!([own, school, "not_yet_due", "2098-06-30"]);
+    for key in [&place.school_key, &town.auditor] {
+        assert_eq!(steps(key, &place.school).await, std::slice::from_ref(&due));
+    }
+    let query = format!("limit=200&authority={}", place.school);
+    let answer = town.obligations(&town.auditor, &query).await.is(200);
+    assert!(rules(&answer).contains(&"A-18.2"));
+    // Accepted, it is no step any more.
+    let accepted = format!("/v1/directions/{school}/acceptances");
+    server
+        .command(&minister, &accepted, json!({}))
+        .await
+        .is(200);
+    assert_eq!(steps(&place.school_key, &place.school).await, none);
+
+    // In a case that names no partnership it is a step for those who see the case.
+    let (council, council_key) = &of_council;
+    let alone = directed(council, &elsewhere, "17(4)", Value::Null, "2098-07-31").await;
+    let due = json!([null, alone, "not_yet_due", "2098-07-31"]);
+    for key in [council_key, &town.auditor, &minister] {
+        assert_eq!(steps(key, council).await, std::slice::from_ref(&due));
+    }
+    for key in [&place.school_key, &place.council_key, &operator] {
+        assert_eq!(steps(key, council).await, none);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_status_asked_for_is_the_status_answered_and_nothing_falls_between() {
     let town = Town::make().await;
     let key = &town.auditor;

@@ -5,9 +5,11 @@ use chrono::NaiveDate;
 use dutyledger_domain::dates::Dates;
 use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
 use dutyledger_domain::obligations::{Due, Status};
-use dutyledger_domain::rules::{Provenance, RuleId, enacted_ref};
+use dutyledger_domain::rules::{DRAFT, ENACTED, Provenance, RuleId, enacted_ref};
 use dutyledger_domain::streams::List;
-use dutyledger_domain::streams::deadline::{ActionDeadline, Announced, Announcement, WhatIsDue};
+use dutyledger_domain::streams::deadline::{
+    ActionDeadline, Announced, Announcement, DeadlineKind, WhatIsDue,
+};
 use dutyledger_domain::streams::direction::{
     ComplianceAccepted, DirectionIssued, DirectionWithdrawn,
 };
@@ -26,7 +28,7 @@ use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partne
 use dutyledger_domain::{
     ActionStatus, Duty, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
 };
-use dutyledger_record::{LedgerId, PlainText, Source, Standing, StreamId};
+use dutyledger_record::{LedgerId, PlainText, RulePackRef, Source, Standing, StreamId};
 
 use crate::given::*;
 use crate::obligations::{having, row};
@@ -396,7 +398,7 @@ fn a_consultation_that_is_withdrawn_with_its_version_takes_its_date_back() {
 }
 
 #[test]
-fn r_129_1_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
+fn a_18_2_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
     let by = |date: &str| Some(day(date));
     let issued = |comply_by| DirectionIssued {
         comply_by,
@@ -405,7 +407,7 @@ fn r_129_1_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
     let ended = |past: &Past<Direction>| {
         let all = deadlines(partnership_id(), &setting().with(past).histories).into_iter();
         let mut all: Vec<_> = all
-            .filter(|dated| dated.set.rule().as_str() == "R-129.1")
+            .filter(|dated| dated.set.rule().as_str() == "A-18.2")
             .map(|dated| (dated.set.due_on().to_string(), dated.ended))
             .collect();
         all.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -434,6 +436,45 @@ fn r_129_1_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
     assert_eq!(ended(&withdrawn), [("2024-06-01".to_owned(), lifted)]);
     let same = withdrawn.and("2024-05-02", issued(by("2024-06-01")));
     assert_eq!(ended(&same), [("2024-06-01".to_owned(), None)]);
+}
+
+#[test]
+fn a_18_2_a_date_cites_the_newest_row_of_the_pack_a_ledger_adopted_in_whichever_revision() {
+    let issued = DirectionIssued {
+        comply_by: Some(day("2024-06-01")),
+        requires: text("Consult the prison"),
+    };
+    let directed = satisfied_that(COUNCIL, Duty::Consult).and("2024-02-02", issued);
+    let adopted = having(&strategy().adopted("2024-01-15", 1)).with(&directed);
+    let cited = |pack: &str, revision| {
+        let mut histories = adopted.histories.clone();
+        histories.rules = RulePackRef {
+            pack: pack.to_owned(),
+            revision,
+        };
+        let all = deadlines(partnership_id(), &histories).into_iter();
+        let own = all.filter_map(|dated| match dated.set {
+            WhatIsDue::Own(own) if own.kind != DeadlineKind::ConsultationCloses => {
+                Some((own.rule.to_string(), own.provenance))
+            }
+            _ => None,
+        });
+        own.collect::<Vec<_>>()
+    };
+    let row = |rule: &str, provenance| (rule.to_owned(), provenance);
+    let enacted = [
+        row("R-42.1", Provenance::Guidance),
+        row("A-18.2", Provenance::Direction),
+    ];
+    for revision in [1, 5, 6] {
+        assert_eq!(cited(ENACTED, revision), enacted, "revision {revision}");
+    }
+    // The draft has no such row, and its year is its own.
+    let draft = [
+        row("R-42.1", Provenance::DraftGuidance),
+        row("R-129.1", Provenance::Direction),
+    ];
+    assert_eq!(cited(DRAFT, 4), draft);
 }
 
 /// The dates of annual reviews.

@@ -66,6 +66,8 @@ pub enum By {
     BeyondDirection,
     /// The Welsh Ministers consented before a devolved Welsh authority was directed.
     WelshConsent,
+    /// Whoever is directed complied, which the Secretary of State accepts.
+    Directed,
 }
 
 /// What an entry must have happened in.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::NaiveDate;
 use dutyledger_record::{EntryId, StreamId};
 
+use super::directed::Case;
 use super::entries::{Entries, LookedAt};
 use super::strategy::StrategyLooked;
 use super::{By, Due, Evidence, Found, MadeUnder, Once, Status, Within};
@@ -12,7 +13,7 @@ use crate::first_strategy;
 use crate::kebab::kebab_case;
 use crate::rules::{LegalStatus, Mode, Provenance, Row, Until};
 use crate::streams::strategy::Action;
-use crate::streams::{Direction, DirectionState, NeedsAssessment, Partnership, PartnershipState};
+use crate::streams::{NeedsAssessment, Partnership, PartnershipState};
 use crate::values::in_words;
 use crate::world::{Histories, World};
 
@@ -23,7 +24,7 @@ pub(super) struct Judge<'a> {
     pub(super) own: Entries<'a, Partnership>,
     pub(super) strategies: Vec<StrategyLooked<'a>>,
     assessments: Vec<Entries<'a, NeedsAssessment>>,
-    pub(super) directions: Vec<(StreamId, &'a DirectionState, Entries<'a, Direction>)>,
+    pub(super) directions: Vec<Case<'a>>,
     pub(super) world: &'a World,
     histories: &'a Histories,
     pub(super) on: NaiveDate,
@@ -64,8 +65,11 @@ impl<'a> Judge<'a> {
         });
         let directions = histories.directions.iter().filter_map(|(id, history)| {
             let state = world.directions.get(id)?;
-            (state.partnership == Some(partnership))
-                .then(|| (*id, state.as_ref(), Entries::<Direction>::of(history, on)))
+            (state.partnership == Some(partnership)).then(|| Case {
+                id: *id,
+                state,
+                entries: Entries::of(history, on),
+            })
         });
         Some(Self {
             id: partnership,
@@ -102,6 +106,7 @@ impl<'a> Judge<'a> {
             By::EducationRepresentative => vec![self.education_representative(row, evidence)],
             By::BeyondDirection => self.beyond_direction(),
             By::WelshConsent => self.welsh_consent(evidence),
+            By::Directed => self.directed(row, evidence),
             By::OwnActions => self.own_actions(row, evidence),
             By::OwnConsent => self.own_consent(row, evidence),
             By::Claimed => self.claims(row, evidence),
@@ -178,12 +183,10 @@ impl<'a> Judge<'a> {
         match source {
             Some(source) => {
                 let (title, reference) = (source.title.as_str(), source.reference.as_str());
-                self.by_date(
-                    due,
-                    &format!("{why} Its date is from: {title}, {reference}."),
-                )
+                let why = format!("{why} Its date is from: {title}, {reference}.");
+                by_date(self.on, due, &why)
             }
-            None => self.by_date(due, why),
+            None => by_date(self.on, due, why),
         }
     }
 
@@ -220,16 +223,6 @@ impl<'a> Judge<'a> {
         first_strategy::formed_by(self.state, due.on).map(|_| due)
     }
 
-    /// What is owed and not shown, by its date.
-    pub(super) fn by_date(&self, due: Option<Due>, why: &str) -> Found {
-        let status = match due {
-            Some(due) if self.on > due.on => Status::Overdue,
-            Some(due) if self.on < due.on => Status::NotYetDue,
-            _ => Status::Due,
-        };
-        Found::new(status, why).due(due)
-    }
-
     /// How actions that are not done stand, by the dates the strategy gives them: by the first of
     /// them, and one without a date is owed from when it arose.
     pub(super) fn by_their_dates<'b>(
@@ -246,7 +239,11 @@ impl<'a> Judge<'a> {
         let first = first.filter(|first| !undated || *first <= self.on);
         let provenance = row.deadline.as_ref().map(|deadline| deadline.provenance);
         let provenance = provenance.unwrap_or(Provenance::Local);
-        self.by_date(first.map(|first| Due::from_pack(first, provenance)), why)
+        by_date(
+            self.on,
+            first.map(|first| Due::from_pack(first, provenance)),
+            why,
+        )
     }
 
     /// Whether an entry of one of the events is there.
@@ -279,7 +276,7 @@ impl<'a> Judge<'a> {
             }
             Within::Direction => {
                 let each = self.directions.iter();
-                each.flat_map(|(_, _, one)| one.showing(evidence, anything))
+                each.flat_map(|case| case.entries.showing(evidence, anything))
                     .collect()
             }
         };
@@ -346,7 +343,9 @@ impl<'a> Judge<'a> {
         );
         // What goes on in a partnership is met for as long as there is one.
         let goes_on = evidence.within == Within::Partnership && row.is_duty();
-        if let Some(at) = &self.state.dissolved
+        // A case goes on whatever becomes of the partnership.
+        let of_partnership = evidence.within != Within::Direction;
+        if let Some(at) = self.state.dissolved.filter(|_| of_partnership)
             && (owed || (goes_on && found.status == Status::Satisfied))
         {
             return Found {
@@ -389,10 +388,23 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Where the record answers a row only in part, that is said with how it stands.
+/// What is owed and not shown, by its date.
+pub(super) fn by_date(on: NaiveDate, due: Option<Due>, why: &str) -> Found {
+    let status = match due {
+        Some(due) if on > due.on => Status::Overdue,
+        Some(due) if on < due.on => Status::NotYetDue,
+        _ => Status::Due,
+    };
+    Found::new(status, why).due(due)
+}
+
+/// Where the record answers a row only in part, that is said with how it stands, and where nothing
+/// brings it about that the record can show, too.
 fn in_part(row: &Row, found: Found) -> Found {
+    let absent = row.evidence.as_ref().and_then(|evidence| evidence.absent);
+    let arises = found.status != Status::NotApplicable || absent == Some(Status::NotApplicable);
     match &row.leaves_out {
-        Some(left_out) if found.status != Status::NotApplicable => Found {
+        Some(left_out) if arises => Found {
             why: format!("{} This leaves out {left_out}.", found.why),
             ..found
         },

@@ -210,10 +210,10 @@ impl Judge<'_> {
         };
         let cases = self.directions.iter();
         let found: Vec<_> = cases
-            .filter(|(_, state, _)| devolved(state.authority))
-            .map(|(id, state, entries)| {
-                let consent = state.welsh_consent.as_ref();
-                match (consent.is_some_and(|c| c.given), &state.satisfied) {
+            .filter(|case| devolved(case.state.authority))
+            .map(|case| {
+                let consent = case.state.welsh_consent.as_ref();
+                match (consent.is_some_and(|c| c.given), &case.state.satisfied) {
                     (true, _) => Found::new(Status::Satisfied, "The Welsh Ministers consented."),
                     (false, Some(_)) => Found::new(
                         Status::Due,
@@ -225,8 +225,8 @@ impl Judge<'_> {
                         "The Secretary of State is not satisfied of a failure.",
                     ),
                 }
-                .about(*id)
-                .by(entries.showing(evidence, LookedAt::default()))
+                .about(case.id)
+                .by(case.entries.showing(evidence, LookedAt::default()))
             })
             .collect();
         if found.is_empty() {
@@ -500,7 +500,7 @@ fn about<'a>(authority: StreamId, actions: &'a BTreeMap<ItemId, &'a Action>) -> 
     }
 }
 
-fn or_not_applicable(all: Vec<Found>, why: &str) -> Vec<Found> {
+pub(super) fn or_not_applicable(all: Vec<Found>, why: &str) -> Vec<Found> {
     if all.is_empty() {
         vec![Found::new(Status::NotApplicable, why)]
     } else {

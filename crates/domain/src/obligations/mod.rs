@@ -5,6 +5,7 @@
 //! recorded here yet says so. Missing evidence is never a breach: nothing here says that anybody
 //! failed, and past what a history's sources reach nothing is known.
 
+mod directed;
 mod entries;
 mod evidence;
 mod judge;
@@ -21,6 +22,8 @@ use crate::rules::{Bearer, Layer, LegalStatus, Mode, Provenance, Row, RuleId, Ru
 use crate::values::{Capacity, Class};
 use crate::world::Histories;
 
+use directed::Case;
+use entries::Entries;
 pub use evidence::{By, Evidence, MadeUnder, Once, Within};
 use judge::Judge;
 
@@ -209,6 +212,33 @@ pub fn obligations(
             vec![Found::new(Status::NotApplicable, why)]
         };
         found.into_iter().map(|found| obligation(row, found))
+    })
+    .collect()
+}
+
+/// What a case asks of whoever is directed in it, as true on a date and as known by the histories: the
+/// rows about that alone. For a case that names no partnership, in whose obligations they would stand.
+#[must_use]
+pub fn obligations_in_case(
+    case: StreamId,
+    histories: &Histories,
+    pack: &RulePack,
+    on: NaiveDate,
+) -> Vec<Obligation> {
+    let Some(history) = histories.directions.get(&case) else {
+        return Vec::new();
+    };
+    let state = history.state(on);
+    let case = Case {
+        id: case,
+        state: &state,
+        entries: Entries::of(history, on),
+    };
+    let rows = pack.rows.iter().filter(|row| pack.applies(row, on));
+    rows.filter_map(|row| {
+        let evidence = row.evidence.as_ref().filter(|e| e.by == By::Directed)?;
+        let found = case.directed(row, evidence, on)?;
+        Some(obligation(row, found))
     })
     .collect()
 }
