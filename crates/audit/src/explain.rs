@@ -696,7 +696,10 @@ fn changes(one: &Trigger) -> Vec<String> {
             "The authority’s agreement to the action, an exception it claims itself, or a further \
              version without the action."
         }
-        _ => "An entry that shows the row met on the date of what it is counted from.",
+        _ => {
+            "An entry that shows the row met on the date of what it is counted from, or since; or a \
+             later version that meets it, adopted or published as that one was."
+        }
     };
     let step = match one.state {
         TriggerState::Attention => Some(

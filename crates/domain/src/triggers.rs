@@ -5,6 +5,7 @@
 //! breach, and of a real body nothing adverse is shown that no source says.
 
 mod cleared;
+mod met;
 mod never;
 
 use std::cmp::Reverse;
@@ -31,6 +32,7 @@ use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in
 use crate::world::{Histories, World};
 
 pub use cleared::cleared_by;
+use met::met_since;
 pub use never::Never;
 
 /// The duties of s.18(1) whose failure no stream can show yet but a case that somebody opens: they
@@ -401,6 +403,7 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// What an adoption or a publication did not meet, until something meets it.
     fn see_marks(&mut self, strategy: StreamId, histories: &Histories) {
         for mark in marks(strategy, histories) {
             for row in &mark.unmet {
@@ -417,6 +420,9 @@ impl<'a> Found<'a> {
                 let Some(duty) = rules::row(row.rule.as_str()).and_then(bears_on) else {
                     continue;
                 };
+                if met_since(duty, strategy, mark.entry_id, histories, self.on).is_some() {
+                    continue;
+                }
                 self.about_every_specified_authority(&Shows {
                     duty,
                     state,

@@ -13,19 +13,21 @@ use dutyledger_domain::streams::direction::{
 use dutyledger_domain::streams::ledger::DeadlineDateSet;
 use dutyledger_domain::streams::partnership::{CoverageStated, PartnershipDissolved};
 use dutyledger_domain::streams::strategy::{
-    ActionAgreed, ActionDated, ActionDeclined, ActionProgressed, ActionProposed, ExceptionClaimed,
-    ExceptionEnded, MaterialConsidered, ReviewCompleted, RevisionStarted, StrategyEvent as E,
-    StrategySuperseded,
+    ActionAgreed, ActionDated, ActionDeclined, ActionProgressed, ActionProposed,
+    CauseRecordedAsUnknown, ExceptionClaimed, ExceptionEnded, MaterialConsidered, MaterialRemoved,
+    ReviewCompleted, RevisionStarted, StrategyEvent as E, StrategySuperseded,
+    ViolenceCauseIdentified, ViolenceKindIdentified,
 };
+use dutyledger_domain::streams::trigger::{TriggerSet, WhatIsShown};
 use dutyledger_domain::streams::{Direction, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::triggers::{
-    NOT_RECORDED_YET, Never, Trigger, TriggerState, bears_on, triggers,
+    NOT_RECORDED_YET, Never, Trigger, TriggerState, bears_on, cleared_by, triggers,
 };
 use dutyledger_domain::{
     ActionStatus, Bases, Class, Duty, ExceptedDuty, ExceptionGround, Harm, HeldBy, ReviewDecision,
-    ReviewScope,
+    ReviewScope, ViolenceCategory,
 };
-use dutyledger_record::Standing;
+use dutyledger_record::{EntryId, Standing};
 
 use crate::given::*;
 
@@ -172,6 +174,194 @@ fn a_revised_version_not_consulted_on_again_bears_on_the_duty_to_consult() {
         )
         .and_so(ADOPTED_ON, adoption(2), admitted("A-8.11"));
     shows(&with(&past), Duty::Consult, &SPECIFIED, TriggerState::Open);
+}
+
+/// What an identified kind, or an identified cause, of a version is.
+fn kind(version: u32) -> ViolenceKindIdentified {
+    ViolenceKindIdentified {
+        assessment: None,
+        category: ViolenceCategory::KnifeCrime,
+        description: None,
+        kind: item("kind"),
+        version,
+    }
+}
+
+fn cause(version: u32) -> ViolenceCauseIdentified {
+    ViolenceCauseIdentified {
+        assessment: None,
+        cause: item("cause"),
+        description: text("Exclusion from school"),
+        version,
+    }
+}
+
+/// The states in which a duty is shown on a day.
+fn states(setting: &Setting, duty: Duty, on: &str) -> BTreeSet<TriggerState> {
+    let all = all_of(setting, on).into_iter();
+    let shown = all.filter(|trigger| trigger.duty == duty && trigger.since <= day(on));
+    shown.map(|trigger| trigger.state).collect()
+}
+
+/// The entry by which the police's trigger, counted from an entry, is cleared.
+fn cleared(setting: &Setting, duty: Duty, counted_from: EntryId) -> Option<EntryId> {
+    let trigger = WhatIsShown::Partnership(TriggerSet {
+        area: town_id(),
+        authority: POLICE.id(),
+        counted_from,
+        duty,
+        partnership: partnership_id(),
+    });
+    cleared_by(&trigger, &setting.histories, day(TODAY))
+}
+
+const OPEN: [TriggerState; 1] = [TriggerState::Open];
+
+/// A version after it is prepared in full, and adopted.
+fn revised(past: Past<Strategy>, version: u32, adopted_on: &str) -> Past<Strategy> {
+    past.revision("2024-04-01", version)
+        .and("2024-04-02", kind(version))
+        .and("2024-04-02", cause(version))
+        .prepared("2024-04-03", version)
+        .adopted(adopted_on, version)
+}
+
+#[test]
+fn what_an_adoption_did_not_meet_is_cleared_by_the_adoption_of_a_later_version_that_meets_it() {
+    for (row, duty, past) in lacking() {
+        let marked = fact(past, admitted(row));
+        assert_eq!(states(&with(&marked), duty, TODAY), OPEN.into(), "{row}");
+        // Revised and adopted without it, it is as it was.
+        let unmended = marked.clone().revision("2024-04-01", 2).and_so(
+            "2024-05-01",
+            adoption(2),
+            admitted("A-8.11"),
+        );
+        if duty != Duty::LeaveOutBarredMaterial {
+            assert_eq!(states(&with(&unmended), duty, TODAY), OPEN.into(), "{row}");
+        }
+        let mended = revised(marked.clone(), 2, "2024-05-01");
+        let setting = with(&mended);
+        assert_eq!(states(&setting, duty, "2024-04-30"), OPEN.into(), "{row}");
+        assert_eq!(states(&setting, duty, "2024-05-01"), [].into(), "{row}");
+        shows_nothing(&setting, duty);
+        let met = cleared(&setting, duty, marked.last());
+        assert_eq!(met, Some(mended.last()), "{row}");
+        // It is shown again where that adoption is withdrawn.
+        let withdrawn = mended.corrected("2024-05-02");
+        let setting = with(&withdrawn);
+        assert_eq!(states(&setting, duty, TODAY), OPEN.into(), "{row}");
+        assert_eq!(cleared(&setting, duty, marked.last()), None, "{row}");
+    }
+}
+
+#[test]
+fn a_revised_version_not_consulted_on_is_cleared_by_the_next_that_was() {
+    let marked = strategy()
+        .adopted("2023-03-01", 1)
+        .revision("2024-01-01", 2)
+        .and_so(ADOPTED_ON, adoption(2), admitted("A-8.11"));
+    let mended = revised(marked.clone(), 3, "2024-05-01");
+    let setting = with(&mended);
+    assert_eq!(states(&setting, Duty::Consult, "2024-04-30"), OPEN.into());
+    shows_nothing(&setting, Duty::Consult);
+    let met = cleared(&setting, Duty::Consult, marked.last());
+    assert_eq!(met, Some(mended.last()));
+    // Whoever is consulted afterwards was not consulted in preparing it.
+    let afterwards = strategy()
+        .without(|e| matches!(e, E::AuthorityConsulted(e) if e.authority == SCHOOL.id()))
+        .and_so(ADOPTED_ON, adoption(1), admitted("R-10.6"))
+        .consulting("2024-04-01", 1, SCHOOL);
+    assert_eq!(
+        states(&with(&afterwards), Duty::Consult, TODAY),
+        OPEN.into()
+    );
+}
+
+#[test]
+fn what_an_adoption_did_not_meet_is_cleared_by_what_is_told_of_the_same_version_since() {
+    let removed = MaterialRemoved {
+        material: item("part"),
+        version: 1,
+    };
+    let unknown = CauseRecordedAsUnknown {
+        why: text("There is no data yet"),
+        version: 1,
+    };
+    let told: [(Duty, E); 4] = [
+        (Duty::IdentifyKinds, kind(1).into()),
+        (Duty::IdentifyCauses, cause(1).into()),
+        (Duty::IdentifyCauses, unknown.into()),
+        (Duty::LeaveOutBarredMaterial, removed.into()),
+    ];
+    for (duty, told) in told {
+        let (row, _, past) = lacking()
+            .into_iter()
+            .find(|(_, of, _)| *of == duty)
+            .unwrap();
+        let marked = fact(past, admitted(row));
+        let told = marked.clone().and_so("2024-06-01", told, past_fact);
+        let setting = with(&told);
+        assert_eq!(states(&setting, duty, "2024-05-31"), OPEN.into(), "{row}");
+        assert_eq!(states(&setting, duty, "2024-06-01"), [].into(), "{row}");
+        let met = cleared(&setting, duty, marked.last());
+        assert_eq!(met, Some(told.last()), "{row}");
+    }
+}
+
+#[test]
+fn barred_material_that_was_published_is_cleared_by_a_publication_without_it_and_by_no_adoption() {
+    let barred = MaterialConsidered {
+        harms: vec![Harm::Safety],
+        material: item("part"),
+        part: text("section 4"),
+        version: 1,
+    };
+    let duty = Duty::LeaveOutBarredMaterial;
+    let adopted = strategy()
+        .adopted(ADOPTED_ON, 1)
+        .and("2024-03-05", barred)
+        .published("2024-03-10", 1);
+    let mut marked = adopted;
+    admitted("A-8.8")(&mut marked.entries.last_mut().unwrap().standing);
+    assert_eq!(states(&with(&marked), duty, TODAY), OPEN.into());
+    let revised = revised(marked.clone(), 2, "2024-05-01");
+    assert_eq!(states(&with(&revised), duty, TODAY), OPEN.into());
+    let published = revised.published("2024-05-10", 2);
+    let setting = with(&published);
+    assert_eq!(states(&setting, duty, "2024-05-09"), OPEN.into());
+    shows_nothing(&setting, duty);
+    let met = cleared(&setting, duty, marked.last());
+    assert_eq!(met, Some(published.last()));
+}
+
+#[test]
+fn what_a_strategy_did_not_meet_is_cleared_by_the_strategy_that_takes_its_place_and_meets_it() {
+    let next = |without: fn(&E) -> bool| {
+        let entries = strategy().entries.into_iter();
+        let kept = entries.filter(|entry| !without(&entry.payload));
+        let begun = kept.fold(Past::of(id("next")), |past, entry| {
+            let on = entry.standing.occurred_on.date.to_string();
+            past.and(&on, entry.payload)
+        });
+        begun.adopted("2024-05-01", 1)
+    };
+    let no_kinds = |e: &E| matches!(e, E::ViolenceKindIdentified(_));
+    let marked = fact(strategy().without(no_kinds), admitted("R-10.2"));
+    let duty = Duty::IdentifyKinds;
+    // Beside it, another clears nothing: it takes no place.
+    let beside = with(&marked).with(&next(|_| false));
+    assert_eq!(states(&beside, duty, TODAY), OPEN.into());
+    let replaced = marked
+        .clone()
+        .and("2024-05-02", StrategySuperseded { by: id("next") });
+    let setting = with(&replaced).with(&next(|_| false));
+    assert_eq!(states(&setting, duty, "2024-05-01"), OPEN.into());
+    shows_nothing(&setting, duty);
+    let met = cleared(&setting, duty, marked.last());
+    assert_eq!(met, Some(next(|_| false).last()));
+    let no_better = with(&replaced).with(&next(no_kinds));
+    assert_eq!(states(&no_better, duty, TODAY), OPEN.into());
 }
 
 #[test]

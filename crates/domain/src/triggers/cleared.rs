@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use dutyledger_record::EntryId;
 
+use super::met::{is_gated, met_since};
 use crate::history::{History, StreamKind};
 use crate::streams::Strategy;
 use crate::streams::strategy::StrategyEvent;
@@ -12,13 +13,24 @@ use crate::values::ActionStatus;
 use crate::world::Histories;
 
 /// The entry by which a trigger that was shown is shown no more: the one that withdrew what it was
-/// counted from, closed the case about it, ended what it belonged to, or said more of the same action.
-/// Nothing where a date did, or several entries together.
+/// counted from, closed the case about it, met what was not met, ended what it belonged to, or said
+/// more of the same action. Nothing where a date did, or several entries together.
 #[must_use]
 pub fn cleared_by(trigger: &WhatIsShown, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
     withdrawn(trigger, histories)
         .or_else(|| closed(trigger, histories, on))
+        .or_else(|| met(trigger, histories, on))
         .or_else(|| ended(trigger, histories, on))
+}
+
+/// What met since what the adoption or publication that it is counted from did not meet.
+fn met(trigger: &WhatIsShown, histories: &Histories, on: NaiveDate) -> Option<EntryId> {
+    let (_, duty, _) = trigger.key();
+    if !is_gated(duty) {
+        return None;
+    }
+    let mut ids = histories.strategies.keys();
+    ids.find_map(|id| met_since(duty, *id, trigger.counted_from(), histories, on))
 }
 
 fn withdrawn(trigger: &WhatIsShown, histories: &Histories) -> Option<EntryId> {
