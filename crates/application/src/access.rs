@@ -8,6 +8,7 @@
 
 use chrono::NaiveDate;
 
+use dutyledger_domain::streams::deadline::{DeadlineKind, WhatIsDue};
 use dutyledger_domain::streams::strategy::{
     Action, Adoption, Consultation, StrategyState, Version,
 };
@@ -138,6 +139,27 @@ pub fn strategy_seen(
     seen.reviews.clear();
     seen.equality_monitored = None;
     Some(seen)
+}
+
+/// Whether a principal that sees a strategy in part sees a date of it: by when it is asked to respond to
+/// a consultation, and by when an action that touches it is to be done. When the strategy is reviewed
+/// is between the members.
+#[must_use]
+pub fn sees_date_in_part(state: &StrategyState, set: &WhatIsDue, principal: Principal) -> bool {
+    let Some((seen, own)) = strategy_seen(state, Sight::Part, principal).zip(own(principal)) else {
+        return false;
+    };
+    match set {
+        WhatIsDue::Own(set) if set.kind == DeadlineKind::ConsultationCloses => {
+            let version = set.version.and_then(|number| seen.versions.get(&number));
+            version.is_some_and(|v| v.consultation.responses_by == Some(set.due_on))
+        }
+        WhatIsDue::Action(set) => {
+            let action = seen.actions.get(&set.action).filter(|a| touches(a, own));
+            action.is_some_and(|action| action.by == Some(set.due_on))
+        }
+        WhatIsDue::Own(_) | WhatIsDue::Area(_) => false,
+    }
 }
 
 /// A version without what is between the members alone.

@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use dutyledger_application::access::Sight;
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
 use dutyledger_domain::streams::deadline::{
@@ -21,7 +22,7 @@ use dutyledger_domain::streams::{LedgerStream, Partnership};
 use dutyledger_domain::{Histories, History, in_words};
 use dutyledger_ledger::request_digest;
 use dutyledger_projections::PAGE_ROWS_MAX;
-use dutyledger_record::{KeyId, Principal, StreamId, hex};
+use dutyledger_record::{KeyId, Principal, PublicText, StreamId, hex};
 use ics::parameters::Value as ValueType;
 use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
 use ics::{Event, ICalendar, escape_text};
@@ -93,8 +94,11 @@ pub(super) fn routes(router: ApiRouter<App>) -> ApiRouter<App> {
                 description: "The dates of the partnerships whose record the calendar's principal \
                               reads, and of the cases it sees that name none: first \
                               strategies, reviews, consultations that close, actions, \
-                              directions to comply with; up to 2,000, those to come before \
-                              those of the last year. Needs no key: the address is the secret. \
+                              directions to comply with. Of a partnership that it reads in part, \
+                              the dates of what is about it: a consultation in which it is asked, \
+                              an action that touches it, a direction it sees. Up to 2,000, those \
+                              to come before those of the last year. Needs no key: the address is \
+                              the secret. \
                               Where nothing was recorded since the answer with the `ETag` in \
                               `If-None-Match`, on the same day, the answer is 304, without the \
                               calendar. A date that is met or no longer holds is marked as \
@@ -199,14 +203,15 @@ async fn derive(app: &App, moment: Moment) -> Result<Vec<u8>, Problem> {
     let from = seer.today.checked_sub_days(STAYS).unwrap_or(seer.today);
     let now = app.bus.edge().clock.now();
     let mut dates = Vec::new();
-    let mut read = seer.cases_alone(|_| true).await?;
+    let alone = seer.cases_alone(|_| true).await?.into_iter();
+    let mut read: Vec<_> = alone.map(|id| (id, Sight::Whole)).collect();
     let mut after = None;
     loop {
         let page = app.projections.streams::<Partnership>(after, PAGE_ROWS_MAX);
         let page = page.await.map_err(internal)?;
         for row in page.rows {
             if seer.whole(Some(row.id)).await? {
-                read.push(row.id);
+                read.push((row.id, Sight::Whole));
             }
         }
         after = page.next;
@@ -214,17 +219,24 @@ async fn derive(app: &App, moment: Moment) -> Result<Vec<u8>, Problem> {
             break;
         }
     }
-    for whose in read {
+    let in_part = seer.in_part().await?.into_iter();
+    read.extend(in_part.map(|id| (id, Sight::Part)));
+    for (whose, sight) in read {
         let streams = app.projections.depends_on(whose).await;
         let streams = streams.map_err(internal)?;
         let histories = load::histories(app.bus.ledger(), streams, known_at).await;
         let histories = histories.map_err(internal)?;
         let of_it = deadlines(whose, &histories).into_iter();
-        let shown = of_it.filter(|dated| dated.set.due_on() >= from && dated.is_known());
-        dates.extend(shown.map(|dated| {
-            let event = event(&dated, &histories, whose, now);
-            (dated.set.due_on(), event)
-        }));
+        for dated in of_it.filter(|dated| dated.set.due_on() >= from && dated.is_known()) {
+            let told = match sight {
+                Sight::Whole => Told::whole(&dated, &histories, whose),
+                Sight::Part if seer.date_in_part(&dated.set, &histories).await? => {
+                    Told::in_part(&dated, &histories, known_at)
+                }
+                Sight::Part => continue,
+            };
+            dates.push((dated.set.due_on(), event(&dated, told, now)));
+        }
     }
     let mut calendar = ICalendar::new(
         "2.0",
@@ -297,34 +309,69 @@ fn said_of_an_action(set: &ActionDeadline, histories: &Histories) -> (String, u6
     (summary, strategy.map(History::version).unwrap_or_default())
 }
 
-/// One date. It keeps its id for as long as it is the same date of the same thing, and its sequence
-/// grows with the streams it is derived from: the partnership's own is one of them, where there is one.
-fn event<'a>(
-    dated: &Dated,
-    histories: &Histories,
-    whose: StreamId,
-    now: DateTime<Utc>,
-) -> Event<'a> {
+/// What is told of a date.
+struct Told {
+    /// What is due.
+    summary: String,
+    /// Whose it is.
+    name: Option<PublicText>,
+    /// Grows whenever what is told may be another.
+    sequence: u64,
+}
+
+impl Told {
+    fn of(dated: &Dated, histories: &Histories) -> (String, u64) {
+        match &dated.set {
+            WhatIsDue::Own(set) => said(set, histories),
+            WhatIsDue::Area(set) => said_for_an_area(set, histories),
+            WhatIsDue::Action(set) => said_of_an_action(set, histories),
+        }
+    }
+
+    /// The body of the authority that a date is about, where it is about one.
+    fn body(dated: &Dated, histories: &Histories) -> Option<PublicText> {
+        let authority = match &dated.set {
+            WhatIsDue::Own(set) => set.authority?,
+            WhatIsDue::Action(set) => set.authority,
+            WhatIsDue::Area(_) => return None,
+        };
+        let history = histories.authorities.get(&authority)?;
+        history.state(NaiveDate::MAX).body.clone()
+    }
+
+    /// To those who read all of whose it is. The sequence grows with the streams it is derived from: the
+    /// partnership's own is one of them. A case that names none is told by the authority it is about.
+    fn whole(dated: &Dated, histories: &Histories, whose: StreamId) -> Self {
+        let (summary, versions) = Self::of(dated, histories);
+        let partnership = histories.partnerships.get(&whose);
+        Self {
+            summary,
+            name: match partnership {
+                Some(history) => history.state(NaiveDate::MAX).name.clone(),
+                None => Self::body(dated, histories),
+            },
+            sequence: versions + partnership.map(History::version).unwrap_or_default(),
+        }
+    }
+
+    /// To those who read a part of it: not the partnership, nor how much is recorded there. The ledger's
+    /// own length grows with whatever is recorded, and tells of nothing.
+    fn in_part(dated: &Dated, histories: &Histories, known_at: u64) -> Self {
+        Self {
+            summary: Self::of(dated, histories).0,
+            name: Self::body(dated, histories),
+            sequence: known_at,
+        }
+    }
+}
+
+/// One date. It keeps its id for as long as it is the same date of the same thing.
+fn event<'a>(dated: &Dated, told: Told, now: DateTime<Utc>) -> Event<'a> {
     let due_on = dated.set.due_on();
-    let (summary, versions) = match &dated.set {
-        WhatIsDue::Own(set) => said(set, histories),
-        WhatIsDue::Area(set) => said_for_an_area(set, histories),
-        WhatIsDue::Action(set) => said_of_an_action(set, histories),
-    };
-    let partnership = histories.partnerships.get(&whose);
-    let sequence = versions + partnership.map(History::version).unwrap_or_default();
-    // A case that names no partnership is told by the authority it is about.
-    let authority = || match &dated.set {
-        WhatIsDue::Own(set) => histories.authorities.get(&set.authority?),
-        WhatIsDue::Area(_) | WhatIsDue::Action(_) => None,
-    };
-    let name = match partnership {
-        Some(history) => history.state(NaiveDate::MAX).name.clone(),
-        None => authority().and_then(|history| history.state(NaiveDate::MAX).body.clone()),
-    };
+    let whose = told.name.map(|name| format!("{}. ", name.as_str()));
     let about = format!(
-        "{}. Rests on {}. Due on {}.",
-        name.as_ref().map_or("", |name| name.as_str()),
+        "{}Rests on {}. Due on {}.",
+        whose.unwrap_or_default(),
         dated.set.rule(),
         in_words(due_on)
     );
@@ -337,10 +384,10 @@ fn event<'a>(
     end.add(ValueType::DATE);
     event.push(start);
     event.push(end);
-    event.push(Summary::new(escape_text(summary)));
+    event.push(Summary::new(escape_text(told.summary)));
     event.push(Description::new(escape_text(about)));
     event.push(Categories::new("Serious Violence Duty"));
-    event.push(Sequence::new(sequence.to_string()));
+    event.push(Sequence::new(told.sequence.to_string()));
     event.push(Transp::transparent());
     event.push(if dated.ended.is_some() {
         Status::cancelled()

@@ -1,17 +1,18 @@
 //! What a principal sees, now. What it saw at an earlier date never widens that.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use dutyledger_application::access::{self, Sight};
 use dutyledger_application::load;
+use dutyledger_domain::streams::deadline::{ActionDeadline, DeadlineKind, DeadlineSet, WhatIsDue};
 use dutyledger_domain::streams::{
     Area, AreaState, Direction, DirectionState, NeedsAssessment, NeedsAssessmentState, Partnership,
     PartnershipState, Strategy, StrategyState,
 };
-use dutyledger_domain::{AssessmentPublication, StreamKind, World};
+use dutyledger_domain::{AssessmentPublication, Histories, StreamKind, World};
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{Principal, PrincipalKind, StreamId};
 use serde::de::DeserializeOwned;
@@ -223,6 +224,75 @@ impl<'a> Seer<'a> {
         let published = state.completed.is_some()
             && state.publication == Some(AssessmentPublication::Published);
         Ok(published || self.whole(state.partnership).await?)
+    }
+
+    /// The partnerships it reads in part where something is about it: a strategy on which it is
+    /// consulted, or an action of which touches it, or a case it sees.
+    pub(crate) async fn in_part(&mut self) -> Result<BTreeSet<StreamId>, Problem> {
+        let mut found = BTreeSet::new();
+        if self.principal.kind == PrincipalKind::Authority {
+            let mut after = None;
+            loop {
+                let rows = &self.app.projections;
+                let page = rows.streams::<Strategy>(after, PAGE_ROWS_MAX).await;
+                let page = page.map_err(internal)?;
+                let takes_part = |state| access::takes_part(state, self.principal);
+                let own = page.rows.iter().filter(|row| takes_part(&row.state));
+                found.extend(own.filter_map(|row| row.state.partnership));
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        let mut after = None;
+        loop {
+            let page = self.app.projections.directions(after, PAGE_ROWS_MAX).await;
+            let page = page.map_err(internal)?;
+            for row in page.rows {
+                if row.state.partnership.is_some() && self.direction(&row.state).await? {
+                    found.extend(row.state.partnership);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        let mut in_part = BTreeSet::new();
+        for id in found {
+            if !self.whole(Some(id)).await? {
+                in_part.insert(id);
+            }
+        }
+        Ok(in_part)
+    }
+
+    /// Whether it sees a date of a partnership that it reads in part: what the date is about is what
+    /// it reads.
+    pub(crate) async fn date_in_part(
+        &mut self,
+        set: &WhatIsDue,
+        histories: &Histories,
+    ) -> Result<bool, Problem> {
+        match set {
+            WhatIsDue::Own(own) if own.kind == DeadlineKind::DirectionCompliance => {
+                match histories.directions.get(&own.about) {
+                    Some(case) => self.direction(&case.state(NaiveDate::MAX)).await,
+                    None => Ok(false),
+                }
+            }
+            WhatIsDue::Own(DeadlineSet { about: of, .. })
+            | WhatIsDue::Action(ActionDeadline { strategy: of, .. }) => {
+                let strategy = histories.strategies.get(of);
+                let state = strategy.map(|history| history.state(NaiveDate::MAX));
+                let sees = |state: Arc<StrategyState>| {
+                    access::sees_date_in_part(&state, set, self.principal)
+                };
+                Ok(state.is_some_and(sees))
+            }
+            WhatIsDue::Area(_) => Ok(false),
+        }
     }
 
     /// Whether the principal sees the direction of a stream.

@@ -428,6 +428,125 @@ async fn a_case_that_names_no_partnership_is_told_to_those_who_see_it_and_to_nob
     }
 }
 
+/// Every date in a calendar: what is due, whether it holds, and the day.
+fn events(calendar: &Answer) -> Vec<(String, String, String)> {
+    let lines = lines(calendar);
+    let events = lines.split(|line| line == "BEGIN:VEVENT").skip(1);
+    let mut all: Vec<_> = events
+        .map(|event| {
+            let text = |property: &str| value(event, property)[0].to_owned();
+            (text("SUMMARY"), text("STATUS"), text("DTSTART;VALUE=DATE"))
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_reads_a_partnership_in_part_has_the_dates_of_what_is_about_it_and_no_others() {
+    let town = Town::consulting_until("2099-03-31").await;
+    let (server, operator, place) = (&town.server, &town.operator, &town.place);
+    let body = json!({ "body": "Another school", "capacity": "educational_authority" });
+    let other = server.command(operator, "/v1/authorities", body).await;
+    let other = other.is(201).id();
+    let there = json!({ "authorities": [{ "authority": other, "from": "2020-01-31" }] });
+    let path = format!("/v1/areas/{}/authorities", place.area);
+    server.command(operator, &path, there).await.is(200);
+    let (_, school) = town.issue("authority", Some(&place.school)).await;
+    let (_, another) = town.issue("authority", Some(&other)).await;
+    let shown = async |address: &str| {
+        town.caught_up().await;
+        let read = town.read(address).await.is(200);
+        assert!(!read.text.contains("Town partnership"), "{}", read.text);
+        events(&read)
+    };
+    let none: [(String, String, String); 0] = [];
+    let date = |what: &str, status: &str, on: &str| {
+        let summary = format!("{what} due: A strategy");
+        (summary, status.to_owned(), on.to_owned())
+    };
+    let give = async |what: &str, particulars: Value| {
+        let path = format!("/v1/strategies/{}/{what}", town.strategy);
+        let given = server.command(&place.council_key, &path, particulars).await;
+        given.is(200)
+    };
+    assert_eq!(shown(&school).await, none, "it is not asked yet");
+
+    // Consulted, it has the day by which to respond; another school has it not.
+    give(
+        "consultees",
+        json!({ "version": 1, "authorities": [place.school] }),
+    )
+    .await;
+    let respond = date("Responses to the consultation are", "CONFIRMED", "20990331");
+    assert_eq!(shown(&school).await, [respond]);
+    assert_eq!(shown(&another).await, none);
+
+    // Of the actions, the one that touches it, once it is adopted; no review, and no first strategy.
+    for (title, touched) in [("Mentors", vec![&place.school]), ("Patrols", vec![])] {
+        let action = json!({
+            "version": 1, "title": title, "description": "As agreed", "owner": place.council,
+            "by": "2098-06-30", "authorities": touched,
+        });
+        give("actions", action).await;
+    }
+    let day = today();
+    let adopted = json!({
+        "acting": "past_fact", "occurred_on": day, "particulars": { "version": 1 },
+        "source": { "title": "Minutes", "reference": "M/1", "date": day },
+    });
+    let path = format!("/v1/strategies/{}/adoptions", town.strategy);
+    server
+        .post(&place.council_key, &path, adopted)
+        .await
+        .is(200);
+    let action = (
+        "An action is due: Mentors".to_owned(),
+        "CONFIRMED".to_owned(),
+        "20980630".to_owned(),
+    );
+    let responded = date("Responses to the consultation are", "CANCELLED", "20990331");
+    assert_eq!(shown(&school).await, [action.clone(), responded.clone()]);
+    assert_eq!(shown(&another).await, none);
+    // What is published is read by everybody, and is no date of theirs.
+    let published = json!({
+        "acting": "past_fact",
+        "particulars": { "version": 1, "form": "stand_alone", "locator": "https://example.org" },
+        "source": { "title": "A page", "reference": "https://example.org", "date": day },
+    });
+    let path = format!("/v1/strategies/{}/publications", town.strategy);
+    server
+        .post(&place.council_key, &path, published)
+        .await
+        .is(200);
+    assert_eq!(shown(&school).await, [action.clone(), responded.clone()]);
+    assert_eq!(shown(&another).await, none);
+
+    // Directed, it has the day by which to comply.
+    let minister = server.key(PrincipalKind::SecretaryOfState, None).await;
+    let satisfied = json!({
+        "area": place.area, "authority": other, "duty": "15(4)", "partnership": place.partnership,
+    });
+    let case = server
+        .command(&minister, "/v1/satisfactions", satisfied)
+        .await;
+    let case = case.is(201).id();
+    let issued = json!({ "requires": "Do it.", "comply_by": "2098-07-31" });
+    let path = format!("/v1/directions/{case}/issues");
+    server.command(&minister, &path, issued).await.is(200);
+    let comply = (
+        "Compliance with a direction is due".to_owned(),
+        "CONFIRMED".to_owned(),
+        "20980731".to_owned(),
+    );
+    assert_eq!(shown(&another).await, [comply]);
+    assert_eq!(shown(&school).await, [action, responded]);
+    // How much is recorded of the strategy or the partnership is not told: the sequence is the ledger's.
+    let head = server.bus.ledger().head().to_string();
+    let read = town.read(&another).await.is(200);
+    assert_eq!(value(&lines(&read), "SEQUENCE"), [head.as_str()]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_calendar_is_not_made_again_while_nothing_is_recorded() {
     let town = Town::consulting_until("2099-03-31").await;
