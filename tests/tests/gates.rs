@@ -58,6 +58,17 @@ fn gate(rule: &str, who: &Client, recorder: &Client, path: &str, body: &Value) {
         entry["mark"], "not_evidenced",
         "{rule}: nothing says it is a breach"
     );
+    // That it was told of lets no decision through, and what is told of needs a source.
+    let again = who.post(path, body);
+    assert!((400..500).contains(&again.status), "{rule}: {}", again.text);
+    let mut unsourced = past_fact(body.clone());
+    unsourced.as_object_mut().unwrap().remove("source");
+    let refused = recorder.post(path, &unsourced);
+    assert!(
+        (400..500).contains(&refused.status),
+        "{rule}: {}",
+        refused.text
+    );
 }
 
 /// A draft without kinds or causes under some bases.
@@ -324,6 +335,112 @@ fn gates_of_membership_and_exceptions() {
         school.post(&path, &unweighed).ok()["entries"][0]["warned"],
         json!(["R-fn8.2"])
     );
+}
+
+/// An educational authority that is recorded for no area, and its client.
+fn academy(server: &Server, town: &Town) -> (String, Client) {
+    let body = json!({ "body": "An academy", "capacity": "educational_authority" });
+    let id = town
+        .operator
+        .post("/v1/authorities", &command("2023-01-31", body))
+        .stream();
+    let client = server.client(&key(&town.operator, "authority", Some(&id)));
+    (id, client)
+}
+
+#[test]
+fn r_19_3_a_relevant_authority_of_another_area_takes_no_part_as_of_right_whoever_tells_of_it() {
+    let server = Server::start();
+    let town = Town::found(&server, "Laterton");
+    let partnership = format!("/v1/partnerships/{}", town.partnership);
+    let path = format!("{partnership}/members");
+    let (stranger, itself) = academy(&server, &town);
+    let asks = command("2023-06-01", json!({ "authority": stranger }));
+    // For whoever is recorded for none of its areas there is nothing here, as a past fact neither.
+    assert_eq!(itself.post(&path, &asks).status, 404);
+    assert_eq!(itself.post(&path, &past_fact(asks.clone())).status, 404);
+    // What others tell of is an invitation, which is open to anybody (s.8(12)).
+    let told = town.coordinator.post(&path, &past_fact(asks)).ok();
+    let entry = &told["entries"][0];
+    assert_eq!(entry["payload"]["standing"], "invited", "{entry}");
+
+    // Recorded for the area it is recognised as of right; where that proves a mistake, the
+    // recognition is marked, and stays.
+    let (academy, itself) = academy(&server, &town);
+    let from = json!({ "authorities": [{ "authority": academy, "from": "2023-01-31" }] });
+    let register = format!("/v1/areas/{}", town.area);
+    let recorded = town
+        .operator
+        .post(
+            &format!("{register}/authorities"),
+            &command("2023-01-31", from),
+        )
+        .ok();
+    let asks = command("2023-06-01", json!({ "authority": academy }));
+    let recognised = itself.post(&path, &asks).ok();
+    let entry = &recognised["entries"][0];
+    assert_eq!(entry["payload"]["standing"], "relevant", "{entry}");
+    let marks = |position: &Value| {
+        let read = town
+            .client("police")
+            .get(&format!("{partnership}?wait_for={position}"))
+            .ok();
+        let marks = read["marks"].as_array().unwrap().clone();
+        let of_it = marks.iter().filter(|m| m["entry_id"] == entry["entry_id"]);
+        let rows = of_it.flat_map(|m| m["unmet"].as_array().unwrap().clone());
+        rows.map(|row| row["rule"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(marks(&recognised["position"]), [] as [Value; 0]);
+    let wrong = json!({ "entry_id": recorded["entries"][0]["entry_id"], "reason": "Another one." });
+    let corrected = town
+        .operator
+        .post(
+            &format!("{register}/corrections"),
+            &command("2023-07-01", wrong),
+        )
+        .ok();
+    assert_eq!(marks(&corrected["position"]), [json!("R-19.3")]);
+}
+
+#[test]
+fn r_26_1_a_partnership_without_an_area_is_formed_by_nobody_and_told_of_with_the_row_unmet() {
+    let server = Server::start();
+    let town = Town::found(&server, "Placeton");
+    let police = town.client("police");
+    let nowhere = json!({ "name": "Another", "route": "voluntary", "areas": [] });
+    let refused = police.post("/v1/partnerships", &command("2023-02-01", nowhere));
+    assert_eq!(refused.status, 403, "nobody is of an area it has not");
+    let proposed = json!({ "name": "Another", "route": "voluntary", "areas": [town.area] });
+    let proposed = police
+        .post("/v1/partnerships", &command("2023-02-01", proposed))
+        .ok();
+    let partnership = proposed["stream"]["id"].as_str().unwrap();
+    let path = format!("/v1/partnerships/{partnership}");
+    let mut entries = proposed["entries"].as_array().unwrap().iter();
+    let named = entries.find(|e| e["event_type"] == "PartnershipAreaNamed");
+    let wrong = json!({ "entry_id": named.unwrap()["entry_id"], "reason": "Another area." });
+    let _ = police
+        .post(
+            &format!("{path}/corrections"),
+            &command("2023-02-01", wrong),
+        )
+        .ok();
+    // Whose area it was finds nothing to form any more, and telling of it is no way round that.
+    let path = format!("{path}/formation");
+    let formed = command("2023-02-03", json!({}));
+    assert_eq!(police.post(&path, &formed).status, 404);
+    assert_eq!(police.post(&path, &past_fact(formed.clone())).status, 404);
+    assert_eq!(town.operator.post(&path, &formed).status, 404);
+    let told = town.operator.post(&path, &past_fact(formed)).ok();
+    let entry = &told["entries"][0];
+    assert!(
+        entry["unmet"]
+            .as_array()
+            .unwrap()
+            .contains(&json!("R-26.1")),
+        "{entry}"
+    );
+    assert_eq!(entry["mark"], "not_evidenced", "{entry}");
 }
 
 #[test]

@@ -116,10 +116,15 @@ fn r_19_3_a_relevant_authority_of_the_area_that_asks_is_recognised() {
 
 #[test]
 fn r_19_3_a_relevant_authority_takes_part_in_its_own_area() {
-    let refusal =
-        recognising(NEXT_SCHOOL.key(), NEXT_SCHOOL).refused(RefusalCode::NotFound, &["R-19.3"]);
-    assert_eq!(refusal.rules[0].section.as_deref(), Some("15(3)"));
-    assert_eq!(refusal.pointer.as_deref(), Some("/particulars/authority"));
+    let asking = || recognising(NEXT_SCHOOL.key(), NEXT_SCHOOL);
+    asking().must("R-19.3", Some("15(3)"));
+    // The partnership invites whom it likes; that it asked in by right elsewhere is a fact, marked.
+    assert_eq!(
+        recognised_as(&recognising(POLICE.key(), NEXT_SCHOOL)),
+        MemberStanding::Invited
+    );
+    let told = asking().past_fact(None);
+    assert_eq!(recognised_as(&told), MemberStanding::Relevant);
 }
 
 #[test]

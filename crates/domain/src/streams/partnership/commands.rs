@@ -16,7 +16,7 @@ use super::{
     RepresentativeNamed, RouteChosen,
 };
 use crate::decide::{Actor, Actors, Opens, Particulars, commands};
-use crate::refusal::{Refusal, Unmet};
+use crate::refusal::Refusal;
 use crate::scene::Scene;
 use crate::streams::{List, ListClosed, area, authority, check_list};
 use crate::values::{Class, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route};
@@ -467,31 +467,13 @@ impl Particulars<Partnership> for RecogniseMember {
         if state.has_member(self.authority) {
             return Err(Refusal::already("This authority is already a member.").at(pointer));
         }
-        let of_area = state
-            .areas
-            .iter()
-            .filter_map(|id| scene.world.areas.get(id))
-            .any(|a| {
-                a.authorities_of(Class::Relevant, scene.on)
-                    .any(|(id, _)| id == self.authority)
-            });
+        let of_area = state.in_its_areas(Class::Relevant, self.authority, scene);
         let own_request = scene.principal.id == Some(self.authority);
         // Inviting others is not barred (s.8(12)); asking to take part is a right of those s.15(3)
         // names alone.
         let standing = match capacity.class() {
             Class::Specified => MemberStanding::Specified,
-            Class::Relevant if of_area => MemberStanding::Relevant,
-            Class::Relevant if own_request => {
-                return Err(Refusal::not_found(
-                    "This authority is not recorded for any of the partnership's areas.",
-                )
-                .at(pointer)
-                .under(vec![Unmet::new(
-                    "R-19.3",
-                    "A relevant authority takes part in the partnerships of its own area.",
-                    "Ask the operator to record it for the area, or the partnership to invite it.",
-                )]));
-            }
+            Class::Relevant if of_area || own_request => MemberStanding::Relevant,
             Class::LocalPolicingBody | Class::Other if own_request => {
                 return Err(Refusal::not_permitted(
                     "A body with no right under s.15(3) is invited by the specified authorities.",

@@ -14,7 +14,7 @@ use crate::history::{StreamKind, events};
 use crate::refusal::Unmet;
 use crate::scene::Scene;
 use crate::values::{
-    Capacity, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route,
+    Capacity, Class, DecisionRule, ItemId, Matter, MemberStanding, Position, Post, Route,
 };
 
 pub use commands::*;
@@ -285,6 +285,21 @@ impl StreamKind for Partnership {
                         "Ask the operator to record it for the area, from the date it is so.",
                     )]
                 }
+            }
+            PartnershipEvent::MemberRecognised(e)
+                if e.standing == MemberStanding::Relevant
+                    && !before.in_its_areas(Class::Relevant, e.authority, scene) =>
+            {
+                vec![
+                    Unmet::new(
+                        "R-19.3",
+                        "A relevant authority takes part in the partnerships of its own area, and \
+                         this one is not recorded for any of the partnership's on that date.",
+                        "Ask the operator to record it for the area, or the partnership to invite \
+                         it.",
+                    )
+                    .at("/particulars/authority"),
+                ]
             }
             PartnershipEvent::MemberRecognised(_)
             | PartnershipEvent::PartnershipProposed(_)

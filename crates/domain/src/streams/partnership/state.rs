@@ -136,11 +136,22 @@ impl PartnershipState {
     /// Whether an authority is, by law, a specified authority of one of the areas (s.11).
     #[must_use]
     pub(super) fn by_law(&self, authority: StreamId, scene: &Scene<'_>) -> bool {
+        self.in_its_areas(Class::Specified, authority, scene)
+    }
+
+    /// Whether an authority is recorded for one of the areas as one of a class.
+    #[must_use]
+    pub(super) fn in_its_areas(
+        &self,
+        class: Class,
+        authority: StreamId,
+        scene: &Scene<'_>,
+    ) -> bool {
         self.areas
             .iter()
             .filter_map(|id| scene.world.areas.get(id))
             .any(|area| {
-                area.authorities_of(Class::Specified, scene.on)
+                area.authorities_of(class, scene.on)
                     .any(|(id, _)| id == authority)
             })
     }
