@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter::once;
 use std::sync::LazyLock;
 
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Days, NaiveDate};
 use dutyledger_domain::obligations::{Obligation, obligations};
 use dutyledger_domain::triggers::{Trigger, triggers};
 use dutyledger_domain::{Histories, History, StreamKind, by_kind, rules};
@@ -16,11 +16,12 @@ use serde_json::Value;
 use crate::play::{Play, Step};
 use crate::reader::{at, counted, date, event, position, stream, text};
 use crate::shown::{DUTIES, shown};
-use crate::told::{Point, answered, members_rows, owed as owed_by_the_list, told};
+use crate::told::{
+    Point, answered, members_rows, owed as owed_by_the_list, told, twelve_months_on,
+};
 
 /// How many pairs of a date and a position are asked about.
 const PAIRS: usize = 6;
-const LAST: NaiveDate = NaiveDate::MAX;
 
 fn record(entry: &Value) -> Record {
     Record::parse(&entry.to_string()).unwrap()
@@ -100,14 +101,14 @@ pub(crate) fn every_step_is_explained(play: &Play, entries: &[Value]) {
                 an_entry_explains(entries, next, *partnership, on, before, after);
             }
         }
-        let dates = explaining_dates(entries, entries.len() as u64);
         let head = &read[entries.len()];
         let mut day = NaiveDate::from_ymd_opt(2023, 1, 29).unwrap();
         let mut before = standing(&owed(head, *partnership, day));
         while day < today {
             day = day + Days::new(1);
             let after = standing(&owed(head, *partnership, day));
-            a_date_explains(&dates, &before, &after, day, *partnership);
+            let known = entries.len() as u64;
+            a_day_explains(entries, known, &changed(&before, &after), day, *partnership);
             before = after;
         }
     }
@@ -307,19 +308,28 @@ fn owed(histories: &Histories, partnership: StreamId, on: NaiveDate) -> Vec<Obli
     obligations(partnership, histories, rules::enacted().0, on)
 }
 
+/// Which obligation: the row, the authority it is looked at for, and what it is about.
+type Which = (String, Option<StreamId>, Option<StreamId>);
+
 /// Obligations as they stand: without the words, which may count days.
-fn standing(all: &[Obligation]) -> Vec<Value> {
-    let each = all.iter().map(|one| {
-        serde_json::json!([
-            one.rule,
-            one.authority,
-            one.about,
-            one.status,
-            one.due,
-            one.evidence
-        ])
-    });
-    each.collect()
+fn standing(all: &[Obligation]) -> BTreeMap<Which, Vec<Value>> {
+    let mut standing: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for one in all {
+        let which = (one.rule.to_string(), one.authority, one.about);
+        let stands = serde_json::json!([one.status, one.due, one.evidence]);
+        standing.entry(which).or_default().push(stands);
+    }
+    standing
+}
+
+/// The obligations that stand differently.
+fn changed(
+    before: &BTreeMap<Which, Vec<Value>>,
+    after: &BTreeMap<Which, Vec<Value>>,
+) -> BTreeSet<Which> {
+    let all = before.keys().chain(after.keys());
+    let differs = |which: &&Which| before.get(*which) != after.get(*which);
+    all.filter(differs).cloned().collect()
 }
 
 /// From one position to the next, and from one day to the next, obligations change only where an
@@ -333,12 +343,32 @@ fn changes_are_explained(entries: &[Value], partnership: StreamId, on: NaiveDate
     let tomorrow = on + Days::new(1);
     let before = standing(&owed(&now, partnership, on));
     let after = standing(&owed(&now, partnership, tomorrow));
-    let dates = explaining_dates(entries, known);
-    a_date_explains(&dates, &before, &after, tomorrow, partnership);
+    a_day_explains(
+        entries,
+        known,
+        &changed(&before, &after),
+        tomorrow,
+        partnership,
+    );
 }
 
-/// Where obligations change with an entry, it concerns the partnership, or the register, and is dated
-/// by then, or withdraws one that is.
+/// Whether an entry bears on an obligation of a partnership: it is of the register, or it concerns the
+/// partnership and is not about another strategy or another case than the obligation.
+fn bears_on(entry: &Value, (rule, _, about): &Which, partnership: StreamId) -> bool {
+    let kind = text(entry, "/stream/type");
+    let concerns = entry["partnerships"]
+        .as_array()
+        .is_some_and(|of| of.contains(&serde_json::json!(partnership)));
+    let register = matches!(kind, "area" | "authority");
+    // By when the first strategy is due hangs on each that the partnership has.
+    let of_all = judged_by(rule) == "adopted";
+    let of_another = matches!(kind, "strategy" | "direction")
+        && about.is_some_and(|about| stream(entry) != about.to_string());
+    register || (concerns && (of_all || !of_another))
+}
+
+/// Where an obligation changes with an entry, that bears on it and is dated by then, or withdraws one
+/// that is.
 fn an_entry_explains(
     entries: &[Value],
     next: &Value,
@@ -348,60 +378,103 @@ fn an_entry_explains(
     after: &Histories,
 ) {
     let [before, after] = [before, after].map(|all| standing(&owed(all, partnership, on)));
-    if before == after {
-        return;
-    }
     let today = on.to_string();
     let withdraws = entries
         .iter()
         .find(|e| !at(next, "/corrects").is_null() && at(e, "/entry_id") == at(next, "/corrects"));
     let dated = date(next) <= today.as_str()
         || withdraws.is_some_and(|wrong| date(wrong) <= today.as_str());
-    let concerns = next["partnerships"]
-        .as_array()
-        .is_some_and(|of| of.contains(&serde_json::json!(partnership)));
-    let register = matches!(
-        text(next, "/stream/type"),
-        "area" | "authority" | "direction" | "ledger"
-    );
-    assert!(
-        dated && (concerns || register),
-        "nothing in {next:#} explains what changed on {on} for {partnership}"
-    );
-}
-
-/// The dates that stand in the record as known at a position, and in the rule pack.
-fn explaining_dates(entries: &[Value], known: u64) -> BTreeSet<NaiveDate> {
-    let mut dates = BTreeSet::new();
-    for entry in entries.iter().filter(|e| position(e) <= known) {
-        dates_in(entry, &mut dates);
+    for which in changed(&before, &after) {
+        assert!(
+            dated && bears_on(next, &which, partnership),
+            "nothing in {next:#} explains how {which:?} changed on {on} for {partnership}"
+        );
     }
-    dates_in(pack(), &mut dates);
-    dates
 }
 
-/// Where obligations change with a day, a date explains it.
-fn a_date_explains(
-    dates: &BTreeSet<NaiveDate>,
-    before: &[Value],
-    after: &[Value],
+/// Where an obligation changes with a day, an entry of that day bears on it; or it is the day, or the
+/// day after it, by which the obligation itself is due; or it came into force that day, or an authority
+/// came or went, or the sources end.
+fn a_day_explains(
+    entries: &[Value],
+    known: u64,
+    changed: &BTreeSet<Which>,
     day: NaiveDate,
     partnership: StreamId,
 ) {
-    if before == after {
+    if changed.is_empty() {
         return;
     }
-    let explains = |date: &NaiveDate| {
-        // A date itself, the day after it, and twelve months on from it.
-        [*date, *date + Days::new(1)].contains(&day)
-            || date
-                .checked_add_months(Months::new(12))
-                .is_some_and(|due| [due, due + Days::new(1)].contains(&day))
+    let today = day.to_string();
+    let counted = counted(entries, known, &today);
+    let ends = |text: &str| {
+        text.parse::<NaiveDate>()
+            .ok()
+            .map(|last| last + Days::new(1))
     };
-    assert!(
-        dates.iter().filter(|date| **date < LAST).any(explains),
-        "no date explains what changed on {day} for {partnership}"
-    );
+    let for_all = counted.iter().any(|e| match text(e, "/stream/type") {
+        "area" => {
+            let from = text(e, "/payload/from") == today;
+            from || ends(text(e, "/payload/until")) == Some(day)
+        }
+        "partnership" => {
+            let own = stream(e) == partnership.to_string();
+            own && ends(text(e, "/payload/covers_until")) == Some(day)
+        }
+        _ => false,
+    });
+    for which in changed {
+        let happened = counted
+            .iter()
+            .any(|e| date(e) == today && bears_on(e, which, partnership));
+        let mut own_dates = own_dates(&counted, which).into_iter();
+        let due = own_dates.any(|due| due == today || ends(&due) == Some(day));
+        let in_force = [pack(), row(&which.0)].map(|of| text(of, "/in_force_from"));
+        assert!(
+            for_all || happened || due || in_force.contains(&today.as_str()),
+            "nothing explains how {which:?} changed on {day} for {partnership}"
+        );
+    }
+}
+
+/// The dates by which an obligation itself is due, as the entries say: twelve months after an adoption or
+/// a whole review, what an action or a direction sets, or the one date the pack has for all.
+fn own_dates(counted: &[&Value], (rule, _, about): &Which) -> Vec<String> {
+    let about = about.map(|about| about.to_string());
+    let of_it = |e: &&&Value| about.as_deref() == Some(stream(e));
+    let here = counted.iter().filter(of_it);
+    let told = |e: &Value, member: &str| at(e, member).as_str().map(str::to_owned);
+    match judged_by(rule) {
+        "annual_review" | "kept_under_review" => {
+            let begins = |e: &&&Value| {
+                let whole = text(e, "/payload/scope") == "whole";
+                event(e) == "StrategyAdopted" || (event(e) == "ReviewCompleted" && whole)
+            };
+            here.filter(begins)
+                .map(|e| twelve_months_on(date(e)))
+                .collect()
+        }
+        "implemented" | "own_actions" => {
+            let sets = |e: &&&Value| matches!(event(e), "ActionDated" | "ActionDateSet");
+            here.filter(sets)
+                .filter_map(|e| told(e, "/payload/by"))
+                .collect()
+        }
+        "directed" => here.filter_map(|e| told(e, "/payload/comply_by")).collect(),
+        "adopted" => told(row(rule), "/deadline/on").into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// A row of the rule pack in force.
+fn row(rule: &str) -> &'static Value {
+    let mut rows = pack()["rows"].as_array().unwrap().iter();
+    rows.find(|row| row["id"] == rule).unwrap()
+}
+
+/// How the pack says a row is judged.
+fn judged_by(rule: &str) -> &'static str {
+    text(row(rule), "/evidence/by")
 }
 
 /// The rule pack in force, as its file says it.
@@ -413,17 +486,4 @@ fn pack() -> &'static Value {
         serde_json::from_str(&text).unwrap()
     });
     &PACK
-}
-
-/// Every date anywhere in a value.
-fn dates_in(value: &Value, found: &mut BTreeSet<NaiveDate>) {
-    match value {
-        Value::String(text) => {
-            let date = text.parse::<NaiveDate>().ok();
-            found.extend(date.filter(|_| text.len() == 10));
-        }
-        Value::Array(items) => items.iter().for_each(|item| dates_in(item, found)),
-        Value::Object(members) => members.values().for_each(|item| dates_in(item, found)),
-        _ => {}
-    }
 }

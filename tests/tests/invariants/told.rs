@@ -593,9 +593,19 @@ pub(crate) fn owed(point: &Point<'_>, partnership: &str) -> Vec<Value> {
     }
     // What s.8 asks is asked whatever there is under another section.
     if !strategies.iter().any(|(_, s)| under_8(s)) {
-        for row in ["A-8.7a", "R-10.2"] {
+        for row in ["A-8.7a", "R-10.2", "R-10.3"] {
             say(row, none, none, "not_yet_due", None);
         }
+    }
+    let under_9 = |s: &Value| s["bases"]["section_9"] == true;
+    if !strategies.iter().any(|(_, s)| under_9(s)) {
+        let begun = !strategies.is_empty();
+        let status = if begun {
+            "not_applicable"
+        } else {
+            "not_yet_due"
+        };
+        say("A-9.8a", none, none, status, None);
     }
     for (id, s) in &strategies {
         let about = json!(id);
@@ -606,21 +616,77 @@ pub(crate) fn owed(point: &Point<'_>, partnership: &str) -> Vec<Value> {
             .keys()
             .filter(|n| !versions[*n]["adopted"].is_null());
         let in_force = adopted.max_by_key(number);
+        let published = in_force.map(|n| !versions[n]["published"].is_null());
+        let published = published.map_or("not_yet_due", owed);
+        if under_9(s) {
+            say("A-9.8a", none, &about, published, None);
+        }
         if under_8(s) {
-            let published = in_force.map(|n| !versions[n]["published"].is_null());
-            let status = published.map_or("not_yet_due", owed);
-            say("A-8.7a", none, &about, status, None);
+            say("A-8.7a", none, &about, published, None);
             // How a version was prepared is settled on the day it is adopted.
             let settled = point.dated(&versions[newest]["adopted"]);
             let then = settled.map(|on| Point::new(point.all, on, point.known()));
             let then = then.as_ref().unwrap_or(point).of("strategy", id);
             let kinds = [("ViolenceKindIdentified", "kind")];
-            let identified = !then.seen().content(&kinds, number(&newest)).is_empty();
+            let causes = [
+                ("ViolenceCauseIdentified", "cause"),
+                ("CauseRecordedAsUnknown", "why"),
+            ];
             let still_8 = then.seen().bases().0;
-            say("R-10.2", none, &about, owed(identified || !still_8), None);
+            for (row, told) in [("R-10.2", &kinds[..]), ("R-10.3", &causes)] {
+                let identified = !then.seen().content(told, number(&newest)).is_empty();
+                say(row, none, &about, owed(identified || !still_8), None);
+            }
         }
         let (status, due) = review(point, s, versions.values(), any("PartnershipDissolved"));
         say("R-42.1", none, &about, status, due.as_deref());
+    }
+    all.extend(complying(point, &seen, partnership));
+    all
+}
+
+/// How it stands that each authority complies which is directed in a case about the partnership. What is
+/// directed outlives the partnership, and is not known past what the sources reach.
+fn complying(point: &Point<'_>, seen: &Before<'_>, partnership: &str) -> Vec<Value> {
+    let mut all = Vec::new();
+    let opened = point.all.iter().filter(|e| {
+        let mine = text(e, "/payload/partnership") == partnership;
+        event(e) == "DirectionCaseOpened" && mine && position(e) <= point.known()
+    });
+    for id in opened.map(stream) {
+        let point = point.of("direction", id);
+        let case = point.seen();
+        let mut directed: Option<&Value> = None;
+        let (mut accepted, mut withdrawn) = (false, false);
+        for e in case.steps() {
+            match event(e) {
+                "DirectionIssued" | "DirectionVaried" => {
+                    (directed, accepted, withdrawn) = (Some(e), false, false);
+                }
+                "ComplianceAccepted" => accepted = true,
+                "DirectionWithdrawn" => withdrawn = true,
+                "SecretaryOfStateSatisfied" if accepted || withdrawn => {
+                    (directed, accepted, withdrawn) = (None, false, false);
+                }
+                _ => {}
+            }
+        }
+        let Some(directed) = directed else { continue };
+        let by = at(directed, "/payload/comply_by").as_str();
+        let owed = match by.map(|by| point.on().cmp(by)) {
+            Some(std::cmp::Ordering::Less) => "not_yet_due",
+            Some(std::cmp::Ordering::Greater) => "overdue",
+            Some(std::cmp::Ordering::Equal) | None => "due",
+        };
+        let (status, due) = match (accepted, withdrawn) {
+            (true, _) => ("satisfied", None),
+            (false, true) => ("not_applicable", None),
+            (false, false) => as_sources_reach(seen, point.on(), owed, by),
+        };
+        all.push(json!(["A-18.2", case.case().0, id, status, due]));
+    }
+    if all.is_empty() {
+        all.push(json!(["A-18.2", null, null, "not_applicable", null]));
     }
     all
 }
@@ -663,6 +729,16 @@ fn limited<'s>(
     if last(seen, &["PartnershipDissolved"]).is_some() {
         return ("not_applicable", None);
     }
+    as_sources_reach(seen, on, status, due)
+}
+
+/// What the sources do not reach is not known.
+fn as_sources_reach<'s>(
+    seen: &Before<'_>,
+    on: &str,
+    status: &'s str,
+    due: Option<&'s str>,
+) -> (&'s str, Option<&'s str>) {
     let reach = last(seen, &["CoverageStated"]).map(|e| text(e, "/payload/covers_until"));
     let ahead = status == "not_yet_due" && due.is_some();
     match reach {
