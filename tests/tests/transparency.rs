@@ -15,7 +15,7 @@ use dutyledger_proofs::{
     Checkpoint, ConsistencyProof, InclusionProof, Note, SigningKey, VerifierKey,
 };
 use dutyledger_record::{leaf_hash_of_bytes, unhex};
-use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
+use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{Client, Server, Tampered, Town, build, key};
 use dutyledger_transparency::{Keeper, Trouble};
 use serde_json::{Value, json};
@@ -42,6 +42,21 @@ fn signing() -> (Server, VerifierKey) {
     let mut server = Server::start();
     let key = new_key(&mut server);
     (server, key)
+}
+
+/// The exit codes of a ledger that does not verify, and of a checkpoint that is forged.
+const NOT_VERIFIED: i32 = 7;
+const FORGED: i32 = 9;
+
+/// A database of PostgreSQL, prepared for a ledger.
+fn migrated() -> Database {
+    let database = Postgres::shared().database();
+    let migrated = std::process::Command::new(dutyledger_tests::program())
+        .args(["migrate", "--database-url", &database.url(OWNER)])
+        .output()
+        .unwrap();
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    database
 }
 
 /// Commands that append to a ledger by themselves.
@@ -480,12 +495,47 @@ fn a_kept_checkpoint_of_a_key_that_was_replaced_counts_up_to_its_last_one() {
     // What the ledger is, and yet not for this key to say.
     fs::write(kept, beyond.sign(&leaked).unwrap().to_string()).unwrap();
     let refused = server.run(&verify);
-    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
-    assert!(
-        said(&refused).contains("was replaced after"),
-        "{}",
-        said(&refused)
-    );
+    assert_eq!(refused.status.code(), Some(FORGED), "{}", said(&refused));
+    let told = said(&refused);
+    assert!(told.contains("was replaced after"), "{told}");
+    assert!(told.contains(kept), "it is the file's fault: {told}");
+    assert!(!told.contains("the ledger is not as"), "{told}");
+
+    // Another history, signed with the leaked key for fewer entries than that counts for.
+    let forged = Checkpoint {
+        size: 5,
+        root: [7; 32],
+        ..beyond
+    };
+    fs::write(kept, forged.sign(&leaked).unwrap().to_string()).unwrap();
+    let own = server.folder().join("ledger.checkpoint");
+    let second = second.to_string();
+    let with_own = ["--trusted-key", &second, "--kept", own.to_str().unwrap()];
+    let with_own = [&verify[..], &with_own].concat();
+    let refused = server.run(&with_own);
+    assert_eq!(refused.status.code(), Some(FORGED), "{}", said(&refused));
+    let told = said(&refused);
+    assert!(told.contains(kept) && told.contains("is forged"), "{told}");
+    let (code, told) = compared(&server, &with_own[2..]);
+    assert_eq!(code, Some(FORGED));
+    assert_eq!(told["findings"], json!([]), "the ledger is as it was");
+    assert_eq!(told["forged"], json!([kept]));
+    // With nothing of the ledger's own key beside it nobody can tell which of them is another.
+    let (code, told) = compared(&server, &verify[2..]);
+    assert_eq!(code, Some(NOT_VERIFIED));
+    let what = told["findings"][0]["what"].as_str().unwrap();
+    assert!(what.contains("whoever has that key may have"), "{what}");
+    assert_eq!(told["forged"], json!([]));
+
+    // What the ledger's own key signed is right, and the ledger is not.
+    server.end();
+    let _ = forge(&server.ledger(), "Eastmere council");
+    fs::remove_file(server.folder().join("ledger.noted-head.json")).unwrap();
+    let (code, told) = compared(&server, &with_own[4 + 2..]);
+    assert_eq!(code, Some(NOT_VERIFIED), "{told}");
+    let what = told["findings"][0]["what"].as_str().unwrap();
+    assert!(what.starts_with("among the entries 1 to"), "{what}");
+    assert!(!what.contains("forged"), "{what}");
 }
 
 /// What verifying says, beside what was kept elsewhere.
@@ -579,9 +629,7 @@ fn what_was_changed_and_computed_anew_is_found_by_what_was_kept_elsewhere() {
     assert_eq!((code, positions(&told)), (Some(7), vec![at]));
 
     // The same of a copy in PostgreSQL, where it was changed in a second place.
-    let database = Postgres::shared().database();
-    let migrated = server.run(&["migrate", "--database-url", &database.url(OWNER)]);
-    assert!(migrated.status.success(), "{}", said(&migrated));
+    let database = migrated();
     let second = forge(&server.ledger(), "Northmere council");
     let url = database.url(APPLICATION);
     let copied = server.run(&["ledger", "copy", &url]);
@@ -628,7 +676,8 @@ fn what_was_changed_and_computed_anew_is_found_by_what_was_kept_elsewhere() {
     let (other, file) = (other.verifier().to_string(), &files[0]);
     let not_theirs = ["ledger", "verify", "--kept", file, "--trusted-key", &other];
     let refused = server.run(&not_theirs);
-    assert_eq!(refused.status.code(), Some(5), "{}", said(&refused));
+    assert_eq!(refused.status.code(), Some(FORGED), "{}", said(&refused));
+    assert!(said(&refused).contains(file), "{}", said(&refused));
 }
 
 #[test]
@@ -743,15 +792,6 @@ fn a_ledger_put_back_to_before_its_newest_checkpoint_is_not_appended_to_though_i
 
 #[test]
 fn a_ledger_lost_on_postgres_is_not_founded_anew_beside_its_newest_checkpoint() {
-    let migrated = || {
-        let database = Postgres::shared().database();
-        let migrated = std::process::Command::new(dutyledger_tests::program())
-            .args(["migrate", "--database-url", &database.url(OWNER)])
-            .output()
-            .unwrap();
-        assert!(migrated.status.success(), "{}", said(&migrated));
-        database
-    };
     let (lost, empty) = (migrated(), migrated());
     let mut server = Server::start_on(&lost.url(APPLICATION));
     let made = server.run(&["audit", "new-key"]);
@@ -814,12 +854,7 @@ fn a_checkpoint_that_was_lost_is_asked_for_and_never_taken_for_a_first_start() {
 
 #[test]
 fn a_new_key_names_the_last_entry_before_it_though_a_server_records_meanwhile() {
-    let database = Postgres::shared().database();
-    let migrated = std::process::Command::new(dutyledger_tests::program())
-        .args(["migrate", "--database-url", &database.url(OWNER)])
-        .output()
-        .unwrap();
-    assert!(migrated.status.success(), "{}", said(&migrated));
+    let database = migrated();
     let server = Server::start_on(&database.url(APPLICATION));
     let adopted = || {
         let wait = head(&server);

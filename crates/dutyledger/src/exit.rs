@@ -18,7 +18,9 @@ pub(crate) const HELP: &str = "Exit codes:
      the last commands were recorded is told by asking again under their idempotency keys
   7  the ledger does not verify
   8  a ledger that is watched was rolled back, forked, or signed by another key, does not show
-     that it goes on, or shows no checkpoint at all, look after look";
+     that it goes on, or shows no checkpoint at all, look after look
+  9  a checkpoint that was kept is forged: no trusted key signed it, or one that was replaced
+     signed more than it may have, or something else";
 
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
@@ -65,6 +67,10 @@ impl Failure {
 
     pub(crate) fn alarm(message: impl Display) -> Self {
         Self::new(8, message)
+    }
+
+    pub(crate) fn forged(message: impl Display) -> Self {
+        Self::new(9, message)
     }
 
     /// Says why on standard error, and gives the exit code.

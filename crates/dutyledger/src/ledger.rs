@@ -1,16 +1,16 @@
 //! `dutyledger ledger`: verifying, copying and backing up.
 
 use std::fmt::Display;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use dutyledger_audit::export::adopted;
 use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
 use dutyledger_ledger::{LedgerReader, NotedHead, OpenError, Place as Database};
-use dutyledger_proofs::{Checkpoint, VerifierKey};
+use dutyledger_proofs::{Checkpoint, CheckpointError, VerifierKey};
 use dutyledger_record::hex;
-use dutyledger_transparency::{CompareError, Compared, Signed, Tiles, compare};
+use dutyledger_transparency::{CompareError, Compared, Difference, Signed, Tiles, compare};
 
 use crate::cli::{
     BackupSettings, CopySettings, NoteSettings, VerifySettings, database, make_folder,
@@ -61,9 +61,10 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
         },
         None => None,
     };
-    if let Some(compared) = &compared {
-        let differences = compared.differences.iter();
-        findings.extend(differences.map(|one| (one.position(), one.to_string())));
+    let mut forged = Vec::new();
+    if let (Some(kept), Some(compared)) = (&kept, &compared) {
+        forged = kept.forged(compared);
+        findings.extend(kept.findings(compared, &forged));
     }
     ledger.close().await;
     let root = hex(&verified.root);
@@ -86,11 +87,15 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
                     "unprotected": compared.unprotected,
                 })),
                 "findings": findings,
+                "forged": forged.iter().map(|file| &file.path).collect::<Vec<_>>(),
             })
         );
     } else {
         for (position, what) in &findings {
             println!("position {position}: {what}");
+        }
+        for file in &forged {
+            println!("{}", file.forgery());
         }
         eprintln!(
             "{} entries in {} streams; {} roots compared; the root is {root}.",
@@ -98,9 +103,10 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
         );
         eprintln!("{}", protection(compared.as_ref()));
     }
-    match findings.len() {
-        0 => Ok(()),
-        found => Err(Failure::not_verified(format!(
+    match (findings.len(), forged.first()) {
+        (0, None) => Ok(()),
+        (0, Some(file)) => Err(Failure::forged(file.forgery())),
+        (found, _) => Err(Failure::not_verified(format!(
             "the ledger is not as it was recorded: {found} findings"
         ))),
     }
@@ -108,8 +114,72 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
 
 /// What was kept of a ledger elsewhere.
 struct Kept {
-    checkpoints: Vec<Checkpoint>,
+    files: Vec<KeptFile>,
     tiles: Option<Tiles>,
+}
+
+/// A checkpoint that was kept, signed by a key that is trusted and counts for it.
+#[derive(PartialEq)]
+struct KeptFile {
+    path: PathBuf,
+    checkpoint: Checkpoint,
+    /// Whether every key that signed it was replaced since.
+    by_replaced: bool,
+}
+
+impl KeptFile {
+    /// # Errors
+    /// When it cannot be read, is of another ledger, or is forged as far as its signatures tell.
+    fn read(
+        path: &Path,
+        trusted: &[VerifierKey],
+        keys: &[CheckpointKeyAdopted],
+        ledger: &LedgerReader,
+    ) -> Result<Self, Failure> {
+        let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
+        let signed = signed.ok_or_else(|| wrong(path, "there is no such file"))?;
+        let forged = |why: &dyn Display| Failure::forged(format!("{}: {why}", path.display()));
+        let (checkpoint, by) = match Checkpoint::open(&signed.note, trusted) {
+            Ok(opened) => opened,
+            Err(error @ CheckpointError::Malformed(_)) => return Err(wrong(path, error)),
+            Err(error) => {
+                return Err(forged(&format_args!("the checkpoint is forged: {error}")));
+            }
+        };
+        let of = &checkpoint.origin;
+        let own = ledger.id().to_string();
+        if *of != own {
+            let why = format!("it is of the ledger {of}, and this one is {own}");
+            return Err(wrong(path, why));
+        }
+        let last = counts_up_to(keys, &by);
+        if let Some(last) = last.filter(|last| *last < checkpoint.size) {
+            return Err(forged(&format_args!(
+                "the checkpoint is forged: the key that signed it was replaced after {last} entries, \
+                 and this is of {}. What it signs beyond its last checkpoint counts for nothing. If \
+                 you know of no such change of keys, it is the ledger that was changed",
+                checkpoint.size
+            )));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            checkpoint,
+            by_replaced: last.is_some(),
+        })
+    }
+
+    /// What is told of one that the ledger's own key contradicts.
+    fn forgery(&self) -> String {
+        format!(
+            "{}: the checkpoint is forged: a key that was replaced signed it, and it is of another \
+             history than a larger one that the ledger's own key signed and the ledger still has",
+            self.path.display()
+        )
+    }
+}
+
+fn wrong(path: &Path, why: impl Display) -> Failure {
+    Failure::cannot_open(format!("{}: {why}", path.display()))
 }
 
 impl Kept {
@@ -117,38 +187,64 @@ impl Kept {
         settings: &VerifySettings,
         ledger: &LedgerReader,
     ) -> Result<Option<Self>, Failure> {
-        fn wrong(path: &Path, why: impl Display) -> Failure {
-            Failure::cannot_open(format!("{}: {why}", path.display()))
-        }
         // Where the ledger's own stream cannot be read, that is told with what else is wrong with it.
         let keys = adopted(ledger, None).await.unwrap_or_default();
-        let mut checkpoints = Vec::new();
-        for path in &settings.kept {
-            let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
-            let signed = signed.ok_or_else(|| wrong(path, "there is no such file"))?;
-            let opened = Checkpoint::open(&signed.note, &settings.trusted_key);
-            let (checkpoint, by) = opened.map_err(|error| wrong(path, error))?;
-            if let Some(last) = counts_up_to(&keys, &by).filter(|last| *last < checkpoint.size) {
-                let why = format!(
-                    "the key that signed it was replaced after {last} entries, and this is of {}: what \
-                     it signs beyond its last checkpoint counts for nothing",
-                    checkpoint.size
-                );
-                return Err(wrong(path, why));
-            }
-            let of = &checkpoint.origin;
-            let own = ledger.id().to_string();
-            if *of != own {
-                let why = format!("it is of the ledger {of}, and this one is {own}");
-                return Err(wrong(path, why));
-            }
-            checkpoints.push(checkpoint);
-        }
+        let read = |path| KeptFile::read(path, &settings.trusted_key, &keys, ledger);
+        let files = settings.kept.iter().map(|path| read(path));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
         let tiles = match &settings.kept_tiles {
             Some(folder) => Some(Tiles::held(folder).map_err(|error| wrong(folder, error))?),
             None => None,
         };
-        Ok((!checkpoints.is_empty()).then_some(Self { checkpoints, tiles }))
+        Ok((!files.is_empty()).then_some(Self { files, tiles }))
+    }
+
+    /// Those that a replaced key signed and that are of another history than one of the ledger's own
+    /// key: the last checkpoint of that key cannot go on from them, so they are nobody's word.
+    fn forged(&self, compared: &Compared) -> Vec<&KeptFile> {
+        let contradicted = |file: &KeptFile| {
+            let as_difference = Difference::Contradicted(file.checkpoint.clone());
+            compared.differences.contains(&as_difference)
+        };
+        let vouched = self.files.iter().filter(|file| {
+            let has_come = file.checkpoint.size <= compared.unchanged;
+            !file.by_replaced && has_come && !contradicted(file)
+        });
+        let vouched = vouched.map(|file| file.checkpoint.size).max();
+        let forged = self.files.iter().filter(|file| {
+            file.by_replaced && contradicted(file) && Some(file.checkpoint.size) < vouched
+        });
+        forged.collect()
+    }
+
+    /// What the comparison says of the ledger. A checkpoint that is forged says nothing of it.
+    fn findings(&self, compared: &Compared, forged: &[&KeptFile]) -> Vec<(u64, String)> {
+        let told = compared.differences.iter().filter_map(|one| {
+            let at = match one {
+                Difference::Contradicted(checkpoint) => {
+                    if forged.iter().any(|file| file.checkpoint == *checkpoint) {
+                        return None;
+                    }
+                    Some(checkpoint.size)
+                }
+                Difference::Among { up_to, .. } => Some(*up_to),
+                Difference::Entry(_) | Difference::More { .. } | Difference::Ends { .. } => None,
+            };
+            let by_replaced = |size| {
+                let mut of_size = self.files.iter().filter(|file| file.checkpoint.size == size);
+                of_size.any(|file| file.by_replaced)
+            };
+            let doubt = match at.filter(|size| by_replaced(*size)) {
+                Some(size) => format!(
+                    ". A key that was replaced signed the checkpoint of {size} entries, and whoever \
+                     has that key may have forged it: a larger checkpoint of the ledger's own key, \
+                     given with --kept as well, tells which"
+                ),
+                None => String::new(),
+            };
+            Some((one.position(), format!("{one}{doubt}")))
+        });
+        told.collect()
     }
 
     async fn compare(&self, ledger: &LedgerReader) -> Result<Compared, CompareError> {
@@ -158,7 +254,9 @@ impl Kept {
             shown.set_length(total);
             shown.set_position(done);
         };
-        let compared = compare(ledger, &self.checkpoints, self.tiles.as_ref(), tell).await;
+        let checkpoints = self.files.iter().map(|file| file.checkpoint.clone());
+        let checkpoints: Vec<_> = checkpoints.collect();
+        let compared = compare(ledger, &checkpoints, self.tiles.as_ref(), tell).await;
         bar.finish_and_clear();
         compared
     }

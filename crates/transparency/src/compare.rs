@@ -45,9 +45,9 @@ pub enum Difference {
         /// Where it ended.
         had: u64,
     },
-    /// A checkpoint of so many entries is of another history than a larger one, which the ledger
-    /// still has. Keys that are trusted signed both.
-    Contradicted(u64),
+    /// A checkpoint is of another history than a larger one, which the ledger still has. Keys that are
+    /// trusted signed both.
+    Contradicted(Checkpoint),
 }
 
 /// How a ledger stands beside what was kept of it.
@@ -127,7 +127,7 @@ pub async fn compare(
                 if checkpoint.size == done && checkpoint.root == own.root() {
                     unchanged = done;
                 } else {
-                    others.push(checkpoint.size);
+                    others.push(*checkpoint);
                 }
             }
         }
@@ -209,7 +209,7 @@ impl Display for Difference {
             Self::Ends { at, had } => {
                 write!(f, "the ledger ends at {at}, and had {had} entries")
             }
-            Self::Contradicted(size) => write!(
+            Self::Contradicted(Checkpoint { size, .. }) => write!(
                 f,
                 "the checkpoint of {size} entries is of another history than a larger one, and \
                  keys that are trusted signed both"
@@ -223,7 +223,8 @@ impl Difference {
     #[must_use]
     pub const fn position(&self) -> u64 {
         match self {
-            Self::Entry(at) | Self::Ends { at, .. } | Self::Contradicted(at) => *at,
+            Self::Entry(at) | Self::Ends { at, .. } => *at,
+            Self::Contradicted(checkpoint) => checkpoint.size,
             Self::More { after, .. } | Self::Among { after, .. } => *after + 1,
         }
     }
@@ -248,23 +249,23 @@ impl Found {
     fn differences(
         self,
         unchanged: u64,
-        others: &[u64],
+        others: &[&Checkpoint],
         newest: u64,
         head: u64,
     ) -> Vec<Difference> {
         let mut all = Vec::new();
-        let contradicted = others.iter().filter(|size| **size < unchanged);
-        all.extend(contradicted.map(|size| Difference::Contradicted(*size)));
+        let contradicted = others.iter().filter(|other| other.size < unchanged);
+        all.extend(contradicted.map(|other| Difference::Contradicted((*other).clone())));
         let last = self.named.last().copied();
         all.extend(self.named.into_iter().map(Difference::Entry));
         if let (Some(after), count @ 1..) = (last, self.more) {
             all.push(Difference::More { count, after });
         }
-        let first = others.iter().find(|size| **size > unchanged);
-        if let (Some(up_to), None) = (first, last) {
+        let first = others.iter().find(|other| other.size > unchanged);
+        if let (Some(other), None) = (first, last) {
             all.push(Difference::Among {
                 after: unchanged,
-                up_to: *up_to,
+                up_to: other.size,
             });
         }
         if head < newest {
