@@ -39,8 +39,8 @@ const WORDS: &[Row] = &[
     ),
     (
         "ActionDeadlineApproached",
-        "date of an action that is 30 days ahead",
-        "dates of actions that are 30 days ahead",
+        "date of an action that is ahead",
+        "dates of actions that are ahead",
         "announced",
     ),
     (
@@ -84,8 +84,8 @@ const WORDS: &[Row] = &[
     ),
     (
         "AreaDeadlineApproached",
-        "date for an area that is 30 days ahead",
-        "dates for areas that are 30 days ahead",
+        "date for an area that is ahead",
+        "dates for areas that are ahead",
         "announced",
     ),
     (
@@ -232,8 +232,8 @@ const WORDS: &[Row] = &[
     ),
     (
         "DeadlineApproached",
-        "date that is 30 days ahead",
-        "dates that are 30 days ahead",
+        "date that is ahead",
+        "dates that are ahead",
         "announced",
     ),
     (
@@ -712,6 +712,27 @@ mod tests {
         }
         assert_eq!(clause("ActionAgreed", 2), "two actions were agreed");
         assert_eq!(clause("ActionAgreed", 300), "300 actions were agreed");
+    }
+
+    #[test]
+    fn a_date_is_said_to_be_ahead_and_not_by_how_much() {
+        let on = OccurredOn {
+            assumed: false,
+            date: "2025-05-03".parse().unwrap(),
+        };
+        // Told of late, it may be one day ahead.
+        let payload = serde_json::json!({ "deadline": { "due_on": "2025-05-04" } });
+        let said = |event| sentence(event, &payload, on, &Names::default());
+        for (event, what) in [
+            ("DeadlineApproached", "date"),
+            ("AreaDeadlineApproached", "date for an area"),
+            ("ActionDeadlineApproached", "date of an action"),
+        ] {
+            let told = said(event);
+            let whole = format!("On 3 May 2025 a {what} that is ahead was announced: 4 May 2025.");
+            assert_eq!(told, whole);
+            assert!(clause(event, 2).contains("that are ahead"), "{event}");
+        }
     }
 
     #[test]
