@@ -20,7 +20,7 @@ use dutyledger_ledger::{
 use dutyledger_proofs::SigningKey;
 use dutyledger_record::{EntryId, LedgerId, StreamId, hex};
 use dutyledger_transparency::{
-    InARow, Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
+    Alarm, InARow, Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
 };
 
 use crate::cli::{CheckpointSettings, ProveSettings, SignSettings, WatchSettings};
@@ -406,7 +406,10 @@ impl<'s> Looks<'s> {
             }
             Err(WatchError::Alarm { alarm, note }) => {
                 keep(self.state, &alarm, &note.to_string())?;
-                return Err(Failure::alarm(alarm));
+                return Err(match alarm {
+                    Alarm::Contradicted { .. } => Failure::contradicted(alarm),
+                    alarm => Failure::alarm(alarm),
+                });
             }
             Err(WatchError::Unproven { cause, note }) => {
                 let error = format!("nothing shows that the ledger goes on: {cause}");
@@ -477,14 +480,18 @@ mod tests {
     const LEDGER: &str = "a-ledger";
     const PAGE: &[u8] = b"<!doctype html><title>Back soon</title>";
 
-    /// What a log answers, one answer after the other. Its tiles are withheld.
-    struct Answers(VecDeque<Result<Vec<u8>, String>>);
+    /// What a log answers, one answer after the other. Its tiles are withheld, or of nothing it signed.
+    struct Answers(VecDeque<Result<Vec<u8>, String>>, Option<u8>);
 
     impl Source for Answers {
         fn get(&mut self, path: &str) -> Result<Vec<u8>, String> {
-            match path {
-                "checkpoint" => self.0.pop_front().expect("a look too many"),
-                _ => Err("503".to_owned()),
+            match (path, self.1) {
+                ("checkpoint", _) => self.0.pop_front().expect("a look too many"),
+                (tile, Some(byte)) => {
+                    let width = tile.rsplit('/').next().and_then(|width| width.parse().ok());
+                    Ok(vec![byte; 32 * width.unwrap_or(256)])
+                }
+                (_, None) => Err("503".to_owned()),
             }
         }
     }
@@ -512,7 +519,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().join("trusted");
         let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
-        let mut source = Answers(answers.into_iter().collect());
+        let mut source = Answers(answers.into_iter().collect(), None);
         let mut looks = Looks::of(&state, again, true);
         let ended = (1..).find_map(|n| Some((n, looks.one(&mut watch, &mut source).err()?)));
         let ended = ended.unwrap();
@@ -574,7 +581,7 @@ mod tests {
         let state = folder.path().join("trusted");
         let run = |answer| {
             let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
-            let mut source = Answers(VecDeque::from([answer]));
+            let mut source = Answers(VecDeque::from([answer]), None);
             let ended = Looks::of(&state, false, true).one(&mut watch, &mut source);
             ended.map_err(|failure| format!("{failure:?}"))
         };
@@ -593,6 +600,23 @@ mod tests {
                 "{told}"
             );
         }
+    }
+
+    #[test]
+    fn hashes_that_contradict_the_checkpoint_end_a_watch_with_a_code_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("trusted");
+        let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
+        let mut source = Answers(VecDeque::from([signed(3), signed(5)]), Some(7));
+        let mut looks = Looks::of(&state, true, true);
+        looks.one(&mut watch, &mut source).unwrap();
+        let told = format!("{:?}", looks.one(&mut watch, &mut source).unwrap_err());
+        assert!(
+            told.contains("code: 10") && told.contains("contradicts itself"),
+            "{told}"
+        );
+        let evidence = fs::read(beside(&state, ".alarm")).unwrap();
+        assert_eq!(evidence, signed(5).unwrap());
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub(crate) const HELP: &str = "Exit codes:
   8  a ledger that is watched was rolled back, forked, or signed by another key, does not show
      that it goes on, or shows no checkpoint at all, look after look
   9  a checkpoint that was kept is forged: no trusted key signed it, or one that was replaced
-     signed more than it may have, or something else";
+     signed more than it may have, or something else
+ 10  a ledger that is watched hands out hashes that are not those of its own signed checkpoint";
 
 /// Why the program ends without having done what was asked.
 #[derive(Debug)]
@@ -71,6 +72,10 @@ impl Failure {
 
     pub(crate) fn forged(message: impl Display) -> Self {
         Self::new(9, message)
+    }
+
+    pub(crate) fn contradicted(message: impl Display) -> Self {
+        Self::new(10, message)
     }
 
     /// Says why on standard error, and gives the exit code.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use dutyledger_ledger::{beside, replace_file};
 use dutyledger_proofs::tile::{self, Holds, TILE_WIDTH, Tile, TileError};
-use dutyledger_proofs::tree::{self, Node};
+use dutyledger_proofs::tree::{self, Node, Plan};
 use dutyledger_proofs::{Checkpoint, CheckpointError, Hash, Note, NoteError, VerifierKey};
 
 use crate::signed::Signed;
@@ -62,6 +62,16 @@ pub enum Alarm {
     Origin {
         /// The ledger it names.
         found: String,
+    },
+    /// The hashes that are handed out are not those of the checkpoint that is.
+    #[error(
+        "the ledger contradicts itself: it hands out hashes that are not those of its own signed \
+         checkpoint of {size} entries. Nothing of it is trusted. Ask those who run it, and not over \
+         this line"
+    )]
+    Contradicted {
+        /// The checkpoint's size.
+        size: u64,
     },
     /// Nothing shows, time after time, that the ledger goes on from what was trusted.
     #[error(
@@ -124,15 +134,6 @@ pub enum WatchError {
     /// The hashes could not be kept.
     #[error(transparent)]
     Kept(#[from] TilesError),
-    /// The hashes that came are not those of the checkpoint.
-    #[error(
-        "the hashes that the ledger hands out are not those of its checkpoint of {size} entries: \
-         nothing of it is trusted"
-    )]
-    Hashes {
-        /// The checkpoint's size.
-        size: u64,
-    },
     /// The file of what is trusted.
     #[error("{path}: {cause}", path = path.display())]
     File {
@@ -294,8 +295,11 @@ impl Watch {
                 return alarm(Alarm::RolledBack { trusted, found }, &note);
             }
             match goes_on(source, before, &now) {
-                Ok(true) => self.unproven.none()?,
-                Ok(false) => return alarm(Alarm::Forked { trusted, found }, &note),
+                Ok(Growth::Shown) => self.unproven.none()?,
+                Ok(Growth::Forked) => return alarm(Alarm::Forked { trusted, found }, &note),
+                Ok(Growth::Contradicted) => {
+                    return alarm(Alarm::Contradicted { size: found }, &note);
+                }
                 // Whoever forks a ledger can withhold what would show it.
                 Err(_) if self.unproven.one_more()? >= UNPROVEN_MAX => {
                     return alarm(Alarm::Unproven { trusted, found }, &note);
@@ -312,7 +316,7 @@ impl Watch {
         if let Some(tiles) = &self.tiles
             && !kept(tiles, source, &now)?
         {
-            return Err(WatchError::Hashes { size: now.size });
+            return alarm(Alarm::Contradicted { size: now.size }, &note);
         }
         let signed = Signed {
             checkpoint: now.clone(),
@@ -355,18 +359,52 @@ fn add(tiles: &Tiles, source: &mut dyn Source, size: u64) -> Result<(), WatchErr
     Ok(())
 }
 
+/// What the tiles show of two checkpoints.
+enum Growth {
+    /// The larger goes on from the smaller.
+    Shown,
+    /// They are those of the larger, and it does not go on from the smaller.
+    Forked,
+    /// They are not those of the larger, whatever the smaller is.
+    Contradicted,
+}
+
 /// Whether the tiles show that one checkpoint goes on from another of no more entries.
 fn goes_on(
     source: &mut dyn Source,
     old: &Checkpoint,
     new: &Checkpoint,
-) -> Result<bool, WatchError> {
+) -> Result<Growth, WatchError> {
+    // Two roots of as many entries need no tiles: one key signed both.
+    if old.size == new.size {
+        return Ok(match old.root == new.root {
+            true => Growth::Shown,
+            false => Growth::Forked,
+        });
+    }
     // No proof is larger than the tree; the sizes were compared.
     let Ok(plan) = tree::consistency_plan(old.size, new.size) else {
-        return Ok(false);
+        return Ok(Growth::Forked);
     };
+    let proof = served(source, &plan, new.size)?;
+    let leads = |old_root: &Hash| {
+        tree::verify_consistency(old.size, old_root, new.size, &new.root, &proof).is_ok()
+    };
+    if leads(&old.root) {
+        return Ok(Growth::Shown);
+    }
+    // The root of the smaller tree as it is served, whatever it was when it was trusted.
+    let roots = served(source, &tree::root_plan(old.size), new.size)?;
+    Ok(match roots.first().is_some_and(leads) {
+        true => Growth::Forked,
+        false => Growth::Contradicted,
+    })
+}
+
+/// The hashes of a plan, by the tiles of a tree of this size.
+fn served(source: &mut dyn Source, plan: &Plan, size: u64) -> Result<Vec<Hash>, WatchError> {
     let mut tiles = Vec::new();
-    for tile in tile::tiles_of(&plan, new.size) {
+    for tile in tile::tiles_of(plan, size) {
         let path = tile.to_string();
         let bytes = get(source, &path)?;
         match tile::read_hashes(tile, &bytes) {
@@ -375,16 +413,14 @@ fn goes_on(
         }
     }
     let hash_of = |node: Node| -> Result<Hash, TileError> {
-        let tile = Tile::of_node(node, new.size);
+        let tile = Tile::of_node(node, size);
         let held = tiles.iter().find(|(held, _)| Some(*held) == tile);
         tile::hash_in(&held.ok_or(TileError::Missing)?.1, node)
     };
-    let proof = plan.complete(hash_of).map_err(|cause| WatchError::Tile {
+    plan.complete(hash_of).map_err(|cause| WatchError::Tile {
         path: "the tiles".to_owned(),
         cause,
-    })?;
-    let shown = tree::verify_consistency(old.size, &old.root, new.size, &new.root, &proof);
-    Ok(shown.is_ok())
+    })
 }
 
 fn get(source: &mut dyn Source, path: &str) -> Result<Vec<u8>, WatchError> {
@@ -505,6 +541,53 @@ mod tests {
             found: 20,
         };
         assert_eq!(raised(look(&state, &mut fork)), forked);
+    }
+
+    /// A log whose checkpoint is that of one history and whose tiles are those of another.
+    fn contradicting(size: usize) -> Served {
+        Served {
+            note: Served::of(size, "true", LEDGER).note,
+            ..Served::of(size, "other", LEDGER)
+        }
+    }
+
+    #[test]
+    fn hashes_that_contradict_the_signed_checkpoint_beside_them_are_an_alarm_and_no_fork() {
+        // A smaller tree that stands whole in the larger one is not in the proof, and others are.
+        for trusted in [7, 8, 10] {
+            let folder = TempDir::new().unwrap();
+            let state = folder.path().join("trusted");
+            look(&state, &mut Served::of(trusted, "true", LEDGER)).unwrap();
+            let before = fs::read(&state).unwrap();
+            let alarm = raised(look(&state, &mut contradicting(20)));
+            assert_eq!(alarm, Alarm::Contradicted { size: 20 });
+            assert!(alarm.to_string().contains("contradicts itself"));
+            assert_eq!(
+                fs::read(&state).unwrap(),
+                before,
+                "nothing of it is trusted"
+            );
+            // The hashes of another history that are those of its checkpoint show a fork.
+            let forked = look(&state, &mut Served::of(20, "other", LEDGER));
+            let (trusted, found) = (trusted as u64, 20);
+            assert_eq!(raised(forked), Alarm::Forked { trusted, found });
+        }
+    }
+
+    #[test]
+    fn hashes_that_are_kept_and_contradict_the_checkpoint_are_an_alarm_at_the_first_look() {
+        let folder = TempDir::new().unwrap();
+        let (state, tiles) = (folder.path().join("trusted"), folder.path().join("tiles"));
+        let keeping = || {
+            let watch = Watch::open(key().verifier().clone(), &state).unwrap();
+            watch.keeping(&tiles).unwrap()
+        };
+        let looked = keeping().look(&mut contradicting(300));
+        assert_eq!(raised(looked), Alarm::Contradicted { size: 300 });
+        assert!(!state.exists());
+        // What came is given up: the true ones are taken later.
+        let looked = keeping().look(&mut Served::of(300, "true", LEDGER));
+        assert_eq!(looked.unwrap().now.size, 300);
     }
 
     #[test]

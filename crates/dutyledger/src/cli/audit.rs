@@ -34,7 +34,7 @@ pub(crate) enum AuditCommand {
     /// one holds the ledger.
     Export(ExportSettings),
     /// Watch a ledger's checkpoints from another machine, and end with code 8 if it was rolled back
-    /// or forked.
+    /// or forked, with 10 if it hands out hashes that contradict its own checkpoint.
     Watch(WatchSettings),
 }
 
