@@ -8,7 +8,7 @@ use std::fmt::Write;
 use chrono::{DateTime, NaiveDate, Utc};
 use dutyledger_application::again::{When, WrittenError, decide_written};
 use dutyledger_application::{CommandError, LoadError, Request, Target, london_date};
-use dutyledger_domain::obligations::{By, Obligation, Status, Within, obligations};
+use dutyledger_domain::obligations::{Obligation, Status, Within, obligations};
 use dutyledger_domain::rules::{self, Layer, RulePack, row};
 use dutyledger_domain::streams::{Direction, NeedsAssessment, Partnership, Strategy};
 use dutyledger_domain::triggers::{Trigger, TriggerState};
@@ -26,6 +26,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::as_of::AsOf;
+use crate::cited::{DIRECTIONS, bearing, rows_of};
 use crate::lines::{Line, lines};
 use crate::names::Names;
 use crate::outline::said;
@@ -549,20 +550,6 @@ fn of_obligation(
     }
 }
 
-/// The events that bear on a row: those the pack names, and for what is judged in another way those
-/// it is counted from.
-fn bearing(pack: &RulePack, rule: &str) -> Vec<String> {
-    let row = pack.row(rule);
-    let named = row.and_then(|row| row.evidence.as_ref());
-    let mut events: Vec<_> = named
-        .map(|evidence| evidence.events.clone())
-        .unwrap_or_default();
-    if named.is_some_and(|evidence| evidence.by == By::AnnualReview) {
-        events.extend(["StrategyAdopted", "ReviewCompleted"].map(str::to_owned));
-    }
-    events
-}
-
 /// Explains a trigger that is shown; none where it is not.
 ///
 /// # Errors
@@ -634,30 +621,7 @@ fn rules_of(one: &Trigger, histories: &Histories) -> BTreeSet<&'static str> {
     });
     let educational = capacity.is_none_or(|c| c == Capacity::EducationalAuthority);
     let own = rows_of(one.duty, educational);
-    own.iter().copied().chain(["R-129.1"]).collect()
-}
-
-/// The rows that bear on a duty of s.18(1), for an educational authority or another.
-const fn rows_of(duty: Duty, educational: bool) -> &'static [&'static str] {
-    match (duty, educational) {
-        (Duty::CollaborateAndPlan, _) => &["R-10.1"],
-        (Duty::IdentifyKinds, _) => &["R-10.2"],
-        (Duty::IdentifyCauses, _) => &["R-10.3"],
-        (Duty::PrepareAndImplement, _) => &["R-10.4", "R-10.5"],
-        (Duty::Consult, _) => &["R-10.6"],
-        (Duty::Publish, _) => &["A-8.7a"],
-        (Duty::KeepUnderReview, _) => &["A-8.7b", "R-42.1"],
-        (Duty::Revise, _) => &["A-8.7c"],
-        (Duty::LeaveOutBarredMaterial, _) => &["A-8.8"],
-        (Duty::SectionNine, _) => &["A-9.1"],
-        (Duty::CooperateWithLocalPolicingBody, _) => &["R-18.2"],
-        (Duty::CollaborateOnRequest, true) => &["R-19.2"],
-        (Duty::CollaborateOnRequest, false) => &["R-20.2"],
-        (Duty::CarryOutActions, true) => &["R-19.4"],
-        (Duty::CollaborateWithRelevantAuthority, true) => &["R-19.5"],
-        (Duty::CarryOutActions | Duty::CollaborateWithRelevantAuthority, false) => &["R-20.4"],
-        (Duty::SupplyInformation, _) => &["R-58.3"],
-    }
+    own.iter().copied().chain([DIRECTIONS]).collect()
 }
 
 /// The entries a trigger rests on, and in the streams where these stand those of the same events and
@@ -984,20 +948,5 @@ mod tests {
         let given =
             serde_json::json!({ "reason": "It was misread.", "rows": [{ "entry_id": id }] });
         assert_eq!(named(&given), BTreeSet::from([id.parse().unwrap()]));
-    }
-
-    #[test]
-    fn every_duty_is_cited_by_rows_of_its_own_section() {
-        for duty in Duty::ALL {
-            for educational in [true, false] {
-                let rows = rows_of(*duty, educational);
-                let sections = rows.iter().filter_map(|id| row(id)?.section.clone());
-                let cited: Vec<_> = sections.collect();
-                let own = |section: &String| section.contains(duty.section());
-                assert!(cited.iter().any(own), "{duty:?}: {rows:?} {cited:?}");
-                let known = |id: &&str| row(id).is_some();
-                assert!(rows.iter().all(known), "{duty:?}: {rows:?}");
-            }
-        }
     }
 }

@@ -73,6 +73,11 @@ impl Given {
         entry_id
     }
 
+    /// The last entry told of a stream.
+    pub(crate) fn last(&self, stream: u128) -> &Record {
+        self.streams[&stream].1.last().unwrap()
+    }
+
     /// All of it as histories.
     pub(crate) fn histories(&self) -> Histories {
         let mut all = Histories::default();

@@ -8,6 +8,7 @@
 //! them, reads entries in their order. Nothing here can record.
 
 mod as_of;
+mod cited;
 pub mod diff;
 pub mod explain;
 pub mod export;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::cited::{may_bear, rules_of};
 use crate::names::Names;
 use crate::words::sentence;
 
@@ -20,7 +21,8 @@ pub struct Filter {
     pub authority: Option<StreamId>,
     /// Those of an event, in PascalCase or kebab-case.
     pub event: Option<String>,
-    /// Those that cite a row: it warned, was unmet, or sets the date they speak of.
+    /// Those that cite a row or bear on it: it warned, was unmet, or sets the date they speak of; they
+    /// are evidence for it, or about a duty it bears on.
     pub rule: Option<String>,
     /// Those a kind of principal recorded.
     pub principal_kind: Option<PrincipalKind>,
@@ -50,7 +52,7 @@ impl Filter {
             && self
                 .rule
                 .as_ref()
-                .is_none_or(|rule| leaf_data.contains(rule))
+                .is_none_or(|rule| may_bear(rule, leaf_data))
     }
 
     /// Whether an entry is one that is looked for.
@@ -114,23 +116,6 @@ fn says(payload: &Value, text: &str) -> bool {
     }
 }
 
-/// The rows an entry cites.
-fn rules_of(record: &Record) -> Vec<String> {
-    let standing = &record.entry.standing;
-    let warned = standing.warnings.iter().map(|warning| warning.rule.clone());
-    let unmet = standing
-        .past_fact
-        .iter()
-        .flat_map(|fact| fact.unmet.clone());
-    let payload = &record.entry.payload;
-    let set = ["/rule", "/deadline/rule"].map(|member| payload.pointer(member));
-    let set = set.into_iter().flatten().filter_map(Value::as_str);
-    let mut all: Vec<_> = warned.chain(unmet).chain(set.map(str::to_owned)).collect();
-    all.sort();
-    all.dedup();
-    all
-}
-
 /// An entry that was found.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Hit {
@@ -166,7 +151,7 @@ pub struct Hit {
     pub partnerships: Vec<StreamId>,
     /// What the caller was doing.
     pub correlation_id: Uuid,
-    /// The rows it cites.
+    /// The rows it cites or bears on.
     pub rules: Vec<String>,
     /// The entry it withdraws.
     pub corrects: Option<EntryId>,
@@ -199,7 +184,7 @@ impl Hit {
             on_behalf_of: standing.on_behalf_of.clone(),
             partnerships: standing.partnerships.clone(),
             correlation_id: standing.correlation_id,
-            rules: rules_of(record),
+            rules: rules_of(record).into_iter().collect(),
             corrects: standing.corrects,
             source: standing.source.as_ref().map(|s| s.title.to_string()),
             sentence: sentence(&event_type, &entry.payload, standing.occurred_on, names),

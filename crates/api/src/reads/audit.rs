@@ -194,7 +194,8 @@ struct SearchQuery {
     /// Those of this event, such as `StrategyAdopted`.
     #[serde(default)]
     event: Option<String>,
-    /// Those that cite this row: it warned, was unmet, or sets the date they speak of.
+    /// Those that cite this row or bear on it: it warned, was unmet, or sets the date they speak of; they
+    /// are evidence for it, or about a duty it bears on.
     #[serde(default)]
     rule: Option<String>,
     /// Those that this kind of principal recorded.

@@ -125,18 +125,14 @@ impl<'a, E: Payload> Counted<'a, E> {
 
     fn shows(&self, event: &str, evidence: &Evidence, looked_at: LookedAt<'_>) -> bool {
         let kind = self.entry.standing.principal.kind;
-        if evidence.told_by.is_some_and(|told_by| told_by != kind) {
+        if !evidence.may_be_told_by(kind) {
             return false;
         }
         if looked_at.anything() && evidence.r#where.is_empty() {
             return true;
         }
         let payload = self.payload();
-        let has = |(member, wanted): (&String, &Value)| match (payload.get(member), wanted) {
-            (Some(is), Value::Array(any)) => any.contains(is),
-            (is, wanted) => is == Some(wanted),
-        };
-        !looked_at.names_another(event, payload) && evidence.r#where.iter().all(has)
+        !looked_at.names_another(event, payload) && evidence.has_members(payload)
     }
 
     fn payload(&self) -> &Value {

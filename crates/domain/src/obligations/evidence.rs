@@ -179,6 +179,27 @@ impl Evidence {
         evidence
     }
 
+    /// Whether an entry by itself, whatever else is known, is among those that show the row.
+    #[must_use]
+    pub fn is_shown_by(&self, event: &str, payload: &Value, by: PrincipalKind) -> bool {
+        let named = self.events.iter().any(|one| one == event);
+        named && self.may_be_told_by(by) && self.has_members(payload)
+    }
+
+    /// Whether this kind of principal may be who recorded it.
+    pub(super) fn may_be_told_by(&self, by: PrincipalKind) -> bool {
+        self.told_by.is_none_or(|told_by| told_by == by)
+    }
+
+    /// Whether a payload has the members it must have.
+    pub(super) fn has_members(&self, payload: &Value) -> bool {
+        let has = |(member, wanted): (&String, &Value)| match (payload.get(member), wanted) {
+            (Some(is), Value::Array(any)) => any.contains(is),
+            (is, wanted) => is == Some(wanted),
+        };
+        self.r#where.iter().all(has)
+    }
+
     /// Whether an office of this capacity is looked at.
     pub(super) fn is_of(&self, row: &Row, capacity: Capacity) -> bool {
         let kinds = if self.of.is_empty() {

@@ -262,7 +262,7 @@ pub(crate) struct SearchSettings {
     /// Entries of this event, such as StrategyAdopted.
     #[arg(long)]
     pub(crate) event: Option<String>,
-    /// Entries that cite this row.
+    /// Entries that cite this row or bear on it.
     #[arg(long)]
     pub(crate) rule: Option<String>,
     /// Entries that this kind of principal recorded.
