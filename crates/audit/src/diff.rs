@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use chrono::NaiveDate;
 use dutyledger_domain::deadlines::{Dated, Ended, deadlines};
-use dutyledger_domain::obligations::{Obligation, Status, obligations};
+use dutyledger_domain::obligations::{Due, Obligation, Status, obligations};
 use dutyledger_domain::rules::{self, RuleId};
 use dutyledger_domain::streams::deadline::{DeadlineKind, WhatIsDue};
 use dutyledger_domain::streams::strategy::StrategyEvent;
@@ -81,7 +81,7 @@ pub struct Gone {
     pub withdrawn_by: Option<EntryId>,
 }
 
-/// A row that stands differently.
+/// A row that stands differently, or whose date another entry sets.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Turned {
     /// The row.
@@ -96,6 +96,12 @@ pub struct Turned {
     pub from: Option<Status>,
     /// How it stands; nothing where it is no longer looked at.
     pub to: Option<Status>,
+    /// When it was due, where an entry set another date in place of the rule pack's, or did then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_from: Option<Due>,
+    /// When it is due, in that case.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub due_to: Option<Due>,
     /// The same in words.
     pub sentence: String,
 }
@@ -376,14 +382,23 @@ fn turned(
     keys.into_iter()
         .filter_map(|key| {
             let (from, to) = (stood(before, key), stood(after, key));
+            let due = |all: &BTreeMap<RowKey, Obligation>| all.get(key).and_then(|one| one.due);
+            // A date that is counted anew with each review is no date that was set.
+            let set = Some((due(before), due(after))).filter(|(was, is)| {
+                let by = |due: &Option<Due>| due.and_then(|due| due.set_by);
+                by(was) != by(is)
+            });
+            let (due_from, due_to) = set.unwrap_or_default();
             let (rule, authority, about) = key;
-            (from != to).then(|| Turned {
+            (from != to || set.is_some()).then(|| Turned {
                 rule: rule.clone(),
                 authority: *authority,
                 about: *about,
                 from,
                 to,
-                sentence: turn(key, from, to, names),
+                due_from,
+                due_to,
+                sentence: turn(key, (from, to), (due_from, due_to), names),
             })
         })
         .collect()
@@ -391,8 +406,8 @@ fn turned(
 
 fn turn(
     (rule, authority, about): &RowKey,
-    from: Option<Status>,
-    to: Option<Status>,
+    (from, to): (Option<Status>, Option<Status>),
+    due: (Option<Due>, Option<Due>),
     names: &Names,
 ) -> String {
     let whose = authority
@@ -405,12 +420,27 @@ fn turn(
                 .map(|name| format!(" of “{name}”"))
         })
         .unwrap_or_default();
+    let stood = if from == to {
+        // Its date alone is another.
+        ", as before".to_owned()
+    } else {
+        from.map_or_else(
+            || "; it was not looked at before".to_owned(),
+            |from| format!("; before, the answer was: it {}", stands(from)),
+        )
+    };
     let to = to.map_or("is no longer looked at", stands);
-    let from = from.map_or_else(
-        || "; it was not looked at before".to_owned(),
-        |from| format!("; before, the answer was: it {}", stands(from)),
-    );
-    format!("{rule}{whose}{of} {to}{from}.")
+    let dated = match due {
+        (Some(was), Some(is)) => format!(
+            " Its date is {}, and was {}.",
+            in_words(is.on),
+            in_words(was.on)
+        ),
+        (None, Some(is)) => format!(" Its date is {}.", in_words(is.on)),
+        (Some(was), None) => format!(" Its date was {}, and there is none.", in_words(was.on)),
+        (None, None) => String::new(),
+    };
+    format!("{rule}{whose}{of} {to}{stood}.{dated}")
 }
 
 impl Diff {
@@ -459,7 +489,9 @@ impl Diff {
         }
         let became = |status: Status| {
             let turned = self.obligations.iter();
-            turned.filter(|one| one.to == Some(status)).count()
+            turned
+                .filter(|one| one.to == Some(status) && one.from != one.to)
+                .count()
         };
         for (status, words) in [
             (Status::Overdue, "became overdue"),
@@ -473,6 +505,15 @@ impl Diff {
                     several(count, "obligation", "obligations")
                 ));
             }
+        }
+        let redated = self
+            .obligations
+            .iter()
+            .filter(|one| one.due_from != one.due_to);
+        let redated = redated.count();
+        if redated > 0 {
+            let count = several(redated, "obligation has", "obligations have");
+            parts.push(format!("{count} another date"));
         }
         for (triggers, words) in [
             (&self.triggers_opened, "opened"),
@@ -615,6 +656,67 @@ mod tests {
         let stated = covers("2024-12-31");
         given.told(PARTNERSHIP, "CoverageStated", "2023-01-31", stated);
         assert_eq!(late(&given), BTreeMap::from([(review, 12)]));
+    }
+
+    #[test]
+    fn an_entry_that_sets_a_date_for_all_is_told_with_the_date_that_it_changed() {
+        const LEDGER: u128 = 7;
+        let mut given = Given::default();
+        given.opened(PARTNERSHIP, "partnership");
+        let formed = json!({ "name": "A partnership", "route": "new_structure" });
+        given.told(PARTNERSHIP, "PartnershipFormed", "2023-02-01", formed);
+        let nothing = given.histories();
+        given.opened(LEDGER, "ledger");
+        let mut rows = rules::enacted().0.rows.iter();
+        let row = rows.find(|row| row.date_may_be_set()).unwrap();
+        let own = row.deadline.as_ref().unwrap().on.unwrap();
+        let set = json!({ "rule": row.id, "due_on": "2024-03-31", "provenance": "regulations" });
+        let by = given.told(LEDGER, "DeadlineDateSet", "2023-03-01", set);
+        let known = given.histories();
+        let withdrawn = given.withdrawn(LEDGER, by, "2023-03-05");
+        let later = given.histories();
+        let on = "2023-06-01".parse().unwrap();
+        let moment = |histories, known_at| Moment {
+            histories,
+            as_of: AsOf { on, known_at },
+        };
+        let names = Names::default();
+        let found = diff(
+            id(PARTNERSHIP),
+            moment(&nothing, 1),
+            moment(&known, 2),
+            &names,
+        );
+        let entry = &found.happened[0].entries[0];
+        assert_eq!((entry.entry_id, entry.stream), (by, id(LEDGER)));
+        assert_eq!(found.happened[0].event_type, "DeadlineDateSet");
+        let turned = found.obligations.iter().find(|one| one.rule == row.id);
+        let turned = turned.unwrap();
+        let date = |due: Option<Due>| due.map(|due| due.on);
+        let due_on = "2024-03-31".parse().unwrap();
+        assert_eq!(date(turned.due_from), Some(own));
+        assert_eq!(date(turned.due_to), Some(due_on));
+        let dated = format!("Its date is 31 March 2024, and was {}.", in_words(own));
+        assert!(turned.sentence.ends_with(&dated), "{}", turned.sentence);
+        let summary = &found.summary;
+        assert!(
+            summary.contains("one date of a deadline was set"),
+            "{summary}"
+        );
+        assert!(summary.contains("another date"), "{summary}");
+        assert!(found.text(&names).contains(&dated));
+
+        // Withdrawn, the date of the rule pack holds again, and what withdrew it is named.
+        let found = diff(
+            id(PARTNERSHIP),
+            moment(&known, 2),
+            moment(&later, 3),
+            &names,
+        );
+        assert_eq!(found.gone[0].entry_id, by);
+        assert_eq!(found.gone[0].withdrawn_by, Some(withdrawn));
+        let turned = found.obligations.iter().find(|one| one.rule == row.id);
+        assert_eq!(date(turned.unwrap().due_to), Some(own));
     }
 
     #[test]

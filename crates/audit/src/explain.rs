@@ -484,7 +484,7 @@ fn of_row(
     let set_by = one.due.and_then(|due| due.set_by);
     let row = pack.row(rule);
     for set in row.into_iter().flat_map(|row| histories.dates.ever(row)) {
-        let withdrawn_by = set.withdrawn.map(|(_, by)| by);
+        let withdrawn_by = set.withdrawn.as_ref().map(|by| by.by);
         let counts = set_by == Some(set.by);
         shown.entries.insert(set.by, (counts, withdrawn_by));
         if let Some(by) = withdrawn_by {

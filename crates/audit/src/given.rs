@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dutyledger_domain::Histories;
+use dutyledger_domain::dates::Dates;
 use dutyledger_domain::rules::enacted_ref;
+use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::{Histories, History, StreamKind};
 use dutyledger_record::{
     Basis, EntryId, Envelope, Event, LedgerId, OccurredOn, Principal, Record, Standing, Stream,
     StreamId, StreamType,
@@ -32,6 +34,23 @@ impl Given {
 
     /// Tells an entry of a stream, on a date.
     pub(crate) fn told(&mut self, stream: u128, event: &str, on: &str, payload: Value) -> EntryId {
+        self.told_as(stream, event, on, payload, None)
+    }
+
+    /// Withdraws an entry of a stream.
+    pub(crate) fn withdrawn(&mut self, stream: u128, entry: EntryId, on: &str) -> EntryId {
+        let payload = serde_json::json!({ "reason": null });
+        self.told_as(stream, "EntryCorrected", on, payload, Some(entry))
+    }
+
+    fn told_as(
+        &mut self,
+        stream: u128,
+        event: &str,
+        on: &str,
+        payload: Value,
+        corrects: Option<EntryId>,
+    ) -> EntryId {
         self.position += 1;
         let (named, records) = self.streams.get_mut(&stream).unwrap();
         let entry_id = EntryId::new(Uuid::from_u128(1_000 + u128::from(self.position)));
@@ -39,7 +58,7 @@ impl Given {
             basis: Basis::Administrative,
             causation_id: None,
             correlation_id: Uuid::nil(),
-            corrects: None,
+            corrects,
             occurred_on: OccurredOn {
                 assumed: false,
                 date: on.parse().unwrap(),
@@ -78,11 +97,18 @@ impl Given {
         self.streams[&stream].1.last().unwrap()
     }
 
-    /// All of it as histories.
+    /// All of it as histories, the dates set by the ledger's own stream with them.
     pub(crate) fn histories(&self) -> Histories {
-        let mut all = Histories::default();
+        let mut all = Histories {
+            rules: enacted_ref(),
+            ..Histories::default()
+        };
         for (stream, records) in self.streams.values() {
-            all.read(stream, records.clone()).unwrap();
+            if stream.stream_type == LedgerStream::TYPE {
+                all.dates = Dates::of(&History::read(records.clone()).unwrap());
+            } else {
+                all.read(stream, records.clone()).unwrap();
+            }
         }
         all
     }

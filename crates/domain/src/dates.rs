@@ -7,13 +7,13 @@
 
 use chrono::NaiveDate;
 
-use dutyledger_record::{EntryId, Source};
+use dutyledger_record::{EntryId, Standing, Stream};
 
 use crate::history::History;
 use crate::obligations::Due;
 use crate::rules::{Provenance, Row, RuleId};
-use crate::streams::LedgerStream;
-use crate::streams::ledger::LedgerEvent;
+use crate::streams::ledger::{DeadlineDateSet, LedgerEvent};
+use crate::streams::{EntryCorrected, LedgerStream};
 
 /// The date of a row's deadline, as an entry set it.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,19 +24,57 @@ pub struct DateSet {
     pub due_on: NaiveDate,
     /// Where it comes from.
     pub provenance: Provenance,
-    /// What shows it.
-    pub source: Option<Source>,
-    /// The day it was set for.
-    pub on: NaiveDate,
     /// The entry that set it.
     pub by: EntryId,
+    /// How that stands: when, by whom, and what shows it.
+    pub standing: Standing,
+    /// What withdrew it.
+    pub withdrawn: Option<Withdrawn>,
+}
+
+/// The entry that withdrew a date.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Withdrawn {
+    /// The entry.
+    pub by: EntryId,
+    /// What it says.
+    pub says: EntryCorrected,
+    /// How it stands.
+    pub standing: Standing,
+}
+
+impl DateSet {
+    /// The day it was set for.
+    #[must_use]
+    pub const fn on(&self) -> NaiveDate {
+        self.standing.occurred_on.date
+    }
+
+    /// What the entry that set it says.
+    #[must_use]
+    pub fn says(&self) -> DeadlineDateSet {
+        DeadlineDateSet {
+            due_on: self.due_on,
+            provenance: self.provenance,
+            rule: self.rule.clone(),
+        }
+    }
+
     /// The day it was withdrawn, and the entry that did so.
-    pub withdrawn: Option<(NaiveDate, EntryId)>,
+    #[must_use]
+    pub fn withdrawal(&self) -> Option<(NaiveDate, EntryId)> {
+        let by = self.withdrawn.as_ref()?;
+        Some((by.standing.occurred_on.date, by.by))
+    }
 }
 
 /// Every date a ledger ever set, in the order in which they take each other's place.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Dates(Vec<DateSet>);
+pub struct Dates {
+    /// The ledger's own stream, once there is one.
+    stream: Option<Stream>,
+    all: Vec<DateSet>,
+}
 
 impl Dates {
     /// Those that the entries of the ledger's own stream set.
@@ -44,49 +82,62 @@ impl Dates {
     pub fn of(ledger: &History<LedgerStream>) -> Self {
         let withdrawn = |entry: EntryId| {
             let by = ledger.withdrawal_of(entry)?;
-            Some((by.standing.occurred_on.date, by.entry_id))
+            let LedgerEvent::EntryCorrected(says) = &by.payload else {
+                return None;
+            };
+            Some(Withdrawn {
+                by: by.entry_id,
+                says: says.clone(),
+                standing: by.standing.clone(),
+            })
         };
         let set = ledger.entries().filter_map(|entry| match &entry.payload {
             LedgerEvent::DeadlineDateSet(set) => Some(DateSet {
                 rule: set.rule.clone(),
                 due_on: set.due_on,
                 provenance: set.provenance,
-                source: entry.standing.source.clone(),
-                on: entry.standing.occurred_on.date,
                 by: entry.entry_id,
+                standing: entry.standing.clone(),
                 withdrawn: withdrawn(entry.entry_id),
             }),
             _ => None,
         });
         let mut all: Vec<_> = set.collect();
         // It is stable: of one day, the order of the record.
-        all.sort_by_key(|set| set.on);
-        Self(all)
+        all.sort_by_key(DateSet::on);
+        let stream = ledger.entries().next().map(|entry| entry.stream.clone());
+        Self { stream, all }
+    }
+
+    /// The stream of the entries that set them, once there is one.
+    #[must_use]
+    pub const fn stream(&self) -> Option<&Stream> {
+        self.stream.as_ref()
     }
 
     /// Whether none was ever set.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// How often one was set or withdrawn: it only ever grows.
     #[must_use]
     pub fn changes(&self) -> usize {
-        let withdrawn = self.0.iter().filter(|set| set.withdrawn.is_some());
-        self.0.len() + withdrawn.count()
+        let withdrawn = self.all.iter().filter(|set| set.withdrawn.is_some());
+        self.all.len() + withdrawn.count()
     }
 
     /// The last day one was set for.
     #[must_use]
     pub fn last_day(&self) -> Option<NaiveDate> {
-        self.0.iter().map(|set| set.on).max()
+        self.all.iter().map(DateSet::on).max()
     }
 
     /// Every date ever set for a row that lets its date be set, those withdrawn included.
     pub fn ever<'a>(&'a self, row: &'a Row) -> impl DoubleEndedIterator<Item = &'a DateSet> {
         let may_be_set = row.date_may_be_set();
-        let of_row = self.0.iter().filter(move |set| set.rule == row.id);
+        let of_row = self.all.iter().filter(move |set| set.rule == row.id);
         of_row.filter(move |_| may_be_set)
     }
 
@@ -96,7 +147,7 @@ impl Dates {
         let mut standing = self
             .ever(row)
             .rev()
-            .filter(|set| set.withdrawn.is_none() && set.on <= on);
+            .filter(|set| set.withdrawn.is_none() && set.on() <= on);
         standing.next()
     }
 

@@ -286,7 +286,7 @@ fn for_all(row: &Row, histories: &Histories) -> BTreeMap<NaiveDate, ForAll> {
     let lifted = |(on, by): (NaiveDate, EntryId)| Ended::Lifted { on, by };
     let own = row.deadline.as_ref();
     if let Some((due, provenance)) = own.and_then(|own| Some((own.on?, own.provenance))) {
-        let replaced = standing().next().map(|set| lifted((set.on, set.by)));
+        let replaced = standing().next().map(|set| lifted((set.on(), set.by)));
         keep(
             due,
             ForAll {
@@ -299,8 +299,8 @@ fn for_all(row: &Row, histories: &Histories) -> BTreeMap<NaiveDate, ForAll> {
     for set in histories.dates.ever(row) {
         let mut later = standing().skip_while(|other| other.by != set.by).skip(1);
         let replaced = set
-            .withdrawn
-            .or_else(|| later.next().map(|by| (by.on, by.by)));
+            .withdrawal()
+            .or_else(|| later.next().map(|by| (by.on(), by.by)));
         keep(
             set.due_on,
             ForAll {

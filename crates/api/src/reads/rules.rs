@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use dutyledger_application::load;
-use dutyledger_domain::dates::Dates;
+use dutyledger_domain::dates::{DateSet, Dates};
 use dutyledger_domain::obligations::Due;
 use dutyledger_domain::rules::{self, Row, RulePack};
 use dutyledger_record::Source;
@@ -67,8 +67,8 @@ impl Date {
         let set = dates.set(row, on);
         Some(Self {
             due: dates.due(row, on)?,
-            from: set.map(|set| set.on),
-            source: set.and_then(|set| set.source.clone()),
+            from: set.map(DateSet::on),
+            source: set.and_then(|set| set.standing.source.clone()),
         })
     }
 }

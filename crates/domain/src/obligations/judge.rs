@@ -178,7 +178,7 @@ impl<'a> Judge<'a> {
         let due = self.first_strategy_due(row, evidence);
         let set = self.histories.dates.set(row, self.on);
         let source = set
-            .and_then(|set| set.source.as_ref())
+            .and_then(|set| set.standing.source.as_ref())
             .filter(|_| due.is_some());
         match source {
             Some(source) => {
