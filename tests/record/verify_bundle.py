@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Checks a bundle of a ledger, independently of the program that wrote it.
+"""Checks a bundle of a ledger, or a single proof, independently of the program that wrote it.
 
 Usage: verify_bundle.py [--trusted-key KEY] [--earlier-key "KEY SIZE ROOT"]... [--checkpoint FILE]
                         [--consistency FILE]... BUNDLE
+       verify_bundle.py inclusion PROOF (--entry FILE | --leaf-hash HASH) --trusted-key KEY
+                        [--earlier-key "KEY SIZE ROOT"]... [--consistency FILE]...
+       verify_bundle.py consistency PROOF --from FILE --trusted-key KEY
+                        [--earlier-key "KEY SIZE ROOT"]... [--consistency FILE]...
 
 Stands on schemas/bundle.md, schemas/proofs.md and schemas/record.md, on Python's standard library,
 and on the package cryptography for Ed25519 alone. It lies in the repository, whose documents a bundle
@@ -61,6 +65,7 @@ EVENT_TYPE_BYTES_MAX = 128
 STREAMS_MAX = 4_000_000
 KEYS_MAX = 1_000
 PROOF_HASHES_MAX = 63
+EXTRA_CHARS_MAX = 8 * 1024
 SIGNATURES_MAX = 64
 
 END = struct.Struct("<4sIHHIIH")
@@ -334,9 +339,13 @@ def hashes_from(lines, kind):
     return [hash_from(line, kind) for line in lines]
 
 
-def inclusion_proof(raw):
+def inclusion_proof(raw, extra=False):
     lines, note = proof_parts(raw, "inclusion")
     # Extra data is allowed in such a proof, but not in a bundle.
+    if extra and len(lines) > 1 and lines[1].startswith("extra "):
+        data = lines.pop(1)[6:]
+        need(len(data) <= EXTRA_CHARS_MAX, "inclusion", "its extra data is too long")
+        from_base64(data, "inclusion")
     written = len(lines) > 1 and lines[0] == "c2sp.org/tlog-proof@v1" and lines[1].startswith("index ")
     need(written, "inclusion", "it is not written as a proof")
     return decimal(lines[1][6:], "inclusion"), hashes_from(lines[2:], "inclusion"), note
@@ -688,6 +697,11 @@ def signer(note, checkpoint, manifest, entries, given):
         raise Failure("signature", "no trusted key signed the checkpoint")
     for key, _, _ in signed:
         need(key.name == checkpoint.origin, "checkpoint", "its key is another ledger's")
+    return counting(signed, checkpoint, keys[0][0], given)
+
+
+def counting(signed, checkpoint, current, given):
+    """The key of those that signed a checkpoint that counts for it."""
     if signed[0][1] is None:
         return signed[0][0]
     key, last, root = max(signed, key=lambda one: one[1])
@@ -697,7 +711,7 @@ def signer(note, checkpoint, manifest, entries, given):
         shown = goes_on(*then, *last, [])
     else:
         # A checkpoint of the current key that goes on from both shows it as well.
-        newer = given.signed_by(keys[0][0])
+        newer = given.signed_by(current)
         both = any(given.shows(then, one) and given.shows(last, one) for one in newer)
         shown = given.shows(then, last) or both
     need(shown, "old_key", "nothing shows that its last checkpoint goes on from this")
@@ -812,6 +826,51 @@ def verify(path, given):
     return checkpoint
 
 
+# Single proofs.
+
+
+def accepted(note, given):
+    """The checkpoint of a note that a key signed which counts for it."""
+    checkpoint = Checkpoint(note)
+    signed = [one for one in [(given.key, None, None), *given.earlier] if one[0].signed(note)]
+    need(signed, "signature", "no trusted key signed the checkpoint")
+    for key, _, _ in signed:
+        need(key.name == checkpoint.origin, "checkpoint", "its key is another ledger's")
+    counting(signed, checkpoint, given.key, given)
+    return checkpoint
+
+
+def check_inclusion(raw, entry, leaf, given):
+    index, hashes, note = inclusion_proof(raw, extra=True)
+    checkpoint = accepted(note, given)
+    if entry is not None:
+        try:
+            record, digest = check_record.check(entry.removesuffix(b"\n"))
+        except (check_record.Wrong, RecursionError, ValueError) as error:
+            raise Failure("entry", error) from error
+        same = record["ledger_id"] == checkpoint.origin
+        need(same, "checkpoint", "the entry is of another ledger")
+        need(record["position"] == index + 1, "inclusion", "it is a proof of another position")
+        leaf = bytes.fromhex(digest)
+    holds = included(index, checkpoint.size, leaf, hashes, checkpoint.root)
+    need(holds, "inclusion", "it does not hold")
+    return checkpoint
+
+
+def check_consistency(raw, kept, given):
+    size, hashes, note = consistency_proof(raw)
+    kept = Note(kept, "checkpoint")
+    given.proofs.append((size, hashes, note))
+    new, old = accepted(note, given), accepted(kept, given)
+    need(new.origin == old.origin, "checkpoint", "they are of two ledgers")
+    forked = new.size == old.size and new.root != old.root
+    need(not forked, "forked", "of as many entries two roots are signed")
+    need(size == old.size, "consistency", "it is a proof from another size")
+    holds = goes_on(size, old.root, new.size, new.root, hashes)
+    need(holds, "consistency", "it does not hold")
+    return new
+
+
 class Given:
     """What whoever checks has from elsewhere."""
 
@@ -822,7 +881,7 @@ class Given:
             key, size, root = text.split(" ")
             self.earlier.append((Key(key), int(size), bytes.fromhex(root)))
         self.checkpoint = None
-        if arguments.checkpoint:
+        if getattr(arguments, "checkpoint", None):
             self.checkpoint = Note(arguments.checkpoint.read(), "signature")
         self.proofs = [consistency_proof(file.read()) for file in arguments.consistency]
 
@@ -851,7 +910,37 @@ class Given:
         ]
 
 
-def run():
+def read_most(path, most):
+    """The bytes of a file, and no more of them than one too many."""
+    with open(path, "rb") as file:
+        return file.read(most + 1)
+
+
+def alone(kind):
+    """Checks a proof that stands alone."""
+    parser = argparse.ArgumentParser(description=f"Checks a single {kind} proof.")
+    parser.add_argument("kind")
+    parser.add_argument("proof")
+    parser.add_argument("--trusted-key", required=True)
+    parser.add_argument("--earlier-key", action="append", default=[])
+    parser.add_argument("--consistency", type=argparse.FileType("rb"), action="append", default=[])
+    if kind == "consistency":
+        parser.add_argument("--from", dest="kept", required=True)
+    else:
+        leaf = parser.add_mutually_exclusive_group(required=True)
+        leaf.add_argument("--entry")
+        leaf.add_argument("--leaf-hash", type=bytes.fromhex)
+    arguments = parser.parse_args()
+    given = Given(arguments)
+    raw = read_most(arguments.proof, PROOF_BYTES_MAX)
+    if kind == "consistency":
+        return check_consistency(raw, read_most(arguments.kept, NOTE_BYTES_MAX), given)
+    entry = arguments.entry and read_most(arguments.entry, check_record.ENTRY_BYTES_MAX + 1)
+    return check_inclusion(raw, entry, arguments.leaf_hash, given)
+
+
+def whole():
+    """Checks a bundle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trusted-key")
     parser.add_argument("--earlier-key", action="append", default=[])
@@ -859,8 +948,13 @@ def run():
     parser.add_argument("--consistency", type=argparse.FileType("rb"), action="append", default=[])
     parser.add_argument("bundle")
     arguments = parser.parse_args()
+    return verify(arguments.bundle, Given(arguments))
+
+
+def run():
+    kind = sys.argv[1] if len(sys.argv) > 1 else None
     try:
-        checkpoint = verify(arguments.bundle, Given(arguments))
+        checkpoint = alone(kind) if kind in ("inclusion", "consistency") else whole()
     except Failure as failure:
         print(f"not verified: {failure}", file=sys.stderr)
         return CODES.get(failure.kind, 1)

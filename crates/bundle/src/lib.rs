@@ -5,6 +5,7 @@
 //! many entries a ledger has; a bundle of one partnership is bounded. Whatever is checked may have
 //! been made to hurt: everything read is bounded before it is read, and nothing makes this panic.
 
+mod alone;
 mod container;
 mod documents;
 mod failure;
@@ -15,6 +16,7 @@ mod report;
 mod verify;
 mod write;
 
+pub use alone::{Grown, Included, Leaf, check_growth, check_inclusion};
 pub use failure::{Failure, Kind};
 pub use manifest::{ENTRIES_BYTES_MAX, ENTRIES_MAX, Scope};
 pub use verify::{Given, Verified, verify};

@@ -28,6 +28,7 @@ pub(crate) enum AuditCommand {
     /// Sign a checkpoint of all there is, where no server does, and write it.
     Checkpoint(SignSettings),
     /// Write the proof that an entry is in the ledger, up to the newest checkpoint.
+    /// `dutyledger-verify inclusion` checks it anywhere.
     Prove(ProveSettings),
     /// Write a bundle for an inspection: the ledger, or one partnership, up to the newest checkpoint.
     /// `dutyledger-verify` checks it anywhere. Who took it is recorded: through the running server if
