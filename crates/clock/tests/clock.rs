@@ -13,7 +13,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 use tempfile::TempDir;
 
-use dutyledger_application::{Bus, Edge, Home, Request, SystemEntropy, Target, import};
+use dutyledger_application::{Answer, Bus, Edge, Home, Request, SystemEntropy, Target, import};
 use dutyledger_clock::Clock;
 use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::direction::{
@@ -45,6 +45,11 @@ const OPERATOR: Principal = Principal {
     id: None,
     key_id: None,
     kind: PrincipalKind::Operator,
+};
+
+const SECRETARY_OF_STATE: Principal = Principal {
+    kind: PrincipalKind::SecretaryOfState,
+    ..OPERATOR
 };
 
 /// A stream that is not told of yet.
@@ -192,17 +197,11 @@ impl Town {
 
     /// The Secretary of State varies the direction, with another date to comply by.
     async fn vary(&self, open: &Open, comply_by: &str) {
-        let secretary_of_state = Principal {
-            kind: PrincipalKind::SecretaryOfState,
-            ..OPERATOR
-        };
         let command = VaryDirection {
             requires: PublicText::new("Review the whole strategy.").unwrap(),
             comply_by: Some(day(comply_by)),
         };
-        let to = Target::Stream(self.direction);
-        let varied = Request::plain(secretary_of_state, to, command.into());
-        open.bus.execute::<Direction>(varied).await.unwrap();
+        let _ = open.directed(Target::Stream(self.direction), command).await;
     }
 
     /// The operator tells what happened elsewhere on a day.
@@ -347,6 +346,12 @@ fn because(rule: &str) -> ReasonGiven {
 }
 
 impl Open {
+    /// The Secretary of State gives a command about a case.
+    async fn directed(&self, to: Target, command: impl Into<DirectionCommand>) -> Answer {
+        let request = Request::plain(SECRETARY_OF_STATE, to, command.into());
+        self.bus.execute::<Direction>(request).await.unwrap()
+    }
+
     /// Looks at everything on the day it is, with the projections caught up before and after.
     async fn look(&mut self) {
         self.projector.catch_up(|_, _| {}).await.unwrap();
@@ -867,16 +872,8 @@ async fn a_trigger_is_announced_when_it_opens_and_when_it_clears() {
     // The mandatory order against the council, and the school's refusal.
     assert_eq!(opened, ["TriggerOpened", "TriggerOpened"]);
 
-    let secretary_of_state = Principal {
-        kind: PrincipalKind::SecretaryOfState,
-        ..OPERATOR
-    };
-    let accepted = Request::plain(
-        secretary_of_state,
-        Target::Stream(town.direction),
-        AcceptCompliance {}.into(),
-    );
-    let accepted = open.bus.execute::<Direction>(accepted).await.unwrap();
+    let to = Target::Stream(town.direction);
+    let accepted = open.directed(to, AcceptCompliance {}).await;
     open.look().await;
     open.look().await;
     assert_eq!(
@@ -895,14 +892,6 @@ async fn a_case_about_what_is_shown_already_neither_opens_it_again_nor_clears_it
     open.look().await;
     let before = open.announced().await;
     // The school's refusal is open; the Secretary of State is satisfied of just that.
-    let secretary_of_state = Principal {
-        kind: PrincipalKind::SecretaryOfState,
-        ..OPERATOR
-    };
-    let give = async |open: &Open, to: Target, command: DirectionCommand| {
-        let request = Request::plain(secretary_of_state, to, command);
-        open.bus.execute::<Direction>(request).await.unwrap()
-    };
     let satisfied = RecordSatisfaction {
         authority: town.school,
         duty: Duty::CarryOutActions,
@@ -910,7 +899,7 @@ async fn a_case_about_what_is_shown_already_neither_opens_it_again_nor_clears_it
         partnership: Some(town.partnership),
         reasons: None,
     };
-    let case = give(&open, Target::New, satisfied.into()).await;
+    let case = open.directed(Target::New, satisfied).await;
     let case = Target::Stream(case.stream.id);
     open.look().await;
     open.look().await;
@@ -919,10 +908,10 @@ async fn a_case_about_what_is_shown_already_neither_opens_it_again_nor_clears_it
         requires: PublicText::new("Carry the action out.").unwrap(),
         comply_by: None,
     };
-    give(&open, case, directed.into()).await;
+    open.directed(case, directed).await;
     open.look().await;
     assert_eq!(open.announced().await, before);
-    let accepted = give(&open, case, AcceptCompliance {}.into()).await;
+    let accepted = open.directed(case, AcceptCompliance {}).await;
     open.look().await;
     open.look().await;
     let after = open.announced().await;
@@ -1009,14 +998,6 @@ async fn a_case_that_names_no_partnership_speaks_once_of_its_date_and_of_what_it
     let mut open = town.open().await;
     open.look().await;
     let mut count = open.announced().await.len();
-    let secretary_of_state = Principal {
-        kind: PrincipalKind::SecretaryOfState,
-        ..OPERATOR
-    };
-    let give = async |open: &Open, to: Target, command: DirectionCommand| {
-        let request = Request::plain(secretary_of_state, to, command);
-        open.bus.execute::<Direction>(request).await.unwrap()
-    };
     let satisfied = RecordSatisfaction {
         authority: town.council,
         duty: Duty::SupplyInformation,
@@ -1024,14 +1005,14 @@ async fn a_case_that_names_no_partnership_speaks_once_of_its_date_and_of_what_it
         partnership: None,
         reasons: None,
     };
-    let case = give(&open, Target::New, satisfied.into()).await;
+    let case = open.directed(Target::New, satisfied).await;
     let satisfied = case.entries[1].entry_id;
     let case = Target::Stream(case.stream.id);
     let directed = IssueDirection {
         requires: PublicText::new("Supply the information.").unwrap(),
         comply_by: Some(day("2026-11-30")),
     };
-    give(&open, case, directed.into()).await;
+    open.directed(case, directed).await;
     let opened = (
         "CaseTriggerOpened".to_owned(),
         None,
@@ -1062,13 +1043,13 @@ async fn a_case_that_names_no_partnership_speaks_once_of_its_date_and_of_what_it
         requires: PublicText::new("Supply the information.").unwrap(),
         comply_by: Some(day("2026-12-24")),
     };
-    give(&open, case, moved.into()).await;
+    open.directed(case, moved).await;
     let reason = None;
     let withdrawn = CorrectEntry {
         entry_id: satisfied,
         reason,
     };
-    give(&open, case, withdrawn.into()).await;
+    open.directed(case, withdrawn).await;
     open.projector.catch_up(|_, _| {}).await.unwrap();
     clock.look_since(looked).await.unwrap();
     clock.look_at_all().await.unwrap();
@@ -1083,7 +1064,7 @@ async fn a_case_that_names_no_partnership_speaks_once_of_its_date_and_of_what_it
     let found = open.deadlines_after(count).await;
     assert!(found.contains(&said("DeadlineReached", "2026-12-24", "2026-12-24", false)));
     assert!(found.contains(&said("DeadlinePassed", "2026-12-24", "2026-12-25", false)));
-    give(&open, case, AcceptCompliance {}.into()).await;
+    open.directed(case, AcceptCompliance {}).await;
     open.look().await;
     open.look().await;
     let all = open.announced().await;

@@ -243,6 +243,19 @@ fn is_l_2(refusal: &Refusal) -> bool {
     l_2
 }
 
+/// A body's claim to an exception from a duty, for being out of proportion.
+fn claim_of(body: Body, duty: ExceptedDuty) -> ClaimException {
+    ClaimException {
+        authority: body.id(),
+        duty,
+        ground: ExceptionGround::Disproportionate,
+        action: None,
+        enactment: None,
+        extent: None,
+        cumulative_effect_considered: true,
+    }
+}
+
 fn position_of(body: Body) -> StrategyCommand {
     RecordStrategyPosition {
         version: 1,
@@ -268,16 +281,7 @@ async fn l_2_what_is_done_on_a_strategy_is_done_by_those_whose_office_it_is() {
         response: None,
     }
     .into();
-    let claim: StrategyCommand = ClaimException {
-        authority: SCHOOL.id(),
-        duty: ExceptedDuty::Collaborate,
-        ground: ExceptionGround::Disproportionate,
-        action: None,
-        enactment: None,
-        extent: None,
-        cumulative_effect_considered: true,
-    }
-    .into();
+    let claim: StrategyCommand = claim_of(SCHOOL, ExceptedDuty::Collaborate).into();
     let position = position_of(COUNCIL);
     let (police, council, school) = (POLICE.key(), COUNCIL.key(), SCHOOL.key());
     let policing_body = POLICING_BODY.key();
@@ -497,17 +501,9 @@ async fn a_ledger_for_trying_things_out_decides_under_the_draft_once_it_has_adop
     // The draft lets a school be excused from helping to identify kinds and causes; the Act does
     // not (s.15(9)).
     let claim = async || {
-        let command = ClaimException {
-            authority: SCHOOL.id(),
-            duty: ExceptedDuty::CollaborateOnKindsCausesOrPreparation,
-            ground: ExceptionGround::Disproportionate,
-            action: None,
-            enactment: None,
-            extent: None,
-            cumulative_effect_considered: true,
-        };
-        let on = Target::Stream(strategy_id());
-        let key = SCHOOL.key();
+        let duty = ExceptedDuty::CollaborateOnKindsCausesOrPreparation;
+        let (on, key) = (Target::Stream(strategy_id()), SCHOOL.key());
+        let command = claim_of(SCHOOL, duty);
         recorded.give::<Strategy>(key, Own, on, command).await
     };
     let Err(CommandError::Refused { refusal, .. }) = claim().await else {
@@ -525,17 +521,8 @@ async fn a_ledger_for_trying_things_out_decides_under_the_draft_once_it_has_adop
 async fn under_the_draft_a_specified_authority_has_no_exception_to_claim() {
     let recorded = Recorded::new().await;
     let claim = async |duty| {
-        let command = ClaimException {
-            authority: COUNCIL.id(),
-            duty,
-            ground: ExceptionGround::Disproportionate,
-            action: None,
-            enactment: None,
-            extent: None,
-            cumulative_effect_considered: true,
-        };
-        let on = Target::Stream(strategy_id());
-        let key = COUNCIL.key();
+        let (on, key) = (Target::Stream(strategy_id()), COUNCIL.key());
+        let command = claim_of(COUNCIL, duty);
         recorded.give::<Strategy>(key, Own, on, command).await
     };
     let kinds_and_causes = ExceptedDuty::CollaborateOnKindsCausesOrPreparation;
