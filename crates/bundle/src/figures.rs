@@ -109,8 +109,10 @@ pub(crate) struct Of {
     pub(crate) known_at: u64,
 }
 
-/// The figures as canonical JSON. For a partnership they are derived from its entries as well,
-/// under the newest revision of the pack the ledger had adopted that this program holds.
+/// The figures as canonical JSON. For a partnership they are derived from its entries as well, under
+/// the revision of the rule pack that the ledger had adopted. A question asked of a server is answered
+/// by the newest reading of that pack, but a bundle is checked for as long as anybody keeps it: a later
+/// program, which knows a newer revision, must come to the same figures.
 pub(crate) fn figures(
     of: &Of,
     tally: &Tally,
