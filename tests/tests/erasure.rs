@@ -3,10 +3,12 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use dutyledger_bundle::{Given, verify};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_test_bundles::Parts;
 use dutyledger_test_nats::Nats;
@@ -282,6 +284,72 @@ fn an_erased_text_is_in_no_file_and_its_ledger_still_verifies() {
     ran(&server.run(&["ledger", "verify"]));
     let bundles = Bundles::exported(&server, &sealed.town.partnership);
     bundles.hold_nothing_of(&sealed.entry, &[WORDS.as_bytes(), &wrapped]);
+}
+
+#[test]
+fn a_partnerships_bundle_tells_what_was_announced_of_it_and_what_was_erased() {
+    let mut server = Server::start();
+    let sealed = Sealed::record(&server, "Tellingham");
+    let _ = sealed.town.adopted("2023-06-01");
+    let other = Sealed::record(&server, "Otherham");
+    let _ = other.town.adopted("2023-06-01");
+    let operator = server.operator();
+    for one in [&sealed, &other] {
+        let _ = one.erase(&operator).ok();
+    }
+    // The clock announces that the review's date has passed.
+    let began = Instant::now();
+    let announced = |one: &Sealed| {
+        let passed = "/v1/audit/entries?limit=200&event=deadline-passed&partnership=";
+        let found = one
+            .auditor
+            .get(&format!("{passed}{}", one.town.partnership));
+        found.ok()["data"].as_array().unwrap().len()
+    };
+    while announced(&sealed) == 0 || announced(&other) == 0 {
+        let patient = began.elapsed() < Duration::from_secs(60);
+        assert!(patient, "nothing was announced");
+    }
+    let counted = announced(&sealed);
+    server.end();
+    ran(&server.run(&["audit", "new-key"]));
+    let apart = tempfile::tempdir().unwrap();
+    let exported = |name: &str| {
+        let file = apart.path().join(name);
+        let export = ["audit", "export", file.to_str().unwrap()];
+        let of_one = ["--partnership", &sealed.town.partnership];
+        ran(&server.run(&[&export[..], &of_one].concat()));
+        fs::read(file).unwrap()
+    };
+    let bundle = exported("with-rows.zip");
+    let parts = Parts::of(&bundle);
+    let entries = parts.entries().into_iter();
+    let entries: Vec<Value> = entries.map(|e| serde_json::from_str(&e).unwrap()).collect();
+    let of = |event: &str| -> Vec<&Value> {
+        let all = entries.iter();
+        all.filter(|entry| entry["event"]["type"] == event)
+            .collect()
+    };
+    let passed = of("DeadlinePassed");
+    assert!(passed.len() >= counted);
+    let whose = json!([sealed.town.partnership]);
+    assert!(passed.iter().all(|entry| entry["partnerships"] == whose));
+    let erased = of("SealedTextErased");
+    assert_eq!(erased.len(), 1, "no other partnership's");
+    assert_eq!(erased[0]["payload"]["entry"], sealed.entry.as_str());
+
+    // The bundle verifies, and its figures and its report tell of them.
+    let verified = verify(Cursor::new(&bundle), &Given::default()).unwrap();
+    let counts = &verified.figures["counts"]["by_stream_type"];
+    assert_eq!(counts["erasure"]["events"]["SealedTextErased"], 1);
+    assert_eq!(counts["deadline"]["events"]["DeadlinePassed"], passed.len());
+    let report = String::from_utf8(parts.0["report.html"].clone()).unwrap();
+    assert!(report.contains("SealedTextErased") && report.contains("DeadlinePassed"));
+
+    // Where no rows tell which streams they are, the ledger does.
+    fs::remove_file(server.folder().join("ledger.projections.db")).unwrap();
+    let without = Parts::of(&exported("without-rows.zip"));
+    assert_eq!(without.entries(), parts.entries());
 }
 
 #[test]

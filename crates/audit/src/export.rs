@@ -14,24 +14,38 @@ use dutyledger_application::{LoadError, load};
 use dutyledger_bundle::{BundleError, ENTRIES_BYTES_MAX, ENTRIES_MAX, Export, Scope, Writer};
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::erasure::stream_of;
 use dutyledger_domain::streams::ledger::CheckpointKeyAdopted;
 use dutyledger_ledger::{Extent, LedgerReader, ReadError};
 use dutyledger_proofs::VerifierKey;
-use dutyledger_record::{Stream, StreamId};
+use dutyledger_record::{EntryId, Stream, StreamId};
 use dutyledger_transparency::{LogError, Proven};
 
-use crate::links::belonging;
+use crate::links::{announced as announced_since, belonging};
 
 /// How many entries are read at once.
 const PAGE: u32 = 2_000;
+/// A member that every sealed text has.
+const CIPHERTEXT: &str = "\"ciphertext\":";
+
+/// The streams of a partnership that somebody knows already, so that the ledger is read from there on.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Those that belong to it.
+    pub belonging: BTreeSet<Stream>,
+    /// Those in which its deadlines and triggers are announced.
+    pub announced: BTreeSet<Stream>,
+    /// The position up to which they are known.
+    pub position: u64,
+}
 
 /// What is exported.
 #[derive(Clone, Debug)]
 pub struct What {
     /// One partnership; the whole ledger where there is none.
     pub partnership: Option<StreamId>,
-    /// The streams known to belong to it, and the position up to which they are known.
-    pub known: (BTreeSet<Stream>, u64),
+    /// What is known of its streams.
+    pub known: Known,
     /// The date the report's figures are true on.
     pub on: NaiveDate,
     /// When it is made.
@@ -183,19 +197,21 @@ fn go_on(asked: ControlFlow<()>) -> Result<(), ExportError> {
     }
 }
 
-/// The entries of a partnership's streams and of those it hangs on, up to a position, in their order.
+/// The entries of a partnership's streams and of those it hangs on, up to a position, in their order;
+/// what was announced of it; and what was erased of any of these.
 async fn of_partnership(
     ledger: &LedgerReader,
     id: StreamId,
-    known: (BTreeSet<Stream>, u64),
+    known: Known,
     size: u64,
     progress: &mut impl FnMut(u64, u64) -> ControlFlow<()>,
 ) -> Result<BTreeMap<u64, String>, ExportError> {
     let mut asked = ControlFlow::Continue(());
-    let found = belonging(ledger, id, known, |done, total| {
-        asked = progress(done, total);
-    })
-    .await?;
+    let mut tell = |done, total| asked = progress(done, total);
+    let of_it = (known.belonging, known.position);
+    let found = belonging(ledger, id, of_it, &mut tell).await?;
+    let announced = (known.announced, known.position);
+    let announced = announced_since(ledger, id, announced, size, &mut tell).await?;
     go_on(asked)?;
     // Its size is learnt before any of it is read: it may be any.
     let most = Extent {
@@ -212,9 +228,15 @@ async fn of_partnership(
     let mut gathered = Gathered::default();
     gathered.room_for(histories.versions().iter().map(|at| at.version).sum())?;
     for stream in streams.chain([own]) {
-        for stored in ledger.read_stream(&stream, Some(size)).await? {
-            gathered.add(stored.position, stored.leaf_data)?;
-        }
+        gathered.take(ledger, &stream, size).await?;
+    }
+    gathered.room_for(ledger.extent(&announced, size).await?.entries)?;
+    for stream in &announced {
+        gathered.take(ledger, stream, size).await?;
+    }
+    // Erasures stand in a stream for each entry whose texts were sealed.
+    for entry in std::mem::take(&mut gathered.sealed) {
+        gathered.take(ledger, &stream_of(entry), size).await?;
     }
     Ok(gathered.entries)
 }
@@ -224,6 +246,8 @@ async fn of_partnership(
 struct Gathered {
     entries: BTreeMap<u64, String>,
     bytes: u64,
+    /// Those with texts that were sealed.
+    sealed: Vec<EntryId>,
 }
 
 impl Gathered {
@@ -231,6 +255,23 @@ impl Gathered {
     fn room_for(&self, more: u64) -> Result<(), ExportError> {
         if self.entries.len() as u64 + more > ENTRIES_MAX || self.bytes > ENTRIES_BYTES_MAX {
             return Err(ExportError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// Takes in the entries of a stream up to a position.
+    async fn take(
+        &mut self,
+        ledger: &LedgerReader,
+        stream: &Stream,
+        up_to: u64,
+    ) -> Result<(), ExportError> {
+        for stored in ledger.read_stream(stream, Some(up_to)).await? {
+            if stored.leaf_data.contains(CIPHERTEXT) {
+                let record = stored.record().map_err(LoadError::from)?;
+                self.sealed.push(record.entry.entry_id);
+            }
+            self.add(stored.position, stored.leaf_data)?;
         }
         Ok(())
     }

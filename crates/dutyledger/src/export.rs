@@ -10,12 +10,13 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use dutyledger_application::{Bus, Home};
-use dutyledger_audit::export::{ExportError, What, write};
+use dutyledger_audit::export::{ExportError, Known, What, write};
 use dutyledger_domain::streams::access::{ExportKind, Served};
 use dutyledger_ledger::{Ledger, LedgerReader, Owner, sync_name};
+use dutyledger_projections::{Links, OpenError};
+use dutyledger_record::StreamId;
 use dutyledger_transparency::Proven;
 
-use crate::audit::belonging_known;
 use crate::checkpoints::{proven, wrong};
 use crate::cli::ExportSettings;
 use crate::exit::Failure;
@@ -92,6 +93,27 @@ async fn here(settings: &ExportSettings, home: &Home, out: &File) -> Result<u64,
     done.map(|()| proven.size())
 }
 
+/// The streams the projections know of a partnership; none where they cannot say.
+async fn known(home: &Home, ledger: &LedgerReader, partnership: StreamId) -> Known {
+    let known = async {
+        let links = Links::open(home.projections.clone()).await?;
+        let belonging = links.belonging(ledger, partnership).await;
+        let announced = links.announced(partnership).await;
+        links.close().await;
+        let (belonging, position) = belonging?;
+        let announced = announced?;
+        Ok::<_, OpenError>(Known {
+            belonging,
+            announced,
+            position,
+        })
+    };
+    known.await.unwrap_or_else(|error| {
+        tracing::debug!(%error, "the whole ledger is read");
+        Known::default()
+    })
+}
+
 async fn made_and_recorded(
     bus: &Bus,
     settings: &ExportSettings,
@@ -101,7 +123,7 @@ async fn made_and_recorded(
 ) -> Result<(), Failure> {
     let ledger: LedgerReader = (**bus.ledger()).clone();
     let known = match settings.partnership {
-        Some(id) => belonging_known(home, &ledger, id).await,
+        Some(id) => known(home, &ledger, id).await,
         None => Default::default(),
     };
     let what = What {

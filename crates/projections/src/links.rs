@@ -7,6 +7,7 @@ use dutyledger_record::{Stream, StreamId};
 
 use crate::database::{Pool, postgres, sqlite};
 use crate::error::OpenError;
+use crate::query::{announcement, announcements};
 use crate::{checkpoint, derived};
 
 /// Which streams say that they belong to which partnership. Nothing is written, and no lock is taken:
@@ -46,6 +47,20 @@ impl Links {
         let mut tx = self.rows.look().await.map_err(OpenError::database)?;
         let streams = derived::belonging(&mut tx, partnership).await;
         Ok((streams.map_err(OpenError::database)?, position))
+    }
+
+    /// The streams in which a partnership's deadlines and triggers are announced: at least those up to
+    /// the position that [`Self::belonging`] answered before.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub async fn announced(&self, partnership: StreamId) -> Result<BTreeSet<Stream>, OpenError> {
+        let found = self.rows.all(announcements(partnership)).await;
+        let found = found.map_err(OpenError::database)?.into_iter();
+        let streams = found.map(|row| announcement(row).map(|(stream, _)| stream));
+        streams
+            .collect::<Result<_, _>>()
+            .map_err(OpenError::database)
     }
 
     /// Lets go of the rows.

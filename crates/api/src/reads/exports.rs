@@ -1,6 +1,5 @@
 //! Bundles for an inspection. Who is given one is recorded before the first byte of it is sent.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Seek};
 use std::ops::ControlFlow;
@@ -20,12 +19,12 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::Instant;
 
-use dutyledger_audit::export::{self, ExportError, What};
+use dutyledger_audit::export::{self, ExportError, Known, What};
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::access::{ExportKind, Served};
 use dutyledger_domain::streams::{Direction, NeedsAssessment, Strategy};
 use dutyledger_ledger::LedgerReader;
-use dutyledger_record::{PrincipalKind, Stream, StreamId};
+use dutyledger_record::{PrincipalKind, StreamId};
 use dutyledger_transparency::{LogError, Proven};
 
 use super::page::at_position;
@@ -145,15 +144,21 @@ async fn export(app: App, mut ask: Ask) -> Outcome {
     Ok((at_position(size), headers, body).into_response())
 }
 
-/// The streams the rows say belong to a partnership, and the position up to which they know it.
-async fn known(app: &App, id: StreamId) -> Result<(BTreeSet<Stream>, u64), Problem> {
+/// The streams the rows say belong to a partnership or announce what becomes of it, and the position
+/// up to which they know it.
+async fn known(app: &App, id: StreamId) -> Result<Known, Problem> {
     // The position first: what the rows say after it is known at least up to there.
     let position = app.projections.position();
     let found = app.projections.depends_on(id).await.map_err(internal)?;
     let kinds = [Strategy::TYPE, NeedsAssessment::TYPE, Direction::TYPE];
     let own = found.into_iter();
     let own = own.filter(|stream| kinds.contains(&stream.stream_type));
-    Ok((own.collect(), position))
+    let announced = app.projections.announced(id).await.map_err(internal)?;
+    Ok(Known {
+        belonging: own.collect(),
+        announced: announced.into_iter().map(|(stream, _)| stream).collect(),
+        position,
+    })
 }
 
 /// A bundle in a file that has no name, and goes when it is closed.

@@ -7,6 +7,8 @@ mod streams;
 mod timeline;
 mod triggers;
 
+pub(crate) use timeline::{announcement, announcements};
+
 use dutyledger_record::StreamId;
 
 use crate::error::QueryError;

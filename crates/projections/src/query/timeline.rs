@@ -4,7 +4,7 @@ use dutyledger_record::{OccurredOn, Stream, StreamId, StreamType};
 use sqlx::FromRow;
 
 use super::{asked, optional_id, page};
-use crate::database::sql;
+use crate::database::{Sql, sql};
 use crate::derived::DEPENDENTS;
 use crate::error::QueryError;
 use crate::projections::Projections;
@@ -49,6 +49,22 @@ fn row(c: Columns) -> Result<TimelineRow, QueryError> {
         principal_id: optional_id(c.principal_id.as_deref())?,
         withdrawn_by: c.withdrawn_by.as_deref().map(parsed).transpose()?,
     })
+}
+
+/// The streams and events that announce a partnership's deadlines and triggers, in the ledger's order.
+pub(crate) fn announcements(partnership: StreamId) -> Sql {
+    let announced = sql("SELECT stream_type, stream_id, event_type FROM timeline \
+         WHERE partnership_id = $1 AND stream_type IN ('deadline', 'trigger') \
+         ORDER BY position");
+    announced.bind(partnership)
+}
+
+/// A stream and an event, as a row of announcements has them.
+pub(crate) fn announcement(
+    (stream_type, id, event): (String, String, String),
+) -> Result<(Stream, String), QueryError> {
+    let stream = Stream::new(StreamType::read(&stream_type), parsed(&id)?);
+    Ok((stream, event))
 }
 
 impl Projections {
@@ -99,22 +115,8 @@ impl Projections {
         &self,
         partnership: StreamId,
     ) -> Result<Vec<(Stream, String)>, QueryError> {
-        let found = self
-            .rows
-            .all::<(String, String, String)>(
-                sql("SELECT stream_type, stream_id, event_type FROM timeline \
-             WHERE partnership_id = $1 AND stream_type IN ('deadline', 'trigger') \
-             ORDER BY position")
-                .bind(partnership),
-            )
-            .await?;
-        let read = |(stream_type, id, event): (String, String, String)| {
-            Ok((
-                Stream::new(StreamType::read(&stream_type), parsed(&id)?),
-                event,
-            ))
-        };
-        found.into_iter().map(read).collect()
+        let found = self.rows.all(announcements(partnership)).await?;
+        found.into_iter().map(announcement).collect()
     }
 
     /// The partnerships whose reviews, triggers and deadlines hang on any of these streams, and the cases
