@@ -12,7 +12,7 @@ use dutyledger_bundle::{Given, verify};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_test_bundles::Parts;
 use dutyledger_test_nats::Nats;
-use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
+use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{Client, Server, Town, key};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -62,6 +62,44 @@ fn respond(town: &Town, words: &str) -> String {
     let path = format!("/v1/strategies/{strategy}/responses");
     let said = town.client("college").post(&path, &body).ok();
     said["entries"][0]["entry_id"].as_str().unwrap().to_owned()
+}
+
+/// Has the police object to a strategy, for reasons that are sealed. Gives the entry.
+fn object(town: &Town, words: &str) -> String {
+    let strategy = town.draft("2023-06-01");
+    let body = json!({ "occurred_on": "2023-06-03", "particulars": { "version": 1,
+        "authority": town.ids["police"], "position": "object", "reason": words } });
+    let path = format!("/v1/strategies/{strategy}/positions");
+    let said = town.client("police").post(&path, &body).ok();
+    said["entries"][0]["entry_id"].as_str().unwrap().to_owned()
+}
+
+/// Texts that are sealed in several members of entries, and whether each is to be erased: by chance, but
+/// never none and never all.
+fn several(town: &Town, chance: u64) -> Vec<(String, String, bool)> {
+    let texts = (0..6u8).map(|n| {
+        let words = format!("The words of Quillfeather the {n}th of his fictional name");
+        let seal = [respond, object][usize::from(n >> 1) % 2];
+        let entry = seal(town, &words);
+        let erased = n == 0 || (n != 1 && chance >> n & 1 == 1);
+        (words, entry, erased)
+    });
+    texts.collect()
+}
+
+/// Erases those texts that are to be erased, and looks what is read of each.
+fn erase_of(texts: &[(String, String, bool)], operator: &Client, auditor: &Client, chance: u64) {
+    for (_, entry, _) in texts.iter().filter(|(.., erased)| *erased) {
+        let body = json!({ "ground": "consent_withdrawn" });
+        let path = format!("/v1/entries/{entry}/erasures");
+        let _ = operator.post(&path, &body).ok();
+    }
+    for (words, entry, erased) in texts {
+        let path = format!("/v1/entries/{entry}/sealed-text");
+        let read = auditor.get(&path).ok();
+        let shown = read["texts"][0]["text"].as_str();
+        assert_eq!(shown, (!erased).then_some(words.as_str()), "{chance:x}");
+    }
 }
 
 /// The bundle of the whole ledger and that of a partnership, unpacked, where no server runs.
@@ -162,8 +200,14 @@ fn runtime() -> &'static Runtime {
 fn data_key(reader: &LedgerReader, entry: &str) -> String {
     let stored = runtime().block_on(reader.entry(entry.parse().unwrap()));
     let record = stored.unwrap().unwrap().record().unwrap();
-    let sealed = &record.entry.payload["response"];
-    sealed["key_id"].as_str().unwrap().to_owned()
+    sealed_under(&record.entry.payload)
+}
+
+/// The data key of the text that is sealed in a payload.
+fn sealed_under(payload: &Value) -> String {
+    let mut members = payload.as_object().unwrap().values();
+    let key = members.find_map(|member| member.get("key_id")?.as_str());
+    key.unwrap().to_owned()
 }
 
 /// A wrapped key, as it lies in the vault's file.
@@ -172,10 +216,7 @@ fn wrapped(server: &Server, entry: &str) -> Vec<u8> {
         let reader = LedgerReader::open(server.ledger()).await.unwrap();
         let stored = reader.entry(entry.parse().unwrap()).await.unwrap().unwrap();
         let record = stored.record().unwrap();
-        let id = record.entry.payload["response"]["key_id"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let id = sealed_under(&record.entry.payload);
         let path = server.folder().join("ledger.keys.db");
         let options = SqliteConnectOptions::new().filename(path).read_only(true);
         let mut conn = options.connect().await.unwrap();
@@ -357,37 +398,20 @@ fn of_several_texts_those_that_are_erased_are_in_no_file_and_no_bundle() {
     let nats = Nats::start();
     let mut server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
     let town = Town::found(&server, "Severalton");
-    // Which are erased is by chance, and told where the test fails; never none and never all.
+    // Told where the test fails.
     let chance = RandomState::new().build_hasher().finish();
-    let texts: Vec<_> = (0..6u8)
-        .map(|n| {
-            let words = format!("The words of Quillfeather the {n}th of his fictional name");
-            let entry = respond(&town, &words);
-            let key = wrapped(&server, &entry);
-            let erased = n == 0 || (n != 1 && chance >> n & 1 == 1);
-            (words, entry, key, erased)
-        })
+    let texts = several(&town, chance);
+    let keys: Vec<_> = texts
+        .iter()
+        .map(|(_, entry, _)| wrapped(&server, entry))
         .collect();
     let auditor = server.client(&key(&town.operator, "auditor", None));
-    let operator = server.operator();
-    for (_, entry, _, _) in texts.iter().filter(|(.., erased)| *erased) {
-        let body = json!({ "ground": "consent_withdrawn" });
-        let _ = operator
-            .post(&format!("/v1/entries/{entry}/erasures"), &body)
-            .ok();
-    }
-    for (words, entry, _, erased) in &texts {
-        let read = auditor
-            .get(&format!("/v1/entries/{entry}/sealed-text"))
-            .ok();
-        let shown = read["texts"][0]["text"].as_str();
-        assert_eq!(shown, (!erased).then_some(words.as_str()), "{chance:x}");
-    }
+    erase_of(&texts, &server.operator(), &auditor, chance);
     let backup = server.folder().join("backup.db");
     ran(&server.run(&["ledger", "backup", backup.to_str().unwrap()]));
     server.end();
     let bundles = Bundles::exported(&server, &town.partnership);
-    for (words, entry, key, erased) in &texts {
+    for ((words, entry, erased), key) in texts.iter().zip(&keys) {
         let folders = [server.folder(), nats.folder()];
         assert_eq!(
             holding(&folders, words.as_bytes()),
@@ -540,65 +564,74 @@ fn keys_that_are_lost_come_back_with_the_backup_and_nothing_is_served_before() {
     assert_eq!(dates.status, 200, "{}", dates.text);
 }
 
-#[test]
-fn on_postgres_an_erased_text_is_in_no_file_and_in_no_dump() {
-    let postgres = Postgres::start();
+/// A database prepared for a ledger.
+fn migrated(postgres: &Postgres) -> Database {
     let database = postgres.database();
     let migrated = std::process::Command::new(dutyledger_tests::program())
         .args(["migrate", "--database-url", &database.url(OWNER)])
         .output()
         .unwrap();
     ran(&migrated);
+    database
+}
+
+#[test]
+fn on_postgres_texts_that_are_erased_are_in_no_file_no_dump_and_no_bundle() {
+    let postgres = Postgres::start();
+    let database = migrated(&postgres);
     let mut server = Server::start_on(&database.url(APPLICATION));
-    let sealed = Sealed::record(&server, "Eraspost");
-    let operator = server.operator();
+    let town = Town::found(&server, "Eraspost");
+    // Told where the test fails.
+    let chance = RandomState::new().build_hasher().finish();
+    let texts = several(&town, chance);
     let place = dutyledger_ledger::Place::parse(&database.url(APPLICATION)).unwrap();
     let reader = runtime().block_on(LedgerReader::open(place)).unwrap();
-    let id = data_key(&reader, &sealed.entry);
-    let hex = database
-        .sql(
-            OWNER,
-            &format!("SELECT encode(wrapped, 'hex') FROM keys.data_key WHERE key_id = '{id}'"),
-        )
-        .unwrap();
-    let hex = hex.trim().to_owned();
-    let wrapped: Vec<u8> = (0..hex.len() / 2)
-        .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
-        .collect();
-    assert_eq!(wrapped.len(), 72);
-    assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
+    let keys = texts.iter().map(|(_, entry, _)| {
+        let id = data_key(&reader, entry);
+        let kept =
+            format!("SELECT encode(wrapped, 'hex') FROM keys.data_key WHERE key_id = '{id}'");
+        let hex = database.sql(OWNER, &kept).unwrap().trim().to_owned();
+        let wrapped: Vec<u8> = (0..hex.len() / 2)
+            .map(|n| u8::from_str_radix(&hex[2 * n..2 * n + 2], 16).unwrap())
+            .collect();
+        assert_eq!(wrapped.len(), 72);
+        (hex, wrapped)
+    });
+    let keys: Vec<_> = keys.collect();
+    let auditor = server.client(&key(&town.operator, "auditor", None));
     let look = |sought: &[u8]| {
         postgres.sql("postgres", "CHECKPOINT");
         holding(&[&postgres.data(), server.folder()], sought)
     };
-    assert!(!look(&wrapped).is_empty(), "it can be found");
-    let _ = sealed.erase(&operator).ok();
-    assert_eq!(look(&wrapped), Vec::<PathBuf>::new());
-    assert_eq!(look(WORDS.as_bytes()), Vec::<PathBuf>::new());
-    assert!(sealed.read(&sealed.auditor)["erased_on"].is_string());
+    for (_, wrapped) in &keys {
+        assert!(!look(wrapped).is_empty(), "it can be found");
+    }
+    erase_of(&texts, &server.operator(), &auditor, chance);
     let dumped = database.program("pg_dump").output().unwrap();
     assert!(dumped.status.success());
     let dump = String::from_utf8_lossy(&dumped.stdout).into_owned();
     assert!(dump.contains("COPY keys.data_key"), "the keys are in it");
-    assert!(!dump.contains(&hex) && !dump.contains(WORDS));
+    for ((words, _, erased), (hex, wrapped)) in texts.iter().zip(&keys) {
+        assert_eq!(look(wrapped).is_empty(), *erased, "{chance:x}");
+        assert_eq!(look(words.as_bytes()), Vec::<PathBuf>::new(), "{chance:x}");
+        assert_eq!(dump.contains(hex), !erased, "{chance:x}");
+        assert!(!dump.contains(words), "{chance:x}");
+    }
     // Whoever serves removes no key but by destroying it for good.
     let removed = database.sql(APPLICATION, "DELETE FROM keys.data_key");
     assert!(removed.unwrap_err().contains("permission denied"));
     server.end();
     ran(&server.run(&["ledger", "verify"]));
-    let bundles = Bundles::exported(&server, &sealed.town.partnership);
-    bundles.hold_nothing_of(&sealed.entry, &[WORDS.as_bytes(), &wrapped]);
+    let bundles = Bundles::exported(&server, &town.partnership);
+    for ((words, entry, _), (_, wrapped)) in texts.iter().zip(&keys) {
+        bundles.hold_nothing_of(entry, &[words.as_bytes(), wrapped]);
+    }
 }
 
 #[test]
 fn where_an_access_cannot_be_recorded_nothing_is_served() {
     let postgres = Postgres::start();
-    let database = postgres.database();
-    let migrated = std::process::Command::new(dutyledger_tests::program())
-        .args(["migrate", "--database-url", &database.url(OWNER)])
-        .output()
-        .unwrap();
-    ran(&migrated);
+    let database = migrated(&postgres);
     let mut server = Server::start_on(&database.url(APPLICATION));
     let sealed = Sealed::record(&server, "Nolook");
     assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);
