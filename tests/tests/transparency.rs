@@ -40,6 +40,8 @@ fn said(output: &Output) -> String {
 /// A server that signs, with its key.
 fn signing() -> (Server, VerifierKey) {
     let mut server = Server::start();
+    // Only where a test asks for it, however long that test takes.
+    server.set(&[("DUTYLEDGER_CHECKPOINT_EVERY", "86400")]);
     let key = new_key(&mut server);
     (server, key)
 }
