@@ -530,7 +530,9 @@ FILE = check_record.members(
     path=check_record.string,
     sha256=check_record.word(check_record.SHA256),
 )
-MANIFEST = check_record.members(
+# What version 2 adds to version 1: by which functions the figures were derived.
+DERIVATION_MAX = 2**32 - 1
+MANIFEST = dict(
     entries=check_record.integer_from(0),
     exported_at=check_record.instant,
     files=check_record.each(FILE),
@@ -540,8 +542,12 @@ MANIFEST = check_record.members(
     ledger_id=check_record.uuid,
     on=check_record.civil_date,
     partnership=check_record.optional(check_record.stream_id),
-    version=check_record.version_one,
+    version=check_record.integer_from(1),
 )
+MANIFESTS = {
+    1: check_record.members(**MANIFEST),
+    2: check_record.members(derivation=check_record.integer_from(1), **MANIFEST),
+}
 
 
 def read_manifest(raw):
@@ -549,7 +555,12 @@ def read_manifest(raw):
         text = raw.decode("utf-8")
         manifest = check_record.parse(text)
         check_record.need(check_record.canonical(manifest) == text, "not canonical")
-        MANIFEST(manifest, "")
+        check_record.need(isinstance(manifest, dict), "no object")
+        version = manifest.get("version")
+        check_record.need(type(version) is int and version in MANIFESTS, "of another version")
+        MANIFESTS[version](manifest, "")
+        derivation = manifest.get("derivation", 1)
+        check_record.need(derivation <= DERIVATION_MAX, "no derivation has that number")
     except (UnicodeDecodeError, RecursionError, check_record.Wrong) as error:
         raise Failure("container", f"the manifest: {error}") from error
     # In London it is up to an hour later.

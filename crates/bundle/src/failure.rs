@@ -39,6 +39,8 @@ pub enum Kind {
     Report,
     /// The entries say something this program does not know, so it cannot derive the figures.
     Unknown,
+    /// Another release derived the figures and the report, in a way this program does not have.
+    OtherDerivation,
 }
 
 impl Kind {
@@ -61,6 +63,7 @@ impl Kind {
         Self::Figures,
         Self::Report,
         Self::Unknown,
+        Self::OtherDerivation,
     ];
 
     /// Its exit code.
@@ -84,6 +87,7 @@ impl Kind {
             Self::Figures => 24,
             Self::Report => 25,
             Self::Unknown => 26,
+            Self::OtherDerivation => 27,
         }
     }
 
@@ -108,6 +112,7 @@ impl Kind {
             Self::Figures => "figures",
             Self::Report => "report",
             Self::Unknown => "unknown",
+            Self::OtherDerivation => "other_derivation",
         }
     }
 
@@ -134,6 +139,9 @@ impl Kind {
             Self::Figures => "the figures are not those of the entries",
             Self::Report => "the report is not that of the figures",
             Self::Unknown => "the entries say something this program does not know",
+            Self::OtherDerivation => {
+                "everything else agrees, but another release derived the figures and the report"
+            }
         }
     }
 }

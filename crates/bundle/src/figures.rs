@@ -1,6 +1,8 @@
 //! The figures of a bundle: derived when it is written, and again when it is checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::num::NonZeroU32;
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value, json};
@@ -13,17 +15,27 @@ use dutyledger_domain::{
     Histories, History, Listed, StreamKind, by_kind, in_words, reviews, triggers,
 };
 use dutyledger_record::{
-    Basis, LedgerId, Record, RulePackRef, Stream, StreamId, canonical_json, format_instant,
-    is_sha256_hex,
+    Basis, LedgerId, PublicText, Record, RulePackRef, Stream, StreamId, canonical_json,
+    format_instant, is_sha256_hex,
 };
 
 use crate::failure::{Failure, Kind};
 use crate::manifest::{Scope, is_name, pack_name};
 
+/// Which functions figures and report are. It is raised whenever either comes to something else for
+/// entries that a bundle may hold, also where that is because the duty is read otherwise: bundles are
+/// kept for years, and who checks one is to be told that another release wrote it, not that it is false.
+pub(crate) const DERIVATION: NonZeroU32 = NonZeroU32::new(2).expect("2 is not 0");
+/// The derivation of bundles that name none. They have no names in their figures.
+pub(crate) const UNNAMED: NonZeroU32 = NonZeroU32::MIN;
+
 /// The most kinds of event that are counted apart.
 pub(crate) const KINDS_MAX: usize = 10_000;
 /// The most partnerships that are.
 const PARTNERSHIPS_MAX: usize = 100_000;
+
+/// The events that give a partnership its name.
+const NAMING: [&str; 2] = ["PartnershipProposed", "PartnershipAmended"];
 
 /// The leaf data of the entries that figures are derived from, by their streams. Each entry is parsed
 /// as it is folded.
@@ -40,6 +52,8 @@ pub(crate) struct Tally {
     by_event: BTreeMap<(String, String), u64>,
     streams: BTreeMap<String, u64>,
     by_partnership: BTreeMap<StreamId, u64>,
+    /// The name that each partnership was last told to have.
+    names: BTreeMap<StreamId, String>,
 }
 
 impl Tally {
@@ -60,12 +74,18 @@ impl Tally {
         if record.entry.version == 1 {
             *self.streams.entry(stream.clone()).or_default() += 1;
         }
+        if NAMING.contains(&record.event.event_type.as_str())
+            && let Some(name) = record.entry.payload["name"].as_str()
+        {
+            self.names.insert(record.entry.stream.id, name.to_owned());
+        }
         let event = (stream, record.event.event_type.clone());
         *self.by_event.entry(event).or_default() += 1;
         for partnership in &standing.partnerships {
             *self.by_partnership.entry(*partnership).or_default() += 1;
         }
-        if self.by_event.len() > KINDS_MAX || self.by_partnership.len() > PARTNERSHIPS_MAX {
+        let partnerships = self.by_partnership.len().max(self.names.len());
+        if self.by_event.len() > KINDS_MAX || partnerships > PARTNERSHIPS_MAX {
             return Err(Failure::new(
                 Kind::TooLarge,
                 "the kinds of event or the partnerships are more than are counted",
@@ -107,6 +127,8 @@ pub(crate) struct Of {
     pub(crate) on: NaiveDate,
     /// The position the ledger is known up to: the size of the checkpoint.
     pub(crate) known_at: u64,
+    /// By which functions they are derived: [`DERIVATION`], or [`UNNAMED`].
+    pub(crate) derivation: NonZeroU32,
 }
 
 /// The figures as canonical JSON. For a partnership they are derived from its entries as well, under
@@ -127,20 +149,35 @@ pub(crate) fn figures(
         "partnership": Value::Null,
         "rules": { "pack": rules.pack, "revision": rules.revision },
     });
-    if let Scope::Partnership(id) = of.scope {
-        all["partnership"] = of_partnership(of, id, rules, texts)?;
+    let mut names: BTreeMap<StreamId, String> = BTreeMap::new();
+    match of.scope {
+        Scope::Ledger => names.extend(tally.names.clone()),
+        Scope::Partnership(id) => {
+            let histories = histories(rules, texts)?;
+            all["partnership"] = of_partnership(of, id, rules, &histories)?;
+            let world = histories.on(of.on);
+            let named = |(id, name): (&StreamId, Option<&PublicText>)| {
+                Some((*id, name?.as_str().to_owned()))
+            };
+            let authorities = world.authorities.iter();
+            names.extend(
+                authorities
+                    .map(|(id, a)| (id, a.body.as_ref()))
+                    .filter_map(named),
+            );
+            let areas = world.areas.iter();
+            names.extend(areas.map(|(id, a)| (id, a.name.as_ref())).filter_map(named));
+        }
+    }
+    if of.derivation != UNNAMED {
+        all["names"] = json!(names);
     }
     let text = canonical_json(&all).map_err(|e| Failure::new(Kind::Unknown, e))?;
     Ok((all, text))
 }
 
-fn of_partnership(
-    of: &Of,
-    id: StreamId,
-    rules: &RulePackRef,
-    texts: Texts,
-) -> Result<Value, Failure> {
-    let unknown = |e: &dyn ToString| Failure::new(Kind::Unknown, e.to_string());
+/// The streams of a bundle, as they are told in it.
+fn histories(rules: &RulePackRef, texts: Texts) -> Result<Histories, Failure> {
     let mut histories = Histories {
         rules: rules.clone(),
         ..Histories::default()
@@ -148,27 +185,40 @@ fn of_partnership(
     for (stream, texts) in texts {
         let mut own = History::<LedgerStream>::default();
         for text in texts {
-            let record = [Record::parse(&text).map_err(|e| unknown(&e))?];
+            let record = [Record::parse(&text).map_err(unknown)?];
             by_kind!(stream.stream_type.as_str(), K => {
                 let history = K::among(&mut histories).entry(stream.id).or_default();
                 history.extend(record)
             }, else own.extend(record))
-            .map_err(|e| unknown(&e))?;
+            .map_err(unknown)?;
         }
         if stream.stream_type.as_str() == LedgerStream::NAME {
             histories.dates = Dates::of(&own);
         }
     }
+    Ok(histories)
+}
+
+fn unknown(what: impl Display) -> Failure {
+    Failure::new(Kind::Unknown, what)
+}
+
+fn of_partnership(
+    of: &Of,
+    id: StreamId,
+    rules: &RulePackRef,
+    histories: &Histories,
+) -> Result<Value, Failure> {
     let (pack, _) = rules::pack(&rules.pack, rules.revision)
-        .ok_or_else(|| unknown(&format!("the rule pack {} {}", rules.pack, rules.revision)))?;
+        .ok_or_else(|| unknown(format!("the rule pack {} {}", rules.pack, rules.revision)))?;
     let world = histories.on(of.on);
     let Some(state) = world.partnerships.get(&id) else {
-        return Err(unknown(&"the partnership itself is not among its entries"));
+        return Err(unknown("the partnership itself is not among its entries"));
     };
     let mut by_status: BTreeMap<String, u64> = BTreeMap::new();
     let mut to_do = Vec::new();
-    for one in obligations(id, &histories, pack, of.on) {
-        let status = serde_json::to_value(one.status).map_err(|e| unknown(&e))?;
+    for one in obligations(id, histories, pack, of.on) {
+        let status = serde_json::to_value(one.status).map_err(unknown)?;
         *by_status
             .entry(status.as_str().unwrap_or_default().to_owned())
             .or_default() += 1;
@@ -202,7 +252,7 @@ fn of_partnership(
             })
             .collect();
         let due = reviews::due(state_);
-        strategies.push(json!({
+        let mut one = json!({
             "id": strategy,
             "review": {
                 "assumed": due.map(|due| due.assumed),
@@ -211,12 +261,16 @@ fn of_partnership(
             },
             "reviews": state_.reviews.len(),
             "versions": versions,
-        }));
+        });
+        if of.derivation != UNNAMED {
+            one["title"] = json!(state_.title);
+        }
+        strategies.push(one);
     }
-    let mut shown = triggers::triggers(id, &histories, of.on);
+    let mut shown = triggers::triggers(id, histories, of.on);
     shown.retain(|trigger| trigger.since <= of.on);
     let authorities: BTreeSet<_> = state.members.keys().collect();
-    serde_json::to_value(json!({
+    let mut all = json!({
         "areas": state.areas.len(),
         "dissolved_on": state.dissolved.as_ref().map(|at| at.on),
         "formed_on": state.formed.as_ref().map(|at| at.on),
@@ -228,8 +282,11 @@ fn of_partnership(
         "strategies": strategies,
         "to_do": to_do,
         "triggers": shown,
-    }))
-    .map_err(|e| unknown(&e))
+    });
+    if of.derivation != UNNAMED {
+        all["of_areas"] = json!(state.areas);
+    }
+    Ok(all)
 }
 
 /// Whether a stream is one that what is derived rests on.

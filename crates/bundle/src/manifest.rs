@@ -1,5 +1,7 @@
 //! What a bundle says of itself, and the names and sizes of its files.
 
+use std::num::NonZeroU32;
+
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +11,7 @@ use dutyledger_record::{
 };
 
 use crate::failure::{Failure, Kind};
+use crate::figures::{DERIVATION, UNNAMED};
 
 /// The most entries a bundle of one partnership may have: they are folded in memory.
 pub const ENTRIES_MAX: u64 = 50_000;
@@ -37,7 +40,8 @@ pub(crate) const EVENTS: &str = "schemas/events/";
 pub(crate) const PACKS: &str = "rule-packs/";
 
 const FORMAT: &str = "dutyledger-bundle";
-const VERSION: u32 = 1;
+/// The version written. Version 1, which names no derivation, is read as well.
+const VERSION: u32 = 2;
 
 /// What a bundle is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +71,9 @@ pub(crate) struct Listed {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Manifest {
+    /// By which functions its figures and report were derived, since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    derivation: Option<NonZeroU32>,
     pub(crate) entries: u64,
     pub(crate) exported_at: String,
     pub(crate) files: Vec<Listed>,
@@ -92,6 +99,7 @@ impl Manifest {
             Scope::Partnership(id) => (BundleKind::Partnership, Some(id)),
         };
         Self {
+            derivation: Some(DERIVATION),
             entries: 0,
             exported_at,
             files: Vec::new(),
@@ -109,6 +117,11 @@ impl Manifest {
         self.partnership.map_or(Scope::Ledger, Scope::Partnership)
     }
 
+    /// By which functions its figures and report were derived.
+    pub(crate) fn derivation(&self) -> NonZeroU32 {
+        self.derivation.unwrap_or(UNNAMED)
+    }
+
     /// Reads a manifest, which is canonical JSON, so that no two readers read it differently.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::container(format!("the manifest: {what}"));
@@ -116,7 +129,11 @@ impl Manifest {
             return Err(Failure::new(Kind::TooLarge, MANIFEST));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(|e| wrong(e.to_string()))?;
-        if manifest.format != FORMAT || manifest.version != VERSION {
+        let known = matches!(
+            (manifest.version, manifest.derivation),
+            (1, None) | (VERSION, Some(_))
+        );
+        if manifest.format != FORMAT || !known {
             return Err(wrong("it is of another format or version".to_owned()));
         }
         if (manifest.kind == BundleKind::Partnership) != manifest.partnership.is_some() {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use dutyledger_proofs::Checkpoint;
 use dutyledger_record::hex;
@@ -26,12 +26,18 @@ pub(crate) fn report(figures: &Value, checkpoint: &Checkpoint) -> String {
         None if partnership.is_null() => "The record of the serious violence duty".to_owned(),
         None => "The record of a partnership".to_owned(),
     };
+    let names = Names(figures["names"].as_object());
+    // Bundles that name nothing keep the page they were written with.
+    let style = match names.0 {
+        Some(_) => STYLE.replace("overflow-wrap:anywhere", "overflow-wrap:break-word"),
+        None => STYLE.to_owned(),
+    };
     let mut page = Page::default();
     page.raw("<!DOCTYPE html>\n<html lang=\"en-GB\">\n<head>\n<meta charset=\"utf-8\">\n");
     page.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
     page.element("title", &title);
     page.raw(&format!(
-        "<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+        "<style>{style}</style>\n</head>\n<body>\n<main>\n"
     ));
     page.element("h1", &title);
     page.element(
@@ -80,14 +86,35 @@ pub(crate) fn report(figures: &Value, checkpoint: &Checkpoint) -> String {
     }
     page.raw("</div>\n");
     if !partnership.is_null() {
-        of_partnership(&mut page, partnership);
+        of_partnership(&mut page, partnership, &names);
     }
-    counts(&mut page, &figures["counts"]);
+    counts(&mut page, &figures["counts"], &names);
     page.raw("</main>\n</body>\n</html>\n");
     page.text
 }
 
-fn of_partnership(page: &mut Page, p: &Value) {
+/// What is called what, in bundles whose figures say so.
+struct Names<'a>(Option<&'a Map<String, Value>>);
+
+impl Names<'_> {
+    fn of(&self, id: &str) -> Option<&str> {
+        self.0?.get(id)?.as_str()
+    }
+
+    /// A name with its id, or the id alone.
+    fn with_id(&self, id: &str) -> String {
+        let named = self.of(id).map(|name| format!("{name} ({id})"));
+        named.unwrap_or_else(|| id.to_owned())
+    }
+
+    /// Whose something is: the partnership's as a whole where it names no authority.
+    fn whose(&self, id: &Value) -> String {
+        let own = || "The partnership".to_owned();
+        id.as_str().map_or_else(own, |id| self.with_id(id))
+    }
+}
+
+fn of_partnership(page: &mut Page, p: &Value, names: &Names<'_>) {
     page.element("h2", "The partnership");
     let row = |name: &str, value: String| vec![name.to_owned(), value];
     page.table(
@@ -97,7 +124,14 @@ fn of_partnership(page: &mut Page, p: &Value) {
             row("Id", plain(&p["id"])),
             row("Formed", words(&p["formed_on"])),
             row("Dissolved", words(&p["dissolved_on"])),
-            row("Areas", plain(&p["areas"])),
+            row("Areas", {
+                let ids = items(&p["of_areas"]).filter_map(Value::as_str);
+                let named: Vec<_> = ids.map(|id| names.of(id).unwrap_or(id)).collect();
+                match named.as_slice() {
+                    [] => plain(&p["areas"]),
+                    named => named.join(", "),
+                }
+            }),
             row("Members, past ones included", plain(&p["members"])),
             row("Its sources reach to", words(&p["sources_reach"])),
         ],
@@ -108,9 +142,12 @@ fn of_partnership(page: &mut Page, p: &Value) {
         page.element(
             "p",
             &format!(
-                "Strategy {}: {} reviews recorded. The next annual review (guidance, R-42.1) is due \
+                "{}: {} reviews recorded. The next annual review (guidance, R-42.1) is due \
                  on {}: {}.",
-                plain(&strategy["id"]),
+                match strategy["title"].as_str() {
+                    Some(title) => format!("{title} (strategy {})", plain(&strategy["id"])),
+                    None => format!("Strategy {}", plain(&strategy["id"])),
+                },
                 plain(&strategy["reviews"]),
                 words(&review["due_on"]),
                 spaced(&review["status"])
@@ -137,27 +174,31 @@ fn of_partnership(page: &mut Page, p: &Value) {
         .map(|(status, count)| vec![status.replace('_', " "), plain(count)])
         .collect();
     page.table("How they stand", &["Status", "Rows"], &by_status);
+    let mut heads = vec!["Row", "Status", "Due", "What it says", "Why"];
+    if names.0.is_some() {
+        heads.insert(1, "Whose");
+    }
     let to_do: Vec<_> = items(&p["to_do"])
         .map(|o| {
-            vec![
+            let mut cells = vec![
                 plain(&o["rule"]),
                 spaced(&o["status"]),
                 words(&o["due"]),
                 plain(&o["says"]),
                 plain(&o["why"]),
-            ]
+            ];
+            if names.0.is_some() {
+                cells.insert(1, names.whose(&o["authority"]));
+            }
+            cells
         })
         .collect();
-    page.table(
-        "Due or overdue",
-        &["Row", "Status", "Due", "What it says", "Why"],
-        &to_do,
-    );
+    page.table("Due or overdue", &heads, &to_do);
     page.element("h2", "What bears on a direction (s.18)");
     let shown: Vec<_> = items(&p["triggers"])
         .map(|t| {
             vec![
-                plain(&t["authority"]),
+                names.whose(&t["authority"]),
                 spaced(&t["duty"]),
                 spaced(&t["state"]),
                 words(&t["since"]),
@@ -178,7 +219,7 @@ fn of_partnership(page: &mut Page, p: &Value) {
     );
 }
 
-fn counts(page: &mut Page, counts: &Value) {
+fn counts(page: &mut Page, counts: &Value, names: &Names<'_>) {
     page.element("h2", "Entries");
     page.element(
         "p",
@@ -202,7 +243,7 @@ fn counts(page: &mut Page, counts: &Value) {
         &rows,
     );
     let rows: Vec<_> = members(&counts["by_partnership"])
-        .map(|(id, count)| vec![id.clone(), plain(count)])
+        .map(|(id, count)| vec![names.with_id(id), plain(count)])
         .collect();
     page.table(
         "By partnership concerned",
@@ -316,5 +357,47 @@ mod tests {
         assert!(!page.contains("<script"));
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;"));
         assert!(page.contains("As true on 21 November 2026"));
+    }
+
+    #[test]
+    fn whoever_has_a_name_is_called_by_it_and_what_was_written_without_names_stays_as_it_was() {
+        let mut figures = json!({
+            "partnership": {
+                "areas": 1,
+                "of_areas": ["id-of-the-area"],
+                "strategies": [{ "id": "id-of-the-strategy", "title": "Safer streets" }],
+                "to_do": [
+                    { "rule": "R-42.1", "authority": null },
+                    { "rule": "R-10.5", "authority": "id-of-the-council" },
+                ],
+                "triggers": [{ "authority": "id-of-the-council" }],
+            },
+            "counts": { "by_partnership": { "id-of-another": 3 } },
+            "names": {
+                "id-of-another": "Northmere partnership",
+                "id-of-the-area": "Eastmere",
+                "id-of-the-council": "Eastmere council",
+            },
+        });
+        let checkpoint = Checkpoint {
+            origin: String::new(),
+            size: 1,
+            root: [0; 32],
+        };
+        let page = report(&figures, &checkpoint);
+        for cell in [
+            "<td>Eastmere</td>",
+            "<td>The partnership</td>",
+            "<td>Eastmere council (id-of-the-council)</td>",
+            "<th scope=\"row\">Eastmere council (id-of-the-council)</th>",
+            "<th scope=\"row\">Northmere partnership (id-of-another)</th>",
+        ] {
+            assert!(page.contains(cell), "{cell}: {page}");
+        }
+        assert!(page.contains("<p>Safer streets (strategy id-of-the-strategy): "));
+        figures["names"].take();
+        let page = report(&figures, &checkpoint);
+        assert!(!page.contains("Whose") && !page.contains("council ("));
+        assert!(page.contains("<th scope=\"row\">id-of-the-council</th>"));
     }
 }

@@ -21,7 +21,8 @@ use crate::container::Container;
 use crate::documents::{DOCUMENTS, is_another};
 use crate::failure::{Failure, Kind};
 use crate::figures::{
-    KINDS_MAX, Of, Tally, Texts, adopted_pack, adopts_pack, figures, is_read, no_pack,
+    DERIVATION, KINDS_MAX, Of, Tally, Texts, UNNAMED, adopted_pack, adopts_pack, figures, is_read,
+    no_pack,
 };
 use crate::manifest::{
     CHECKPOINT, ENTRIES, ENTRIES_BYTES_MAX, ENTRIES_MAX, EVENTS, FIGURES, FILE_BYTES_MAX,
@@ -446,7 +447,18 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
         ledger: manifest.ledger_id,
         on: manifest.on,
         known_at: checkpoint.size,
+        derivation: manifest.derivation(),
     };
+    if ![UNNAMED, DERIVATION].contains(&of.derivation) {
+        return Err(Failure::new(
+            Kind::OtherDerivation,
+            format!(
+                "derivation {}, and this program's is {DERIVATION}: check them with the release that \
+                 wrote the bundle",
+                of.derivation
+            ),
+        ));
+    }
     let (values, text) = figures(&of, &folded.tally, &folded.rules, folded.texts)?;
     if container.read(FIGURES, FILE_BYTES_MAX)? != text.as_bytes() {
         return Err(Failure::new(Kind::Figures, "they come to something else"));

@@ -166,6 +166,7 @@ impl<W: Write + Seek> Writer<W> {
             ledger: self.manifest.ledger_id,
             on: self.export.on,
             known_at: self.checkpoint.size,
+            derivation: self.manifest.derivation(),
         };
         let texts = std::mem::take(&mut folded.texts);
         let (values, text) = figures(&of, &folded.tally, &folded.rules, texts)?;

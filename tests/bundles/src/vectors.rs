@@ -161,12 +161,23 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
 /// rule packs.
 const EARLIER: &[u8] = include_bytes!("../earlier/whole-ledger.zip");
 
+/// A bundle of a partnership whose figures were derived as they are today. Where it comes to something
+/// else, raise `DERIVATION` in `crates/bundle/src/figures.rs`: this one then ends with the code of another
+/// derivation, and one of the new derivation is put beside it.
+const DERIVED: &[u8] = include_bytes!("../earlier/derivation-2.zip");
+
 fn as_it_is(m: &mut Making, story: &Story, good: Vec<u8>, one: Vec<u8>) {
     let unconfirmed = Kind::Unconfirmed.code();
     m.add(
         "earlier-edition",
         "a whole ledger, written by an earlier version of the program with documents of another edition",
         EARLIER.to_vec(),
+        0,
+    );
+    m.add(
+        "derivation-2",
+        "a partnership, whose figures were derived as the program still derives them",
+        DERIVED.to_vec(),
         0,
     );
     m.add(
@@ -387,6 +398,42 @@ fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
         .listed_anew();
     m.tampered("report", "the report was altered", parts, Kind::Report)
         .independent = false;
+    // Neither signed nor listed: the manifest is the manifest's own word.
+    let derived = |by: Value| {
+        let other = ledger.clone();
+        other.with_manifest(|manifest| manifest["derivation"] = by)
+    };
+    let about = "another release derived the figures and the report";
+    m.tampered(
+        "derived-otherwise",
+        about,
+        derived(json!(3)),
+        Kind::OtherDerivation,
+    )
+    .independent = false;
+    for (name, about, by) in [
+        ("derived-by-none", "the derivation is 0", json!(0)),
+        ("derived-by-null", "the derivation is null", Value::Null),
+        (
+            "derived-by-a-large-number",
+            "the derivation is more than 32 bits",
+            json!(1_u64 << 32),
+        ),
+    ] {
+        m.tampered(name, about, derived(by), Kind::Container);
+    }
+    let unnamed = ledger.clone().with_manifest(|manifest| {
+        if let Some(members) = manifest.as_object_mut() {
+            members.remove("derivation");
+        }
+    });
+    let about = "a bundle of version 2 names no derivation";
+    m.tampered("derivation-missing", about, unnamed, Kind::Container);
+    let first = ledger
+        .clone()
+        .with_manifest(|manifest| manifest["version"] = json!(1));
+    let about = "a bundle of version 1 names a derivation";
+    m.tampered("derivation-in-version-1", about, first, Kind::Container);
 }
 
 /// An entry in the midst of the others, which are renumbered: the more of what is proved is made to
@@ -905,7 +952,7 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
         m.tampered(name, about, parts, Kind::Entry);
     }
     let text = String::from_utf8(ledger.0["manifest.json"].clone()).unwrap();
-    let twice = text.replacen("\"version\":1", "\"version\":1,\"version\":1", 1);
+    let twice = text.replacen("\"version\":2", "\"version\":2,\"version\":2", 1);
     let parts = ledger.clone().with("manifest.json", twice.as_bytes());
     m.tampered(
         "manifest-member-twice",
