@@ -107,7 +107,7 @@ impl Leaked {
     /// A bundle of some entries that the copied key signs anew, with nothing else to give it away.
     fn forged(&self, of: &Path, name: &str, change: impl Fn(String) -> String) -> String {
         let parts = Parts::of(&fs::read(of).unwrap());
-        let entries: Vec<_> = parts.entries().into_iter().map(change).collect();
+        let entries: Vec<_> = parts.entries().into_iter().map(&change).collect();
         let mut tree = Frontier::empty();
         entries.iter().for_each(|entry| tree.push(leaf_hash(entry)));
         let root = tree.root();
@@ -115,6 +115,11 @@ impl Leaked {
         let was = Note::parse(&parts.0["checkpoint"]).unwrap();
         let was_root = Checkpoint::parse(was.text()).unwrap().root;
         let mut forged = parts.with_entries(&entries);
+        // Both call things by their names.
+        for derived in ["figures.json", "report.html"] {
+            let text = String::from_utf8(forged.0[derived].clone()).unwrap();
+            forged = forged.with(derived, change(text).as_bytes());
+        }
         let hex = dutyledger_record::hex;
         if root != was_root {
             forged = forged.with_text("report.html", &hex(&was_root), &hex(&root));
