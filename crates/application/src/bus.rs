@@ -386,30 +386,18 @@ impl Bus {
                     &with,
                 )
                 .await;
-            let error = match attempt {
+            let refused = match attempt {
                 Attempt::Recorded(recorded) if recorded.receipt.replayed => {
                     return self.answer(recorded.receipt).await;
                 }
                 Attempt::Recorded(recorded) => return self.recorded(id, history, recorded),
-                Attempt::Again => {
-                    // Where one has moved, others may have: all are found at once.
-                    if let Since::Moved(moved) = self.since(&used).await? {
-                        let before = raced.len();
-                        raced.extend(moved.into_iter().filter(|stream| *stream != own));
-                        if raced.len() > before {
-                            drop(turns);
-                            turns = self.turns(&own, &raced).await?;
-                        }
-                    }
-                    continue;
-                }
-                Attempt::Not(error) => error,
+                Attempt::Again => None,
+                Attempt::Not(error) if !error.rests_on_streams() => return Err(error),
+                Attempt::Not(error) => Some(error),
             };
-            if !error.rests_on_streams() {
-                return Err(error);
-            }
             // The first answer to a request is its answer, whatever has become of things since.
-            if let Some(one) = &idempotency
+            if refused.is_some()
+                && let Some(one) = &idempotency
                 && let Some(row) = self.ledger.idempotent(&one.scope, &one.key).await?
             {
                 if row.digest != one.digest {
@@ -417,8 +405,20 @@ impl Bus {
                 }
                 return self.answer(row.into()).await;
             }
-            if let Since::Still(decided_at) = self.since(&used).await? {
-                return Err(error.decided_at(decided_at));
+            // Where one has moved, others may have: all are found at once.
+            match (self.since(&used).await?, refused) {
+                (Since::Still(decided_at), Some(error)) => {
+                    return Err(error.decided_at(decided_at));
+                }
+                (Since::Still(_), None) => {}
+                (Since::Moved(moved), _) => {
+                    let before = raced.len();
+                    raced.extend(moved.into_iter().filter(|stream| *stream != own));
+                    if raced.len() > before {
+                        drop(turns);
+                        turns = self.turns(&own, &raced).await?;
+                    }
+                }
             }
         }
         Err(CommandError::Conflict)

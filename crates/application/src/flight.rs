@@ -122,10 +122,9 @@ mod tests {
         let (mut first, mut second) = (pin!(want(["a", "b", "c"])), pin!(want(["c", "b", "a"])));
         assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
         drop(held);
-        let both = tokio::join!(async { first.await.map(drop) }, async {
-            second.await.map(drop)
-        },);
-        assert_eq!(both, (Some(()), Some(())));
+        let first = async { first.await.map(drop) };
+        let second = async { second.await.map(drop) };
+        assert_eq!(tokio::join!(first, second), (Some(()), Some(())));
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 //! The command line and the server write it alike. Whoever hands one out records the access first;
 //! that is not done here, where nothing can record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Seek, Write};
 use std::ops::ControlFlow;
 
@@ -21,23 +21,13 @@ use dutyledger_proofs::VerifierKey;
 use dutyledger_record::{EntryId, Stream, StreamId};
 use dutyledger_transparency::{LogError, Proven};
 
-use crate::links::{announced as announced_since, belonging};
+pub use crate::links::Known;
+use crate::links::all_known;
 
 /// How many entries are read at once.
 const PAGE: u32 = 2_000;
 /// A member that every sealed text has.
 const CIPHERTEXT: &str = "\"ciphertext\":";
-
-/// The streams of a partnership that somebody knows already, so that the ledger is read from there on.
-#[derive(Clone, Debug, Default)]
-pub struct Known {
-    /// Those that belong to it.
-    pub belonging: BTreeSet<Stream>,
-    /// Those in which its deadlines and triggers are announced.
-    pub announced: BTreeSet<Stream>,
-    /// The position up to which they are known.
-    pub position: u64,
-}
 
 /// What is exported.
 #[derive(Clone, Debug)]
@@ -208,10 +198,11 @@ async fn of_partnership(
 ) -> Result<BTreeMap<u64, String>, ExportError> {
     let mut asked = ControlFlow::Continue(());
     let mut tell = |done, total| asked = progress(done, total);
-    let of_it = (known.belonging, known.position);
-    let found = belonging(ledger, id, of_it, &mut tell).await?;
-    let announced = (known.announced, known.position);
-    let announced = announced_since(ledger, id, announced, size, &mut tell).await?;
+    let Known {
+        belonging: found,
+        announced,
+        ..
+    } = all_known(ledger, id, known, &mut tell).await?;
     go_on(asked)?;
     // Its size is learnt before any of it is read: it may be any.
     let most = Extent {

@@ -72,7 +72,7 @@ fn add_dates(histories: &Histories, on: NaiveDate, all: &mut Vec<Line>) {
         counts: standing.occurred_on.date <= on,
     };
     for set in pack.rows.iter().flat_map(|row| histories.dates.ever(row)) {
-        let said = serde_json::to_value(set.says());
+        let said = serde_json::to_value(&set.says);
         let mut told = line(set.by, "DeadlineDateSet", said, &set.standing);
         if let Some(by) = &set.withdrawn {
             told.counts = false;

@@ -7,35 +7,77 @@ use dutyledger_application::{LoadError, load};
 use dutyledger_domain::streams::{Deadline, Direction, NeedsAssessment, Strategy, TriggerStream};
 use dutyledger_domain::{Histories, Listed, StreamKind, by_kind};
 use dutyledger_ledger::LedgerReader;
-use dutyledger_record::{Envelope, Stream, StreamId};
-use serde_json::Value;
+use dutyledger_record::{Stream, StreamId};
 
 /// How many entries are read at once.
 const PAGE: u32 = 2_000;
 /// The kinds of stream that belong to a partnership.
-const KINDS: [&str; 3] = [Direction::NAME, NeedsAssessment::NAME, Strategy::NAME];
+const BELONGING: [&str; 3] = [Direction::NAME, NeedsAssessment::NAME, Strategy::NAME];
+/// The kinds in which its deadlines and triggers are announced.
+const ANNOUNCING: [&str; 2] = [Deadline::NAME, TriggerStream::NAME];
+
+/// The streams of a partnership, as far as they are known: from the projections, where there are any.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Those that belong to it.
+    pub belonging: BTreeSet<Stream>,
+    /// Those in which its deadlines and triggers are announced.
+    pub announced: BTreeSet<Stream>,
+    /// The position up to which they are known.
+    pub position: u64,
+}
 
 /// The streams that belong to a partnership: those known up to a position, and what entries after it
-/// open. `known` comes from the projections, where there are any; with none, the whole ledger is read
-/// once, of which `progress` is told.
+/// open. With none known, the whole ledger is read once, of which `progress` is told.
 ///
 /// # Errors
 /// When the ledger cannot be read.
 pub async fn belonging(
     ledger: &LedgerReader,
     partnership: StreamId,
-    known: (BTreeSet<Stream>, u64),
+    (belonging, position): (BTreeSet<Stream>, u64),
     progress: impl FnMut(u64, u64),
 ) -> Result<BTreeSet<Stream>, LoadError> {
-    let (mut found, after) = known;
-    let mut opened = BTreeSet::new();
-    let head = ledger.last_position().await?;
-    each_naming(ledger, partnership, (after, head), progress, |entry| {
-        if entry.version == 1 && KINDS.contains(&entry.stream.stream_type.as_str()) {
-            opened.insert(entry.stream);
+    let known = Known {
+        belonging,
+        position,
+        ..Known::default()
+    };
+    Ok(all_known(ledger, partnership, known, progress)
+        .await?
+        .belonging)
+}
+
+/// The same, with the streams in which its deadlines and triggers are announced, up to the head.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub(crate) async fn all_known(
+    ledger: &LedgerReader,
+    partnership: StreamId,
+    mut known: Known,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Known, LoadError> {
+    let (mut opened, head) = (BTreeSet::new(), ledger.last_position().await?);
+    let id = partnership.to_string();
+    while known.position < head {
+        let page = ledger.read(known.position, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        known.position = last.position;
+        for stored in page.iter().filter(|stored| stored.leaf_data.contains(&id)) {
+            let entry = stored.record()?.entry;
+            let kind = entry.stream.stream_type.as_str();
+            if !entry.standing.partnerships.contains(&partnership) {
+                continue;
+            }
+            if ANNOUNCING.contains(&kind) {
+                known.announced.insert(entry.stream);
+            } else if entry.version == 1 && BELONGING.contains(&kind) {
+                opened.insert(entry.stream);
+            }
         }
-    })
-    .await?;
+        progress(known.position, head);
+    }
     // An entry may name several partnerships; its stream belongs to one.
     for stream in opened {
         // One after the other, so that no more than one is held: together they may be any size.
@@ -46,57 +88,10 @@ pub async fn belonging(
             else false
         );
         if belongs {
-            found.insert(stream);
+            known.belonging.insert(stream);
         }
     }
-    Ok(found)
-}
-
-/// The streams in which a partnership's deadlines and triggers are announced: those known up to a
-/// position, and what entries after it open.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub(crate) async fn announced(
-    ledger: &LedgerReader,
-    partnership: StreamId,
-    known: (BTreeSet<Stream>, u64),
-    up_to: u64,
-    progress: impl FnMut(u64, u64),
-) -> Result<BTreeSet<Stream>, LoadError> {
-    let (mut found, after) = known;
-    let kinds = [Deadline::TYPE, TriggerStream::TYPE];
-    each_naming(ledger, partnership, (after, up_to), progress, |entry| {
-        if kinds.contains(&entry.stream.stream_type) {
-            found.insert(entry.stream);
-        }
-    })
-    .await?;
-    Ok(found)
-}
-
-/// Gives every entry after a position that concerns a partnership, page by page.
-async fn each_naming(
-    ledger: &LedgerReader,
-    partnership: StreamId,
-    (mut after, head): (u64, u64),
-    mut progress: impl FnMut(u64, u64),
-    mut give: impl FnMut(Envelope<Value>),
-) -> Result<(), LoadError> {
-    let id = partnership.to_string();
-    while after < head {
-        let page = ledger.read(after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = last.position;
-        for stored in page.iter().filter(|stored| stored.leaf_data.contains(&id)) {
-            let entry = stored.record()?.entry;
-            if entry.standing.partnerships.contains(&partnership) {
-                give(entry);
-            }
-        }
-        progress(after, head);
-    }
-    Ok(())
+    Ok(known)
 }
 
 fn belongs<K: Listed>(all: &mut Histories, id: StreamId, partnership: StreamId) -> bool {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::cited::{may_bear, rules_of};
+use crate::cited::{marks_of, rules_of};
 use crate::names::Names;
 use crate::words::sentence;
 
@@ -40,19 +40,35 @@ pub struct Filter {
     pub recorded_until: Option<DateTime<Utc>>,
 }
 
-impl Filter {
-    /// Whether the text of an entry can hold what is looked for: a look that needs no reading.
+/// A look at the text of entries that needs no reading, made once for all of them.
+#[derive(Clone, Debug)]
+pub struct Look {
+    /// What stands in each that is looked for.
+    all: Vec<String>,
+    /// Of what one at least does, where a row is asked for.
+    any: Option<Vec<String>>,
+}
+
+impl Look {
+    /// Whether the text of an entry can hold what is looked for.
     #[must_use]
     pub fn may_pass(&self, leaf_data: &str) -> bool {
-        let holds = |id: String| leaf_data.contains(&id);
-        self.partnership.is_none_or(|id| holds(id.to_string()))
-            && self.authority.is_none_or(|id| holds(id.to_string()))
-            && self.principal.is_none_or(|id| holds(id.to_string()))
-            && self.correlation_id.is_none_or(|id| holds(id.to_string()))
-            && self
-                .rule
-                .as_ref()
-                .is_none_or(|rule| may_bear(rule, leaf_data))
+        let holds = |text: &String| leaf_data.contains(text);
+        self.all.iter().all(holds) && self.any.as_ref().is_none_or(|any| any.iter().any(holds))
+    }
+}
+
+impl Filter {
+    /// What can be told of an entry by its text alone.
+    #[must_use]
+    pub fn look(&self) -> Look {
+        let streams = [self.partnership, self.authority, self.principal];
+        let streams = streams.into_iter().flatten().map(|id| id.to_string());
+        let correlation = self.correlation_id.map(|id| id.to_string());
+        Look {
+            all: streams.chain(correlation).collect(),
+            any: self.rule.as_deref().map(marks_of),
+        }
     }
 
     /// Whether an entry is one that is looked for.

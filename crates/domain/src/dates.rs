@@ -11,19 +11,15 @@ use dutyledger_record::{EntryId, Standing, Stream};
 
 use crate::history::History;
 use crate::obligations::Due;
-use crate::rules::{Provenance, Row, RuleId};
+use crate::rules::Row;
 use crate::streams::ledger::{DeadlineDateSet, LedgerEvent};
 use crate::streams::{EntryCorrected, LedgerStream};
 
 /// The date of a row's deadline, as an entry set it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DateSet {
-    /// The row.
-    pub rule: RuleId,
-    /// The date.
-    pub due_on: NaiveDate,
-    /// Where it comes from.
-    pub provenance: Provenance,
+    /// What the entry says: which row is due when, and where that comes from.
+    pub says: DeadlineDateSet,
     /// The entry that set it.
     pub by: EntryId,
     /// How that stands: when, by whom, and what shows it.
@@ -48,16 +44,6 @@ impl DateSet {
     #[must_use]
     pub const fn on(&self) -> NaiveDate {
         self.standing.occurred_on.date
-    }
-
-    /// What the entry that set it says.
-    #[must_use]
-    pub fn says(&self) -> DeadlineDateSet {
-        DeadlineDateSet {
-            due_on: self.due_on,
-            provenance: self.provenance,
-            rule: self.rule.clone(),
-        }
     }
 
     /// The day it was withdrawn, and the entry that did so.
@@ -92,10 +78,8 @@ impl Dates {
             })
         };
         let set = ledger.entries().filter_map(|entry| match &entry.payload {
-            LedgerEvent::DeadlineDateSet(set) => Some(DateSet {
-                rule: set.rule.clone(),
-                due_on: set.due_on,
-                provenance: set.provenance,
+            LedgerEvent::DeadlineDateSet(says) => Some(DateSet {
+                says: says.clone(),
                 by: entry.entry_id,
                 standing: entry.standing.clone(),
                 withdrawn: withdrawn(entry.entry_id),
@@ -137,7 +121,7 @@ impl Dates {
     /// Every date ever set for a row that lets its date be set, those withdrawn included.
     pub fn ever<'a>(&'a self, row: &'a Row) -> impl DoubleEndedIterator<Item = &'a DateSet> {
         let may_be_set = row.date_may_be_set();
-        let of_row = self.all.iter().filter(move |set| set.rule == row.id);
+        let of_row = self.all.iter().filter(move |set| set.says.rule == row.id);
         of_row.filter(move |_| may_be_set)
     }
 
@@ -158,8 +142,8 @@ impl Dates {
         let own = row.deadline.as_ref()?;
         match self.set(row, on) {
             Some(set) => Some(Due {
-                on: set.due_on,
-                provenance: set.provenance,
+                on: set.says.due_on,
+                provenance: set.says.provenance,
                 set_by: Some(set.by),
             }),
             None => Some(Due::from_pack(own.on?, own.provenance)),

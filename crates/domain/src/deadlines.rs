@@ -302,9 +302,9 @@ fn for_all(row: &Row, histories: &Histories) -> BTreeMap<NaiveDate, ForAll> {
             .withdrawal()
             .or_else(|| later.next().map(|by| (by.on(), by.by)));
         keep(
-            set.due_on,
+            set.says.due_on,
             ForAll {
-                provenance: set.provenance,
+                provenance: set.says.provenance,
                 set_by: Some(set.by),
                 ended: replaced.map(lifted),
             },

@@ -275,6 +275,7 @@ pub(crate) async fn search(settings: &SearchSettings, json: bool) -> Result<(), 
     let bar = output::progress("searching");
     bar.set_length(head);
     let names = Names::default();
+    let by_text = filter.look();
     let mut found = 0_usize;
     let mut after = 0;
     let mut first = true;
@@ -289,7 +290,7 @@ pub(crate) async fn search(settings: &SearchSettings, json: bool) -> Result<(), 
         let mut hits = Vec::new();
         let mut over = false;
         for stored in page {
-            if !filter.may_pass(&stored.leaf_data) && filter.recorded_until.is_none() {
+            if !by_text.may_pass(&stored.leaf_data) && filter.recorded_until.is_none() {
                 continue;
             }
             let record = stored.record().map_err(Failure::other)?;

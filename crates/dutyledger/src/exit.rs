@@ -14,8 +14,9 @@ pub(crate) const HELP: &str = "Exit codes:
   3  refused: the duty, the law or the state of things does not allow it
   4  the ledger is in use by another process and could not be reached through it
   5  the ledger, the projections or a key file could not be opened
-  6  the ledger stopped while serving: its database failed. Nothing acknowledged is lost; whether
-     the last commands were recorded is told by asking again under their idempotency keys
+  6  the ledger stopped while serving: its database failed, or a part of the server did. Nothing
+     acknowledged is lost; whether the last commands were recorded is told by asking again under
+     their idempotency keys
   7  the ledger does not verify
   8  a ledger that is watched was rolled back, forked, or signed by another key, does not show
      that it goes on, or shows no checkpoint at all, look after look

@@ -545,6 +545,7 @@ async fn search(app: App, ask: Ask, query: SearchQuery) -> Outcome {
     let end = fresh(&app, query.wait_for).await?;
     let after = query.after.unwrap_or(0);
     let filter = query.filter();
+    let by_text = filter.look();
     let mut seer = Seer::new(&app, ask.principal);
     let mut reached = after.min(end);
     let mut rows = Vec::new();
@@ -557,7 +558,7 @@ async fn search(app: App, ask: Ask, query: SearchQuery) -> Outcome {
                 reached = entry.position - 1;
                 break;
             }
-            if !filter.may_pass(&entry.leaf_data) && filter.recorded_until.is_none() {
+            if !by_text.may_pass(&entry.leaf_data) && filter.recorded_until.is_none() {
                 continue;
             }
             let record = entry.record().map_err(internal)?;

@@ -12,6 +12,10 @@ use axum::body::Bytes;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse;
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use ics::parameters::Value as ValueType;
+use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
+use ics::{Event, ICalendar, escape_text};
+
 use dutyledger_application::access::Sight;
 use dutyledger_application::load;
 use dutyledger_domain::deadlines::{Dated, deadlines};
@@ -23,9 +27,6 @@ use dutyledger_domain::{Histories, History, in_words};
 use dutyledger_ledger::request_digest;
 use dutyledger_projections::PAGE_ROWS_MAX;
 use dutyledger_record::{KeyId, Principal, PublicText, StreamId, hex};
-use ics::parameters::Value as ValueType;
-use ics::properties::{Categories, Description, DtEnd, DtStart, Sequence, Status, Summary, Transp};
-use ics::{Event, ICalendar, escape_text};
 
 use super::seen::Seer;
 use crate::app::App;

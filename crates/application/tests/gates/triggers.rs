@@ -16,7 +16,6 @@ use dutyledger_domain::streams::strategy::{
     ActionAgreed, ActionDated, ActionDeclined, ActionProgressed, ActionProposed,
     CauseRecordedAsUnknown, ExceptionClaimed, ExceptionEnded, MaterialConsidered, MaterialRemoved,
     ReviewCompleted, RevisionStarted, StrategyEvent as E, StrategySuperseded,
-    ViolenceCauseIdentified, ViolenceKindIdentified,
 };
 use dutyledger_domain::streams::trigger::{TriggerSet, WhatIsShown};
 use dutyledger_domain::streams::{Direction, LedgerStream, Partnership, Strategy};
@@ -25,7 +24,7 @@ use dutyledger_domain::triggers::{
 };
 use dutyledger_domain::{
     ActionStatus, Bases, Class, Duty, ExceptedDuty, ExceptionGround, Harm, HeldBy, ReviewDecision,
-    ReviewScope, ViolenceCategory,
+    ReviewScope,
 };
 use dutyledger_record::{EntryId, Standing};
 
@@ -176,26 +175,6 @@ fn a_revised_version_not_consulted_on_again_bears_on_the_duty_to_consult() {
     shows(&with(&past), Duty::Consult, &SPECIFIED, TriggerState::Open);
 }
 
-/// What an identified kind, or an identified cause, of a version is.
-fn kind(version: u32) -> ViolenceKindIdentified {
-    ViolenceKindIdentified {
-        assessment: None,
-        category: ViolenceCategory::KnifeCrime,
-        description: None,
-        kind: item("kind"),
-        version,
-    }
-}
-
-fn cause(version: u32) -> ViolenceCauseIdentified {
-    ViolenceCauseIdentified {
-        assessment: None,
-        cause: item("cause"),
-        description: text("Exclusion from school"),
-        version,
-    }
-}
-
 /// The states in which a duty is shown on a day.
 fn states(setting: &Setting, duty: Duty, on: &str) -> BTreeSet<TriggerState> {
     let all = all_of(setting, on).into_iter();
@@ -220,8 +199,8 @@ const OPEN: [TriggerState; 1] = [TriggerState::Open];
 /// A version after it is prepared in full, and adopted.
 fn revised(past: Past<Strategy>, version: u32, adopted_on: &str) -> Past<Strategy> {
     past.revision("2024-04-01", version)
-        .and("2024-04-02", kind(version))
-        .and("2024-04-02", cause(version))
+        .and("2024-04-02", a_kind(version))
+        .and("2024-04-02", a_cause(version))
         .prepared("2024-04-03", version)
         .adopted(adopted_on, version)
 }
@@ -289,8 +268,8 @@ fn what_an_adoption_did_not_meet_is_cleared_by_what_is_told_of_the_same_version_
         version: 1,
     };
     let told: [(Duty, E); 4] = [
-        (Duty::IdentifyKinds, kind(1).into()),
-        (Duty::IdentifyCauses, cause(1).into()),
+        (Duty::IdentifyKinds, a_kind(1).into()),
+        (Duty::IdentifyCauses, a_cause(1).into()),
         (Duty::IdentifyCauses, unknown.into()),
         (Duty::LeaveOutBarredMaterial, removed.into()),
     ];

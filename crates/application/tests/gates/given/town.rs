@@ -494,25 +494,8 @@ impl Past<Strategy> {
                     version,
                 },
             )
-            .and(
-                on,
-                ViolenceKindIdentified {
-                    assessment: None,
-                    category: ViolenceCategory::KnifeCrime,
-                    description: None,
-                    kind: item("kind"),
-                    version,
-                },
-            )
-            .and(
-                on,
-                ViolenceCauseIdentified {
-                    assessment: None,
-                    cause: item("cause"),
-                    description: text("Exclusion from school"),
-                    version,
-                },
-            )
+            .and(on, a_kind(version))
+            .and(on, a_cause(version))
             .and(
                 on,
                 ActionProposed {
@@ -702,4 +685,25 @@ pub(crate) fn directed(body: Body, duty: Duty) -> Past<Direction> {
             requires,
         },
     )
+}
+
+/// A kind of serious violence, as a version identifies it.
+pub(crate) fn a_kind(version: u32) -> ViolenceKindIdentified {
+    ViolenceKindIdentified {
+        assessment: None,
+        category: ViolenceCategory::KnifeCrime,
+        description: None,
+        kind: item("kind"),
+        version,
+    }
+}
+
+/// A cause of it, likewise.
+pub(crate) fn a_cause(version: u32) -> ViolenceCauseIdentified {
+    ViolenceCauseIdentified {
+        assessment: None,
+        cause: item("cause"),
+        description: text("Exclusion from school"),
+        version,
+    }
 }
