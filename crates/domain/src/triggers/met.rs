@@ -117,8 +117,8 @@ fn holds(duty: Duty, version: &Version) -> bool {
     }
 }
 
-/// A later version, of the strategy or of the one that took its place, of which the same was decided
-/// and nothing that bears on the duty was left unmet.
+/// A later version, of the strategy or of the one of its partnership that took its place, of which the
+/// same was decided and nothing that bears on the duty was left unmet.
 fn in_later_version(
     duty: Duty,
     (strategy, what, number): (StreamId, Decided, u32),
@@ -126,6 +126,7 @@ fn in_later_version(
     histories: &Histories,
     on: NaiveDate,
 ) -> Option<At> {
+    let partnership = histories.strategies.get(&strategy)?.state(on).partnership;
     let (mut seen, mut next) = (BTreeSet::new(), Some(strategy));
     let mut found = None::<At>;
     while let Some(id) = next.filter(|id| seen.insert(*id)) {
@@ -133,6 +134,9 @@ fn in_later_version(
             break;
         };
         let state = history.state(on);
+        if state.partnership != partnership {
+            break;
+        }
         let is_later = |version: u32| id != strategy || version > number;
         let counted = history.counted(on);
         let later = counted.iter().filter(|one| {

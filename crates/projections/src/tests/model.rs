@@ -747,6 +747,41 @@ proptest! {
     }
 }
 
+/// No command records such a thing; rows are derived from a partnership's own streams all the same.
+#[tokio::test]
+async fn what_a_strategy_of_another_partnership_meets_is_not_met() {
+    let mut writer = Writer::new(On::File).await;
+    writer.set_out().await;
+    let [met, _, left_unmet] = STRATEGIES.map(id);
+    let of = |partnership, day| How {
+        day,
+        partnership: Some(id(partnership)),
+        ..How::default()
+    };
+    let identified = ViolenceKindIdentified {
+        assessment: None,
+        category: ViolenceCategory::Homicide,
+        description: None,
+        kind: Uuid::from_u128(0x900),
+        version: 1,
+    };
+    let [here, elsewhere] = PARTNERSHIPS;
+    writer.add::<Strategy>(met, of(here, 2), identified).await;
+    writer.add::<Strategy>(met, of(here, 3), adoption(1)).await;
+    let superseded = StrategySuperseded { by: met };
+    let how = of(elsewhere, 4);
+    writer.add::<Strategy>(left_unmet, how, superseded).await;
+
+    let (p, mut projector) = writer.book.open().await;
+    projector.catch_up(|_, _| ()).await.unwrap();
+    agrees(&p, &writer.book).await;
+    let on = day(LAST_DAY);
+    let shown = p.triggers(Some(id(elsewhere)), on, None, 200);
+    let shown = shown.await.unwrap().rows;
+    let mut duties = shown.iter().map(|row| row.trigger.duty);
+    assert!(duties.any(|duty| duty == Duty::IdentifyKinds));
+}
+
 /// By which derivation, and to which rows, a fixed history is derived.
 const DERIVED: (u32, &str) = (
     2,
