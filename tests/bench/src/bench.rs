@@ -62,8 +62,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// With a PostgreSQL server if one is needed.
     pub(crate) async fn new(settings: &Settings, postgres: bool) -> Fallible<Self> {
-        let server =
-            postgres.then(|| Postgres::start_with(&[("shared_buffers", &settings.shared_buffers)]));
+        let server = postgres.then(|| {
+            Postgres::start_with(&[
+                ("shared_buffers", &settings.shared_buffers),
+                ("max_wal_size", &settings.max_wal_size),
+            ])
+        });
         let store = Store::new(Db::Sqlite, None)?;
         let ours = Ours::open_alone(&store).await?;
         let template = ours.template().await?;

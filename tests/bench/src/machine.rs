@@ -11,8 +11,10 @@ use crate::Fallible;
 /// How many synced appends are timed.
 const SYNCS: usize = 200;
 /// What PostgreSQL is asked about its settings.
-const SETTINGS: [&str; 4] = [
+const SETTINGS: [&str; 6] = [
     "shared_buffers",
+    "max_wal_size",
+    "full_page_writes",
     "fsync",
     "synchronous_commit",
     "wal_sync_method",

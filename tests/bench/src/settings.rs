@@ -48,6 +48,10 @@ pub(crate) struct Settings {
     /// PostgreSQL's shared_buffers, the same for all cells.
     #[arg(long, default_value = "512MB")]
     pub(crate) shared_buffers: String,
+    /// PostgreSQL's max_wal_size, the same for all cells: how much of its log it writes between two
+    /// checkpoints, after each of which every page that changes goes into the log whole, once.
+    #[arg(long, default_value = "1GB")]
+    pub(crate) max_wal_size: String,
     /// The program of the stock peer; without it the peer's cells are left out.
     #[arg(long, value_name = "PROGRAM")]
     pub(crate) peer: Option<PathBuf>,

@@ -208,6 +208,7 @@ impl Postgres {
             .arg(self.bin.join("postgres"))
             .arg("-D")
             .arg(self.data())
+            // A test's server keeps little of its log, for there are many. Settings come after it.
             .args(["-c", "listen_addresses=", "-c", "max_wal_size=64MB", "-c"])
             .arg(format!(
                 "unix_socket_directories={}",
