@@ -143,7 +143,8 @@ impl Dated {
             .into_iter()
             .enumerate()
             .filter_map(|(place, (stage, on))| {
-                let late = recorded_on > on;
+                // That a date passed shows the day after: by then it had passed already.
+                let late = recorded_on > on.min(due);
                 let tells = place == last;
                 match stage {
                     _ if announced.ended => tells.then(|| (stage.announcement(late), today)),
@@ -313,8 +314,8 @@ fn for_all(row: &Row, histories: &Histories) -> BTreeMap<NaiveDate, ForAll> {
     all
 }
 
-/// The dates of a row that is one for all, for each area the partnership was ever for: they run until
-/// a strategy is published for the area.
+/// The dates of a row that is one for all, for each area the partnership was for on the day: they run
+/// until a strategy is published for the area.
 fn of_areas(
     partnership: StreamId,
     history: &History<Partnership>,
@@ -323,54 +324,27 @@ fn of_areas(
 ) -> Vec<Dated> {
     let now = history.state(NaiveDate::MAX);
     let dissolved = now.dissolved.map(lifted);
-    let counted = history.counted(NaiveDate::MAX);
-    let areas: BTreeSet<StreamId> = history
-        .entries()
-        .filter_map(|entry| match &entry.payload {
-            PartnershipEvent::PartnershipAreaNamed(named) => Some(named.area),
-            _ => None,
-        })
-        .collect();
-    // The areas are set as a whole: what dropped one is the last entry that set them, or that
-    // withdrew what did.
-    let set: BTreeSet<EntryId> = history
-        .entries()
-        .filter(|entry| {
-            use PartnershipEvent::{PartnershipAreaNamed, PartnershipAreaSet};
-            matches!(
-                entry.payload,
-                PartnershipAreaSet(_) | PartnershipAreaNamed(_)
-            )
-        })
-        .map(|entry| entry.entry_id)
-        .collect();
-    let last_set = counted.iter().rev().find_map(|entry| {
-        let anew = matches!(entry.payload, PartnershipEvent::PartnershipAreaSet(_));
-        let withdraws = entry.standing.corrects;
-        let drops = anew || withdraws.is_some_and(|wrong| set.contains(&wrong));
-        drops.then(|| lifted_by(entry))
-    });
+    let holdings = holdings(history);
     let published = first_strategy::published(partnership, histories, NaiveDate::MAX);
     let mut all = Vec::new();
     for (due_on, one) in for_all(row, histories) {
         let Some(formation) = formation(&now, history, due_on) else {
             continue;
         };
-        let then = history.state(due_on);
-        for area in &areas {
-            let (held, holds) = (then.areas.contains(area), now.areas.contains(area));
-            if !held && holds {
-                // It came to the partnership after its date.
+        for (area, held) in &holdings {
+            // One that came to the partnership after its date has none.
+            let begun = || held.iter().filter(|held| held.since <= due_on);
+            let on_the_day = begun().find(|held| held.until > due_on);
+            let Some(held) = on_the_day.or_else(|| begun().max_by_key(|held| held.until)) else {
                 continue;
-            }
-            let dropped = last_set.filter(|_| !holds);
+            };
             let met = published.get(area).map(|at| Ended::Met {
                 on: at.on,
                 by: at.entry_id,
             });
-            let ended = [one.ended, met, dropped, dissolved, formation.withdrawn];
+            let ended = [one.ended, met, held.ended, dissolved, formation.withdrawn];
             let ended = ended.into_iter().flatten();
-            let causes = [Some(formation.entry_id), one.set_by].into_iter().flatten();
+            let causes = [Some(formation.entry_id), Some(held.named), one.set_by];
             all.push(Dated {
                 set: WhatIsDue::Area(AreaDeadline {
                     area: *area,
@@ -380,9 +354,81 @@ fn of_areas(
                     provenance: one.provenance,
                     rule: row.id.clone(),
                 }),
-                causes: causes.collect(),
+                causes: causes.into_iter().flatten().collect(),
                 ended: ended.min_by_key(|ended| ended.on()),
                 known_until: None,
+            });
+        }
+    }
+    all
+}
+
+/// A time for which a partnership had an area.
+struct Holding {
+    /// The entry that named it.
+    named: EntryId,
+    /// From this date.
+    since: NaiveDate,
+    /// Up to this one, and not including it.
+    until: NaiveDate,
+    /// What it ended with.
+    ended: Option<Ended>,
+}
+
+/// When a partnership had which areas. After what holds, what was named in error: it had those until
+/// that was withdrawn, or until others would have taken their place.
+fn holdings(history: &History<Partnership>) -> BTreeMap<StreamId, Vec<Holding>> {
+    use PartnershipEvent::{PartnershipAreaNamed, PartnershipAreaSet};
+    let mut all: BTreeMap<StreamId, Vec<Holding>> = BTreeMap::new();
+    let (mut state, mut sets) = (PartnershipState::default(), BTreeMap::new());
+    for entry in history.counted(NaiveDate::MAX) {
+        Partnership::evolve(&mut state, entry);
+        let on = entry.standing.occurred_on.date;
+        match &entry.payload {
+            PartnershipAreaSet(_) => {
+                sets.insert((on, entry.version), lifted_by(entry));
+                for (area, holdings) in &mut all {
+                    let last = holdings.last_mut();
+                    let drops =
+                        last.filter(|last| last.ended.is_none() && !state.areas.contains(area));
+                    if let Some(last) = drops {
+                        (last.until, last.ended) = (on, Some(lifted_by(entry)));
+                    }
+                }
+            }
+            PartnershipAreaNamed(e) if state.areas.contains(&e.area) => {
+                let holdings = all.entry(e.area).or_default();
+                match holdings.last_mut() {
+                    Some(last) if last.ended.is_none() => {}
+                    // Set anew with the others, it never went.
+                    Some(last) if last.until == on => {
+                        (last.until, last.ended) = (NaiveDate::MAX, None);
+                    }
+                    _ => holdings.push(Holding {
+                        named: entry.entry_id,
+                        since: on,
+                        until: NaiveDate::MAX,
+                        ended: None,
+                    }),
+                }
+            }
+            _ => {}
+        }
+    }
+    for entry in history.entries() {
+        let PartnershipAreaNamed(e) = &entry.payload else {
+            continue;
+        };
+        if let Some(withdrawn) = withdrawn(history, entry.entry_id) {
+            let since = entry.standing.occurred_on.date;
+            let mut later = sets.range((since, entry.version)..);
+            let replaced = later.next().map(|(_, replaced)| *replaced);
+            let ended = replaced.into_iter().chain([withdrawn]);
+            all.entry(e.area).or_default().push(Holding {
+                named: entry.entry_id,
+                since,
+                until: replaced.map_or(NaiveDate::MAX, Ended::on),
+                ended: ended.min_by_key(|ended| ended.on()),
             });
         }
     }
@@ -416,8 +462,8 @@ fn formation(
         .find(|cause| !cause.assumed && cause.withdrawn.is_some())
 }
 
-/// What sets a date: the entry, when it happened, and what withdrew it. From an assumed day nothing is
-/// counted; it may end what another set all the same.
+/// What sets a date: the entry, when it happened, and what withdrew it or passed it over. From an
+/// assumed day nothing is counted; it may end what another set all the same.
 struct Cause {
     entry_id: EntryId,
     on: NaiveDate,
@@ -801,12 +847,16 @@ fn of_direction(id: StreamId, history: &History<Direction>, pack: &RulePack) -> 
         return Vec::new();
     };
     let state = history.state(NaiveDate::MAX);
-    let set = causes(history, |entry| match &entry.payload {
+    let mut set = causes(history, |entry| match &entry.payload {
         DirectionEvent::DirectionIssued(e) => Some((e.comply_by?, None)),
         DirectionEvent::DirectionVaried(e) => Some((e.comply_by?, None)),
         _ => None,
     });
-    let ends = ends_of_directions(history);
+    let (ends, passed_over) = ends_of_directions(history);
+    for cause in set.values_mut().flatten() {
+        let passed_over = passed_over.get(&cause.entry_id).copied();
+        cause.withdrawn = cause.withdrawn.or(passed_over);
+    }
     let dated = set.iter().filter_map(|(due, causes)| {
         let cause = counted(causes)?;
         Some(Dated {
@@ -830,17 +880,23 @@ fn of_direction(id: StreamId, history: &History<Direction>, pack: &RulePack) -> 
 }
 
 /// How each date by which to comply ended, of those that no longer hold: with what was accepted,
-/// withdrawn, or directed in its place. One that is set again holds again.
-fn ends_of_directions(history: &History<Direction>) -> BTreeMap<NaiveDate, Ended> {
-    let (mut ends, mut holds, mut own_steps) = (BTreeMap::new(), None::<NaiveDate>, false);
-    for entry in history.counted(NaiveDate::MAX) {
+/// withdrawn, or directed in its place. One that is set again holds again. And the steps that others
+/// told of and that change nothing beside those of whoever took them, each with the first of these.
+fn ends_of_directions(
+    history: &History<Direction>,
+) -> (BTreeMap<NaiveDate, Ended>, BTreeMap<EntryId, Ended>) {
+    let (mut ends, mut holds) = (BTreeMap::new(), None::<NaiveDate>);
+    let (mut passed_over, mut own_step) = (BTreeMap::new(), None::<Ended>);
+    let counted = history.counted(NaiveDate::MAX);
+    for entry in counted.iter().filter(|entry| entry.payload.is_step()) {
         let at = shown(entry);
-        // What others tell of steps changes nothing beside those of whoever takes them.
-        if !entry.payload.is_step() || (own_steps && !at.own()) {
+        let lifted = lifted(at);
+        if at.own() {
+            own_step = own_step.or(Some(lifted));
+        } else if let Some(own) = own_step {
+            passed_over.insert(entry.entry_id, own);
             continue;
         }
-        own_steps |= at.own();
-        let lifted = lifted(at);
         let (next, ended) = match &entry.payload {
             DirectionEvent::DirectionIssued(e) => (e.comply_by, lifted),
             DirectionEvent::DirectionVaried(e) => (e.comply_by, lifted),
@@ -857,5 +913,5 @@ fn ends_of_directions(history: &History<Direction>) -> BTreeMap<NaiveDate, Ended
             ends.remove(&due);
         }
     }
-    ends
+    (ends, passed_over)
 }

@@ -26,7 +26,7 @@ use crate::refusal::Unmet;
 use crate::reviews;
 use crate::rules::{self, Provenance, commencement};
 use crate::streams::direction::{DirectionState, Finding};
-use crate::streams::strategy::{Action, Stance, StrategyState};
+use crate::streams::strategy::{Action, Stance, StrategyState, Version};
 use crate::streams::{AreaState, Direction, PartnershipState, Strategy};
 use crate::values::{ActionStatus, Class, Duty, HeldBy, ReviewDecision, Shown, in_words};
 use crate::world::{Histories, World};
@@ -348,11 +348,9 @@ impl<'a> Found<'a> {
             };
             let adopted = first_strategy::adopted(partnership, histories, self.on);
             let held = first_strategy::held(partnership, histories, due.on, self.on);
-            for authority in state.specified_authorities(self.world, self.on) {
-                for area in self.areas_of(authority) {
-                    if held.contains(&area) && !adopted.contains_key(&area) {
-                        self.add(authority, area, &shows);
-                    }
+            for (authority, area) in self.specified_authorities() {
+                if held.contains(&area) && !adopted.contains_key(&area) {
+                    self.add(authority, area, &shows);
                 }
             }
         }
@@ -381,6 +379,7 @@ impl<'a> Found<'a> {
             let Some(duty) = self.duty_to_carry_out(strategy, action) else {
                 continue;
             };
+            let (since, assumed) = since_adopted(strategy, action, stopped.at.on, stopped.at);
             let shows = Shows {
                 duty,
                 state: if stopped.at.own() {
@@ -388,8 +387,8 @@ impl<'a> Found<'a> {
                 } else {
                     TriggerState::Attention
                 },
-                since: stopped.at.on,
-                assumed: stopped.at.assumed,
+                since,
+                assumed,
                 entry: stopped.at.entry_id,
                 what: format!(
                     "The authority stopped the action \"{}\", which the strategy in force \
@@ -423,14 +422,20 @@ impl<'a> Found<'a> {
                 if met_since(duty, strategy, mark.entry_id, histories, self.on).is_some() {
                     continue;
                 }
-                self.about_every_specified_authority(&Shows {
+                let shows = Shows {
                     duty,
                     state,
                     since: mark.on,
                     assumed: mark.assumed,
                     entry: mark.entry_id,
                     what: row.detail.clone(),
-                });
+                };
+                // It was decided on that day, which is nothing to who came later.
+                for (authority, area) in self.specified_authorities() {
+                    if self.came(authority, area).is_none_or(|on| on <= mark.on) {
+                        self.add(authority, area, &shows);
+                    }
+                }
             }
         }
     }
@@ -519,6 +524,7 @@ impl<'a> Found<'a> {
                     .exceptions_from(action, *authority)
                     .filter_map(|e| e.ended);
                 let since = ended.map(|at| at.on).max().unwrap_or(at.on).max(at.on);
+                let (since, assumed) = since_adopted(strategy, action, since, at);
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
                     state: if open {
@@ -527,7 +533,7 @@ impl<'a> Found<'a> {
                         TriggerState::Attention
                     },
                     since,
-                    assumed: at.assumed,
+                    assumed,
                     entry: at.entry_id,
                     what: format!(
                         "The authority declined the action \"{}\" and claims no exception.",
@@ -636,7 +642,7 @@ impl<'a> Found<'a> {
             ),
             (false, false) => return,
         };
-        let consent = direction.welsh_consent.as_ref().is_some_and(|c| c.given);
+        let consent = direction.has_welsh_consent();
         let trigger = Trigger {
             id: trigger_id(authority, duty, area, opened.entry_id),
             authority,
@@ -696,13 +702,29 @@ impl<'a> Found<'a> {
     }
 
     fn about_every_specified_authority(&mut self, shows: &Shows) {
-        let state = self.state();
-        let specified = state.map(|state| state.specified_authorities(self.world, self.on));
-        for authority in specified.into_iter().flatten() {
-            for area in self.areas_of(authority) {
-                self.add(authority, area, shows);
-            }
+        for (authority, area) in self.specified_authorities() {
+            self.add(authority, area, shows);
         }
+    }
+
+    /// The specified authorities, each with each area it is there for.
+    fn specified_authorities(&self) -> Vec<(StreamId, StreamId)> {
+        let state = self.state();
+        let all = state.map(|state| state.specified_authorities(self.world, self.on));
+        let all = all.into_iter().flatten();
+        all.flat_map(|id| self.areas_of(id).into_iter().map(move |area| (id, area)))
+            .collect()
+    }
+
+    /// The day on which an authority came to an area, where it is known and did not take another's
+    /// place.
+    fn came(&self, authority: StreamId, area: StreamId) -> Option<NaiveDate> {
+        let member = self.state().and_then(|state| state.members.get(&authority));
+        if member.is_some_and(|member| member.by_succession) {
+            return None;
+        }
+        let recorded = self.world.areas.get(&area)?.authorities.get(&authority)?;
+        (!recorded.from_assumed).then_some(recorded.from)
     }
 
     fn areas_of(&self, authority: StreamId) -> Vec<StreamId> {
@@ -719,8 +741,11 @@ impl<'a> Found<'a> {
     }
 
     fn add(&mut self, authority: StreamId, area: StreamId, shows: &Shows) {
-        let silent = shows.state == TriggerState::Attention && !self.speaks_of(shows.since);
-        if shows.assumed || silent || !in_force(shows.since) {
+        // Nothing is shown of a body from before it was there.
+        let came = self.came(authority, area);
+        let since = came.map_or(shows.since, |came| came.max(shows.since));
+        let silent = shows.state == TriggerState::Attention && !self.speaks_of(since);
+        if shows.assumed || silent || !in_force(since) {
             return;
         }
         let (key, partnership) = ((authority, shows.duty, area), self.id());
@@ -731,7 +756,7 @@ impl<'a> Found<'a> {
             area,
             partnership,
             state: shows.state,
-            since: shows.since,
+            since,
             shows: shows.what.clone(),
             evidence: vec![shows.entry],
             in_law: in_law(self.world, authority, shows.duty, false),
@@ -760,6 +785,27 @@ fn open_actions(strategy: &StrategyState) -> impl Iterator<Item = &Action> {
     let in_force = strategy.in_force().into_iter();
     let actions = in_force.flat_map(|(_, version)| strategy.actions_of(version));
     actions.filter(|action| !action.is_completed())
+}
+
+/// Since when an authority's word about an action bears on a duty: not before the strategy that
+/// specifies it was first adopted; and whether that day is assumed.
+fn since_adopted(
+    strategy: &StrategyState,
+    action: &Action,
+    since: NaiveDate,
+    said: Shown,
+) -> (NaiveDate, bool) {
+    let specifies = |version: &&Version| {
+        let mut actions = strategy.actions_of(version);
+        actions.any(|one| std::ptr::eq(one, action))
+    };
+    let versions = strategy.versions.values().filter(specifies);
+    let adopted = versions.filter_map(|version| Some(version.adopted.as_ref()?.at));
+    let first = adopted.min_by_key(|at| at.on);
+    match first.filter(|first| first.on > since) {
+        Some(first) => (first.on, first.assumed || said.assumed),
+        None => (since, said.assumed),
+    }
 }
 
 /// Whether the duty was in force on a date: nothing is shown of a time before.

@@ -192,7 +192,7 @@ async fn list(app: App, ask: Ask, query: ObligationsQuery) -> Outcome {
     }
     if let Some(authority) = query.authority {
         let capacity = capacity(&app, authority).await?;
-        all = of_authority(all, authority, capacity);
+        all = of_authority(all, id, (authority, capacity), &histories, as_of.on);
     }
     let skip = after.map_or(0, |(_, place)| place + 1);
     for (place, one) in all.into_iter().enumerate().skip(skip) {
@@ -253,7 +253,8 @@ async fn steps(app: App, ask: Ask, query: ListQuery) -> Outcome {
         }
         let (histories, pack) = known(&app, partnership, as_of, None).await?;
         let found = obligations(partnership, &histories, pack, as_of.on);
-        let found = of_authority(found, authority, capacity).into_iter();
+        let whose = (authority, capacity);
+        let found = of_authority(found, partnership, whose, &histories, as_of.on).into_iter();
         let seen = |one: &Obligation| whole || one.authority == Some(authority);
         all.extend(
             found

@@ -296,7 +296,8 @@ fn r_10_4_another_date_lifts_the_one_before_and_withdrawing_it_brings_that_back(
     assert_eq!(old.ended, Some(Ended::Lifted { on, by }));
     assert_eq!((new.ended, new.set.counted_from()), (None, by));
     assert_eq!((old.set.makes_late(), new.set.makes_late()), (false, true));
-    assert_eq!(new.causes.len(), 2);
+    // The formation, what named the area, and what set the date.
+    assert_eq!(new.causes.len(), 3);
     let withdrawn = set.corrected("2023-07-01");
     let [(_, _, old), (_, _, new)] = &for_areas(&knowing(setting(), &withdrawn))[..] else {
         panic!("two dates");
@@ -436,6 +437,111 @@ fn a_18_2_a_date_to_comply_by_ends_with_what_ended_its_own_direction() {
     assert_eq!(ended(&withdrawn), [("2024-06-01".to_owned(), lifted)]);
     let same = withdrawn.and("2024-05-02", issued(by("2024-06-01")));
     assert_eq!(ended(&same), [("2024-06-01".to_owned(), None)]);
+}
+
+#[test]
+fn a_18_2_what_others_tell_of_a_direction_sets_no_date_beside_its_own_steps() {
+    let issued = |comply_by: &str| DirectionIssued {
+        comply_by: Some(day(comply_by)),
+        requires: text("Consult the prison"),
+    };
+    let found = |past: &Past<Direction>| {
+        let all = deadlines(partnership_id(), &setting().with(past).histories);
+        let mut own = all.into_iter();
+        own.find(|dated| dated.set.due_on() == day("2024-09-01"))
+    };
+    let told = satisfied_that(COUNCIL, Duty::Consult);
+    let told = told.and_so("2024-03-01", issued("2024-09-01"), reported);
+    let mut told_alone = told.clone();
+    reported(&mut told_alone.entries[0].standing);
+    assert_eq!(found(&told_alone).unwrap().ended, None);
+    let by = told.entries[0].entry_id;
+    let on = told.entries[0].standing.occurred_on.date;
+    let passed_over = found(&told).unwrap();
+    assert_eq!(passed_over.ended, Some(Ended::Lifted { on, by }));
+    // Said before, it is taken back; and otherwise nothing is said of it.
+    let announced = Announced {
+        reached: true,
+        ..Announced::default()
+    };
+    let today = day("2024-10-01");
+    assert_eq!(
+        passed_over.to_announce(on, announced, today),
+        [(Announcement::Lifted { by }, today)]
+    );
+    assert_eq!(passed_over.to_announce(on, Announced::default(), today), []);
+}
+
+#[test]
+fn a_date_that_had_passed_when_its_cause_was_recorded_is_late_from_the_very_next_day() {
+    let dated = only(&setting());
+    let due = dated.set.due_on();
+    let said = |recorded_on: NaiveDate| {
+        dated.to_announce(recorded_on, Announced::default(), day("2024-06-01"))
+    };
+    let next_day = due.succ_opt().unwrap();
+    let passed = |late| (Announcement::Passed { late }, next_day);
+    assert_eq!(said(next_day), [passed(true)]);
+    let on_the_day = said(due);
+    let reached = (Announcement::Reached { late: false }, due);
+    assert_eq!(on_the_day, [reached, passed(false)]);
+}
+
+#[test]
+fn r_10_4_an_area_has_a_date_where_the_partnership_was_for_it_by_then() {
+    let both = [town_id(), next_town_id()];
+    let of_next = |past: &Past<Partnership>| {
+        let all = for_areas(&setting().with(past)).into_iter();
+        let mut of_it = all.filter(|(area, ..)| *area == next_town_id());
+        of_it.next().map(|(_, _, dated)| dated)
+    };
+    // It came after the date, and left again.
+    let came = resetting(partnership(), "2024-06-01", &both);
+    let left = resetting(came, "2025-01-01", &[town_id()]);
+    assert_eq!(of_next(&left), None);
+    // It left before the date: nothing was said of it, and nothing is, whatever comes after.
+    let left = resetting(partnership_of_both(), "2023-09-01", &[town_id()]);
+    let by = left.those(|e| matches!(e, PartnershipEvent::PartnershipAreaSet(_)));
+    let (on, by) = (day("2023-09-01"), *by.last().unwrap());
+    let reset = resetting(left.clone(), "2024-06-01", &[town_id()]);
+    let came_back = resetting(left.clone(), "2024-06-01", &both);
+    for past in [left, reset, came_back] {
+        let dated = of_next(&past).unwrap();
+        assert_eq!(dated.ended, Some(Ended::Lifted { on, by }));
+        let said = dated.to_announce(day("2022-01-01"), Announced::default(), day(TODAY));
+        assert_eq!(said, []);
+    }
+    // Set anew with the others, it never went.
+    let anew = resetting(partnership_of_both(), "2024-06-01", &both);
+    assert_eq!(of_next(&anew).unwrap().ended, None);
+    // What others tell of areas changes nothing about them.
+    let told = |past: Past<Partnership>| {
+        let list = closed(List::Areas, &both, "2023-06-01");
+        let set = PartnershipAreaSet {
+            count: list.count,
+            digest: list.digest,
+        };
+        let named = PartnershipAreaNamed {
+            area: next_town_id(),
+        };
+        past.and_so("2023-06-01", set, reported)
+            .and_so("2023-06-01", named, reported)
+    };
+    assert_eq!(of_next(&told(partnership())), None);
+}
+
+#[test]
+fn r_10_4_an_area_named_in_error_had_the_date_until_that_was_withdrawn() {
+    let named = partnership_of_both();
+    let is_named = |e: &PartnershipEvent| matches!(e, PartnershipEvent::PartnershipAreaNamed(e) if e.area == next_town_id());
+    let wrong = named.those(is_named)[0];
+    let withdrawn = named.and_so("2024-03-01", EntryCorrected { reason: None }, |standing| {
+        standing.corrects = Some(wrong);
+    });
+    let found = for_areas(&setting().with(&withdrawn));
+    let of_it = found.iter().find(|(area, ..)| *area == next_town_id());
+    let (on, by) = (day("2024-03-01"), withdrawn.last());
+    assert_eq!(of_it.unwrap().2.ended, Some(Ended::Lifted { on, by }));
 }
 
 #[test]

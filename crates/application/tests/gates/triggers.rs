@@ -594,6 +594,54 @@ fn a_coordinators_report_of_agreement_does_not_close_what_the_authoritys_own_ref
 }
 
 #[test]
+fn what_was_refused_before_the_strategy_was_adopted_bears_on_the_duty_from_then_on() {
+    let refused = |on: &str| {
+        let declined = ActionDeclined {
+            action: action_id(),
+            authority: SCHOOL.id(),
+            reason: None,
+        };
+        let past = strategy().and(on, declined).adopted(ADOPTED_ON, 1);
+        past.published(ADOPTED_ON, 1)
+    };
+    // On the draft; and before there was any duty at all.
+    for on in ["2024-01-10", "2023-01-20"] {
+        let school = [SCHOOL];
+        let duty = Duty::CarryOutActions;
+        for trigger in shows(&with(&refused(on)), duty, &school, TriggerState::Open) {
+            assert_eq!(trigger.since, day(ADOPTED_ON), "declined on {on}");
+        }
+    }
+    // A revision that carries the action on changes nothing about it.
+    let carried = refused("2024-01-10").revision("2024-06-01", 2);
+    let carried = carried.adopted("2024-07-01", 2);
+    let found = all_of(&with(&carried), TODAY).into_iter();
+    let mut found = found.filter(|one| one.duty == Duty::CarryOutActions);
+    assert_eq!(found.next().unwrap().since, day(ADOPTED_ON));
+}
+
+#[test]
+fn nothing_is_shown_of_an_authority_from_before_it_was_there() {
+    let came = |past: &Past<Strategy>| {
+        let town = town().having(PROBATION, "2025-04-01");
+        with(past).with(&PROBATION.registered()).with(&town)
+    };
+    let of_it = |past: &Past<Strategy>, duty: Duty| {
+        let mut all = all_of(&came(past), TODAY);
+        all.retain(|one| one.authority == PROBATION.id() && one.duty == duty);
+        all.iter().map(|one| one.since).collect::<Vec<_>>()
+    };
+    // What was left out of a decision is nothing to who came after it.
+    let unmet = strategy().without(|e| matches!(e, E::ViolenceKindIdentified(_)));
+    let unmet = unmet.and_so(ADOPTED_ON, adoption(1), admitted("R-10.2"));
+    assert!(!shown_by(&came(&unmet), Duty::IdentifyKinds).is_empty());
+    assert_eq!(of_it(&unmet, Duty::IdentifyKinds), []);
+    // What is still to be done is, from then on.
+    let silent = strategy().adopted(ADOPTED_ON, 1);
+    assert_eq!(of_it(&silent, Duty::Publish), [day("2025-04-01")]);
+}
+
+#[test]
 fn an_action_of_a_draft_or_refused_by_a_specified_authority_or_met_with_silence_shows_nothing() {
     let draft = declined(SECTION_8, own).without(|e| matches!(e, E::StrategyAdopted(_)));
     shows_nothing(&with(&draft), Duty::CarryOutActions);
@@ -1350,5 +1398,17 @@ fn whether_a_direction_is_open_in_law_is_said_with_its_section_and_what_comes_fi
         in_law(devolved.clone(), &consented(false)),
         section(false, "18(4)")
     );
-    assert_eq!(in_law(devolved, &consented(true)), section(true, "18(1)"));
+    assert_eq!(
+        in_law(devolved.clone(), &consented(true)),
+        section(true, "18(1)")
+    );
+    // Their consent is to the direction that then stands, and to no other.
+    let directed = |requires| DirectionIssued {
+        comply_by: None,
+        requires: text(requires),
+    };
+    let given = consented(true).and("2024-04-03", directed("Consult the prison"));
+    assert_eq!(in_law(devolved.clone(), &given), section(true, "18(1)"));
+    let another = given.and("2024-04-04", directed("Consult the school"));
+    assert_eq!(in_law(devolved, &another), section(false, "18(4)"));
 }

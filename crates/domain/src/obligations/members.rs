@@ -11,7 +11,7 @@ use super::{Evidence, Found, Status};
 use crate::rules::{Bearer, Row};
 use crate::streams::StrategyState;
 use crate::streams::partnership::Representative;
-use crate::streams::strategy::{Action, Stance, Touched};
+use crate::streams::strategy::{Action, Exception, Stance, Touched};
 use crate::values::{Capacity, ItemId, Route};
 
 const NONE_OF_THIS_KIND: &str =
@@ -23,12 +23,9 @@ impl Judge<'_> {
         let is = |capacity: Capacity| evidence.is_of(row, capacity);
         let mut all = self.state.specified_authorities(self.world, self.on);
         all.extend(self.state.to_be_consulted(self.world, self.on).into_keys());
-        let members = self.state.members.iter();
-        all.extend(
-            members
-                .filter(|(_, m)| m.until.is_none())
-                .map(|(id, _)| *id),
-        );
+        let members = self.state.members.keys();
+        let takes_part = |id: &&StreamId| self.state.takes_part(**id, self.world, self.on);
+        all.extend(members.filter(takes_part));
         all.retain(|id| self.state.capacity_of(*id, self.world).is_some_and(is));
         all
     }
@@ -212,15 +209,27 @@ impl Judge<'_> {
         let found: Vec<_> = cases
             .filter(|case| devolved(case.state.authority))
             .map(|case| {
-                let consent = case.state.welsh_consent.as_ref();
-                match (consent.is_some_and(|c| c.given), &case.state.satisfied) {
-                    (true, _) => Found::new(Status::Satisfied, "The Welsh Ministers consented."),
-                    (false, Some(_)) => Found::new(
+                let directed = case.state.directed.as_ref();
+                let to_it = directed.and_then(|directed| directed.welsh_consent.as_ref());
+                let answers = [case.state.welsh_consent.as_ref(), to_it];
+                let consented = answers.into_iter().flatten().any(|answer| answer.given);
+                let directed = directed.filter(|_| case.state.withdrawn.is_none());
+                match (directed, &case.state.satisfied) {
+                    _ if consented => {
+                        Found::new(Status::Satisfied, "The Welsh Ministers consented.")
+                    }
+                    (Some(_), _) => Found::new(
+                        Status::Due,
+                        "The record does not show that the Welsh Ministers consented to the \
+                         direction.",
+                    )
+                    .next("Record their consent, or withdraw the direction."),
+                    (None, Some(_)) => Found::new(
                         Status::Due,
                         "The Welsh Ministers must consent before a direction is given.",
                     )
                     .next("Ask the Welsh Ministers."),
-                    (false, None) => Found::new(
+                    (None, None) => Found::new(
                         Status::NotYetDue,
                         "The Secretary of State is not satisfied of a failure.",
                     ),
@@ -274,7 +283,13 @@ impl Judge<'_> {
                     claim.map(|exception| exception.ground)
                 };
                 let grounds: Vec<_> = open.iter().filter_map(|action| claims(action)).collect();
-                let owed = open.iter().filter(|action| claims(action).is_none());
+                let owed: Vec<_> = open.iter().filter(|a| claims(a).is_none()).collect();
+                let next = if owed.iter().any(|action| action.owner == authority) {
+                    "Carry the actions out and record how far they have come."
+                } else {
+                    "Carry its part of them out; whose actions they are records how far they have \
+                     come."
+                };
                 let found = match grounds.first() {
                     _ if open.is_empty() => Found::new(
                         Status::Satisfied,
@@ -292,9 +307,9 @@ impl Judge<'_> {
                         let count = open.len() - grounds.len();
                         let why =
                             format!("{count} of the actions specified for it are not completed.");
-                        self.by_their_dates(row, owed.map(|action| **action), &why)
+                        self.by_their_dates(row, owed.iter().map(|action| ***action), &why)
                     }
-                    .next("Carry the actions out and record how far they have come."),
+                    .next(next),
                 };
                 let shown = strategy
                     .entries
@@ -375,8 +390,17 @@ impl Judge<'_> {
             for authority in self.claimants(row, evidence, strategy.state) {
                 let own = evidence.having("authority", authority.to_string());
                 let considered = own.having("cumulative_effect_considered", true);
-                let actions = strategy.state.actions.keys().map(ItemId::to_string);
-                let mut actions = actions.map(Value::from).chain([Value::Null]);
+                // A claim whose ground has ceased is none any more.
+                let stands = |claim: Option<&Exception>| claim.is_some_and(|c| c.ended.is_none());
+                let claims = |action: &Action| {
+                    let touched = action.authorities.get(&authority);
+                    stands(touched.and_then(|touched| touched.exception.as_ref()))
+                };
+                let actions = strategy.state.actions.iter();
+                let actions = actions.filter(|(_, action)| claims(action));
+                let actions = actions.map(|(id, _)| Value::from(id.to_string()));
+                let from_all = stands(strategy.state.exceptions.get(&authority));
+                let mut actions = actions.chain(from_all.then_some(Value::Null));
                 let last = |evidence: &Evidence, action: &Value| {
                     let of_action = evidence.having("action", action.clone());
                     strategy.showing_any(&of_action).pop()

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use dutyledger_record::{EntryId, StreamId};
 
 use crate::rules::{Bearer, Layer, LegalStatus, Mode, Provenance, Row, RuleId, RulePack};
-use crate::values::{Capacity, Class};
+use crate::values::Capacity;
 use crate::world::Histories;
 
 use directed::Case;
@@ -243,20 +243,29 @@ pub fn obligations_in_case(
     .collect()
 }
 
-/// Of a partnership's obligations, those of one authority: the rows about its capacity, those about the
-/// partnership where it is one of those who make it up, and of those that each meets for itself, its
-/// own.
+/// Of a partnership's obligations on a date, those of one authority: of those that each meets for
+/// itself, its own; while it is of the partnership, the rows about its capacity; and those about the
+/// partnership if it is one of those who make it up. What has ended or was succeeded is of it no more.
 #[must_use]
 pub fn of_authority(
     mut all: Vec<Obligation>,
-    authority: StreamId,
-    capacity: Capacity,
+    partnership: StreamId,
+    (authority, capacity): (StreamId, Capacity),
+    histories: &Histories,
+    on: NaiveDate,
 ) -> Vec<Obligation> {
+    let world = histories.on(on);
+    let state = world.partnerships.get(&partnership);
+    let is_of_it = state.is_some_and(|state| state.has(authority, &world, on));
+    let makes_it_up = state.is_some_and(|state| {
+        let specified = state.specified_authorities(&world, on);
+        specified.contains(&authority)
+    });
     all.retain(|one| match one.authority {
         Some(whose) => whose == authority,
         None => one.bearers.iter().any(|bearer| match bearer {
-            Bearer::Partnership => capacity.class() == Class::Specified,
-            other => other.is(capacity),
+            Bearer::Partnership => makes_it_up,
+            other => is_of_it && other.is(capacity),
         }),
     });
     all

@@ -186,6 +186,9 @@ pub struct Directed {
     pub comply_by: Option<NaiveDate>,
     /// What the authority is directed to do.
     pub requires: PublicText,
+    /// What the Welsh Ministers had answered about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub welsh_consent: Option<Consent>,
 }
 
 /// What is known of a direction.
@@ -236,6 +239,15 @@ impl DirectionState {
     #[must_use]
     pub fn belongs_to(&self, case: StreamId) -> StreamId {
         self.partnership.unwrap_or(case)
+    }
+
+    /// Whether the Welsh Ministers consented: to the next direction, or to the one that stands.
+    #[must_use]
+    pub fn has_welsh_consent(&self) -> bool {
+        let standing = self.directed.as_ref().filter(|_| self.stands());
+        let to_standing = standing.and_then(|directed| directed.welsh_consent.as_ref());
+        let asked = [self.welsh_consent.as_ref(), to_standing];
+        asked.into_iter().flatten().any(|consent| consent.given)
     }
 
     /// Whether a direction stands: issued, and neither complied with nor withdrawn.
@@ -806,14 +818,14 @@ impl StreamKind for Direction {
                     at,
                     comply_by: *comply_by,
                     requires: requires.clone(),
+                    // A variation is a further direction: consent is given to each.
+                    welsh_consent: state.welsh_consent.take(),
                 });
                 state.compliance_reported = None;
                 state.not_complied = None;
                 state.withdrawn = None;
                 state.complied = None;
-                // A variation is a further direction: consent was given to this one, and an order
-                // enforces the one before.
-                state.welsh_consent = None;
+                // An order enforces the direction before.
                 state.order_sought = None;
                 state.order_made = None;
             }

@@ -785,7 +785,7 @@ async fn what_a_strategy_of_another_partnership_meets_is_not_met() {
 /// By which derivation, and to which rows, a fixed history is derived.
 const DERIVED: (u32, &str) = (
     2,
-    "b6144508e70ebfbec0ae7c9a3c2faca7130545b1a31b544fa891d0b73d9c59c4",
+    "46081535f96377f9afbbc314dd3f702234444c0bf5ff39cd339ac264c8ee06e4",
 );
 
 #[tokio::test]

@@ -327,4 +327,36 @@ fn a_18_4_the_welsh_ministers_consent_before_a_devolved_authority_is_directed() 
     row("A-18.4", &of_devolved(&consented))
         .stands(Status::Satisfied)
         .shown_by(&[consented.last()]);
+    // It was to that direction: given, complied with and withdrawn it stays so; a variation is another.
+    let directed = |past: &Past<Direction>| {
+        past.clone().and(
+            "2024-02-20",
+            DirectionIssued {
+                comply_by: None,
+                requires: text("Consult the prison"),
+            },
+        )
+    };
+    let given = directed(&consented);
+    let complied = given.clone().and("2024-05-01", ComplianceAccepted {});
+    let withdrawn = given
+        .clone()
+        .and("2024-05-01", DirectionWithdrawn { note: None });
+    for past in [&given, &complied, &withdrawn] {
+        row("A-18.4", &of_devolved(past))
+            .stands(Status::Satisfied)
+            .shown_by(&[consented.last()]);
+    }
+    let varied = given.and(
+        "2024-03-01",
+        DirectionVaried {
+            comply_by: None,
+            requires: text("Consult the prison, and the school"),
+        },
+    );
+    for past in [&varied, &directed(&refused)] {
+        row("A-18.4", &of_devolved(past))
+            .stands(Status::Due)
+            .because("does not show that the Welsh Ministers consented");
+    }
 }

@@ -2,6 +2,7 @@
 
 use dutyledger_domain::ExceptedDuty;
 use dutyledger_domain::obligations::Status;
+use dutyledger_domain::streams::strategy::ExceptionEnded;
 
 use super::{having, row};
 use crate::given::*;
@@ -43,11 +44,23 @@ fn r_fn8_2_each_claim_should_consider_the_cumulative_effect() {
     row("R-fn8.2", &having(&other))
         .of(SCHOOL)
         .stands(Status::Due);
-    let again = bare.and("2023-04-02", claim(true));
+    let again = bare.clone().and("2023-04-02", claim(true));
     row("R-fn8.2", &having(&again))
         .of(SCHOOL)
         .stands(Status::Satisfied)
         .shown_by(&again.named(&["ExceptionClaimed"]));
+    // One whose ground has ceased is no claim any more.
+    let ended = ExceptionEnded {
+        action: Some(action_id()),
+        authority: SCHOOL.id(),
+        duty: ExceptedDuty::CarryOutActions,
+    };
+    let mut anew = claim(true);
+    anew.action = None;
+    let past = bare.and("2023-05-01", ended).and("2023-06-01", anew);
+    row("R-fn8.2", &having(&past))
+        .of(SCHOOL)
+        .stands(Status::Satisfied);
 }
 
 #[test]

@@ -22,6 +22,18 @@ fn drafts(setting: &Setting, on: &str) -> Vec<Obligation> {
     obligations(partnership_id(), &setting.histories, draft, day(on))
 }
 
+/// What one body has to do on a date.
+fn of(body: Body, setting: &Setting, on: &str) -> Vec<Obligation> {
+    let (whose, on_day) = ((body.id(), body.capacity), day(on));
+    of_authority(
+        all(setting, on),
+        partnership_id(),
+        whose,
+        &setting.histories,
+        on_day,
+    )
+}
+
 fn ids(found: &[Obligation]) -> Vec<&str> {
     found.iter().map(|one| one.rule.as_str()).collect()
 }
@@ -185,8 +197,7 @@ fn what_only_the_draft_says_is_marked_in_the_enacted_pack() {
 
 #[test]
 fn of_an_authority_are_the_rows_about_its_office_and_of_each_ones_own_its_own() {
-    let all = all(&adopted(), DECIDED_ON);
-    let police = of_authority(all, POLICE.id(), POLICE.capacity);
+    let police = of(POLICE, &adopted(), DECIDED_ON);
     let of_police = ids(&police);
     for id in ["R-10.2", "R-78.1", "A-11.6", "R-17.1"] {
         assert_eq!(
@@ -202,9 +213,9 @@ fn of_an_authority_are_the_rows_about_its_office_and_of_each_ones_own_its_own() 
 
 #[test]
 fn what_a_partnership_should_do_is_among_what_each_of_those_who_make_it_up_has_to_do() {
-    let owed = all(&having(&drafted(SECTION_8)), DECIDED_ON);
+    let drafted = having(&drafted(SECTION_8));
     let ids_of = |body: Body| {
-        let of_it = of_authority(owed.clone(), body.id(), body.capacity);
+        let of_it = of(body, &drafted, DECIDED_ON);
         let due = of_it.iter().filter(|one| one.status == Status::Due);
         due.map(|one| one.rule.to_string()).collect::<Vec<_>>()
     };
@@ -243,9 +254,20 @@ fn a_row_that_the_record_answers_in_part_says_what_is_left_out() {
 }
 
 #[test]
+fn what_has_ended_or_was_succeeded_owes_nothing_more_to_the_partnership() {
+    let gone = having(&drafted(SECTION_8)).with(&town().losing(COUNCIL, "2023-12-31"));
+    let before = of(COUNCIL, &gone, "2023-12-31");
+    let owes = |id: &str, found: &[Obligation]| found.iter().any(|one| one.rule.as_str() == id);
+    for id in ["R-14.1", "R-104.1"] {
+        assert!(owes(id, &before), "{id}");
+        assert!(!owes(id, &of(COUNCIL, &gone, "2024-01-01")), "{id}");
+    }
+}
+
+#[test]
 fn a_school_that_is_no_member_has_what_a_strategy_sets_for_it() {
-    let all = all(&adopted(), DECIDED_ON);
-    let school = of_authority(all.clone(), SCHOOL.id(), SCHOOL.capacity);
+    let adopted = adopted();
+    let school = of(SCHOOL, &adopted, DECIDED_ON);
     let owes: Vec<_> = school
         .iter()
         .filter(|one| one.status == Status::Due)
@@ -257,6 +279,6 @@ fn a_school_that_is_no_member_has_what_a_strategy_sets_for_it() {
         !ids(&school).contains(&"R-10.6"),
         "consulting is for others"
     );
-    let another = of_authority(all, NEW_SCHOOL.id(), NEW_SCHOOL.capacity);
+    let another = of(NEW_SCHOOL, &adopted, DECIDED_ON);
     assert!(!ids(&another).contains(&"R-19.4"), "no action touches it");
 }

@@ -186,6 +186,20 @@ impl PartnershipState {
         recognised || self.specified_authorities(world, on).contains(&authority)
     }
 
+    /// Whether an authority is of the partnership on a date: it takes part, is to be consulted, or
+    /// exists for one of the areas and nobody has taken its place.
+    #[must_use]
+    pub fn has(&self, authority: StreamId, world: &World, on: NaiveDate) -> bool {
+        let member = self.members.get(&authority);
+        let succeeded = member.is_some_and(|member| member.successor.is_some());
+        let areas = self.areas.iter().filter_map(|id| world.areas.get(id));
+        let mut recorded = areas.filter_map(|area| area.authorities.get(&authority));
+        let exists = recorded.any(|recorded| recorded.exists_on(on)) && !succeeded;
+        exists
+            || self.takes_part(authority, world, on)
+            || self.to_be_consulted(world, on).contains_key(&authority)
+    }
+
     /// The relevant authorities to be consulted by a date: those on the list last closed, and those
     /// recorded for the areas with a start on or before it.
     #[must_use]
