@@ -196,6 +196,8 @@ pub(crate) struct Loaded<K: StreamKind> {
     /// The rule pack in force, and the version of the ledger's own stream that says so.
     pub(crate) rules: (RulePackRef, u64),
     pub(crate) on: NaiveDate,
+    /// The day it was loaded on.
+    pub(crate) today: NaiveDate,
 }
 
 impl<K: StreamKind> Loaded<K> {
@@ -293,14 +295,16 @@ impl Bus {
         (self.ledger, Arc::into_inner(self.vault))
     }
 
-    /// Ends well: what is queued is recorded, the files are closed. Finish requests first.
-    pub async fn close(self) {
-        self.ledger.close().await;
+    /// Ends well: what is queued is recorded, the files are closed. Finish requests first. Gives why the
+    /// ledger could not go on, where it could not.
+    pub async fn close(self) -> Option<String> {
+        let stopped = self.ledger.close().await;
         if let Some(vault) = Arc::into_inner(self.vault)
             && let Err(error) = vault.close().await
         {
             tracing::error!(%error, "the file of wrapped keys did not close well");
         }
+        stopped
     }
 
     /// Carries out a command.
@@ -372,6 +376,7 @@ impl Bus {
         let mut raced = BTreeSet::new();
         let mut turns = self.turns(&own, &raced).await?;
         for _ in 0..ATTEMPTS_MAX {
+            // One day for all of an attempt, though midnight may come.
             let loaded = self.deciding().load::<K>(&request, id).await?;
             let used = loaded.used(id, self.ledger.id());
             let history = loaded.history.clone();
@@ -511,10 +516,14 @@ impl Bus {
         idempotency: Option<Idempotency>,
         with: &With,
     ) -> Attempt<K> {
-        if let Err(error) = self.deciding().admit(request, &loaded) {
+        let (on, today) = (loaded.on, loaded.today);
+        let deciding = Deciding {
+            today,
+            ..self.deciding()
+        };
+        if let Err(error) = deciding.admit(request, &loaded) {
             return Attempt::Not(error);
         }
-        let (on, today) = (loaded.on, self.edge.today());
         let slot = Slot::default();
         let store = CommandStore::<K> {
             ledger: self.ledger.clone(),
@@ -645,6 +654,7 @@ impl Deciding<'_> {
             rests_on,
             rules: self.rules_in_force().await?,
             on,
+            today: self.today,
         })
     }
 

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use dutyledger_api::{App, Limits, router};
 use dutyledger_application::{Bus, MasterKey};
 use dutyledger_clock::Clock;
-use dutyledger_ledger::{Health, LedgerReader, Place as Database};
+use dutyledger_ledger::{LedgerReader, Place as Database};
 use dutyledger_notifications::Relay;
 use dutyledger_projections::{Projections, Projector, rebuild as rebuild_rows};
 use dutyledger_transparency::{Keeper, Log};
@@ -127,17 +127,12 @@ impl Service {
         tracing::info!("ending: recording what is queued");
         let fallen = tasks.end().await;
         projections.close().await;
-        // Before it is closed, which stops it too.
-        let health = bus.ledger().health();
-        bus.close().await;
-        match (health, fallen) {
-            (Health::Stopped { why }, _) => {
-                Err(Failure::stopped(format!("the ledger stopped: {why}")))
-            }
-            (Health::Serving, Some(name)) => Err(Failure::stopped(format!(
+        match (bus.close().await, fallen) {
+            (Some(why), _) => Err(Failure::stopped(format!("the ledger stopped: {why}"))),
+            (None, Some(name)) => Err(Failure::stopped(format!(
                 "the {name} fell; its error is in the log"
             ))),
-            (Health::Serving, None) => served.map_err(Failure::other),
+            (None, None) => served.map_err(Failure::other),
         }
     }
 }

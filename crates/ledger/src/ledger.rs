@@ -138,6 +138,7 @@ impl Ledger {
             None => found(&mut store, clock.as_ref(), kept.first(), opening).await?,
         };
         let reader = LedgerReader::with_readers(&options.place, options.readers).await?;
+        noted::check_whole(&head, &reader).await?;
         for kept in kept {
             kept.check(&reader).await?;
         }
@@ -247,9 +248,10 @@ impl Ledger {
     }
 
     /// Refuses new appends, finishes those that wait, tidies up, notes the head and lets go.
-    /// Reads through other clones fail from then on.
-    pub async fn close(self) {
-        self.status.stop("the ledger was closed");
+    /// Reads through other clones fail from then on. Gives why it could not go on, where it could
+    /// not: before, or with what still waited.
+    pub async fn close(self) -> Option<String> {
+        self.status.close();
         for task in self.tasks.iter() {
             task.abort();
         }
@@ -273,6 +275,7 @@ impl Ledger {
         if let Some(lock) = &self.lock {
             lock.release();
         }
+        self.status.failure()
     }
 }
 
@@ -374,7 +377,11 @@ struct StopWhenDone(Status);
 
 impl Drop for StopWhenDone {
     fn drop(&mut self) {
-        self.0.stop("the writer ended");
+        if std::thread::panicking() {
+            self.0.stop("the writer ended");
+        } else {
+            self.0.close();
+        }
     }
 }
 

@@ -100,6 +100,18 @@ pub enum NoContinuation {
         /// The position it has.
         noted: u64,
     },
+    /// The database lacks a part of what its own head speaks of.
+    #[error(
+        "the head says that the ledger goes to position {last}, and position {position} is not there or \
+         has another root: only a part of it was put back. Put back the whole; `dutyledger ledger \
+         verify` tells what is missing"
+    )]
+    InPart {
+        /// The position of the head.
+        last: u64,
+        /// The first position that was looked for and not found.
+        position: u64,
+    },
     /// The note is of another ledger.
     #[error("{note} is of ledger {noted}, and this is ledger {found}: name the right file")]
     OtherLedger {
@@ -110,6 +122,31 @@ pub enum NoContinuation {
         /// This ledger.
         found: LedgerId,
     },
+}
+
+/// Whether a database has what its own head speaks of, as far as its ends show: of one that was put back
+/// in part, the tables that came say nothing of the one that did not.
+pub(crate) async fn check_whole(head: &Head, ledger: &LedgerReader) -> Result<(), OpenError> {
+    let last = head.position;
+    if last == 0 {
+        return Ok(());
+    }
+    for position in [1, last] {
+        let found = ledger.read(position - 1, 1).await;
+        let found = found.map_err(OpenError::database)?;
+        if found.first().is_none_or(|entry| entry.position != position) {
+            return Err(NoContinuation::InPart { last, position }.into());
+        }
+    }
+    let root = ledger.root(last).await.map_err(OpenError::database)?;
+    if root != Some(head.frontier.root()) {
+        return Err(NoContinuation::InPart {
+            last,
+            position: last,
+        }
+        .into());
+    }
+    Ok(())
 }
 
 impl From<&Head> for NotedHead {

@@ -16,7 +16,7 @@ use crate::sqlite::{self, SqliteReads};
 /// How many connections a reader of its own holds at the most.
 const READERS: u32 = 2;
 /// For how long connections to a server are closed in good order, the reads under way among them.
-const GOODBYE: Duration = Duration::from_secs(5);
+pub(crate) const GOODBYE: Duration = Duration::from_secs(5);
 
 /// An entry as it is stored: the exact text that was hashed, and its hash.
 #[derive(Clone, Debug, PartialEq, Eq)]

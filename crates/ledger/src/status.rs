@@ -16,9 +16,17 @@ pub enum Health {
     },
 }
 
-/// The health as the callers' side and the writer share it. It changes once.
+/// The health as the callers' side and the writer share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Status(Arc<watch::Sender<Option<String>>>);
+pub(crate) struct Status(Arc<watch::Sender<Option<Stop>>>);
+
+#[derive(Debug)]
+enum Stop {
+    /// It was asked to end.
+    Closed,
+    /// It could not go on.
+    Failed(String),
+}
 
 impl Default for Status {
     fn default() -> Self {
@@ -27,15 +35,32 @@ impl Default for Status {
 }
 
 impl Status {
-    /// Stops for ever. The first reason stands: what came first is the cause.
+    /// Stops for ever. The first cause stands; that it was being closed is none.
     pub(crate) fn stop(&self, why: impl Into<String>) {
         self.0.send_if_modified(|stopped| {
-            let first = stopped.is_none();
+            let first = !matches!(stopped, Some(Stop::Failed(_)));
             if first {
-                *stopped = Some(why.into());
+                *stopped = Some(Stop::Failed(why.into()));
             }
             first
         });
+    }
+
+    /// Takes no more, as it was asked to end.
+    pub(crate) fn close(&self) {
+        self.0.send_if_modified(|stopped| {
+            let first = stopped.is_none();
+            stopped.get_or_insert(Stop::Closed);
+            first
+        });
+    }
+
+    /// Why it could not go on, if it could not.
+    pub(crate) fn failure(&self) -> Option<String> {
+        match self.0.borrow().as_ref() {
+            Some(Stop::Failed(why)) => Some(why.clone()),
+            Some(Stop::Closed) | None => None,
+        }
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -45,7 +70,10 @@ impl Status {
     pub(crate) fn health(&self) -> Health {
         match self.0.borrow().as_ref() {
             None => Health::Serving,
-            Some(why) => Health::Stopped { why: why.clone() },
+            Some(Stop::Failed(why)) => Health::Stopped { why: why.clone() },
+            Some(Stop::Closed) => Health::Stopped {
+                why: "the ledger was closed".to_owned(),
+            },
         }
     }
 

@@ -149,6 +149,12 @@ fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
         .options([
             ("statement_timeout", statement.as_str()),
             ("idle_in_transaction_session_timeout", stopped.as_str()),
+            // A client's machine that is gone says nothing, and may have gone in the midst of a
+            // message, where neither of the two runs.
+            ("tcp_keepalives_idle", "5"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+            ("synchronous_commit", "on"),
             // Every statement here has one good plan, whatever its values.
             ("plan_cache_mode", "force_generic_plan"),
             ("jit", "off"),
@@ -158,10 +164,7 @@ fn options(url: &PostgresUrl) -> Result<PgConnectOptions, OpenError> {
 
 /// A connection that writes.
 pub(crate) async fn writer(url: &PostgresUrl, schema: &Schema) -> Result<PgConnection, OpenError> {
-    let options = options(url)?.options([
-        ("synchronous_commit", "on"),
-        ("default_transaction_isolation", "read committed"),
-    ]);
+    let options = options(url)?.options([("default_transaction_isolation", "read committed")]);
     let mut conn = options.connect().await.map_err(OpenError::database)?;
     keeps_what_is_recorded(&mut conn, url).await?;
     schema.check(&mut conn, url).await?;

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{PAGE, VaultError, WrappedKey, failed};
 use crate::place::PostgresUrl;
 use crate::postgres::{KEYS, pool};
+use crate::reader::GOODBYE;
 
 /// How many keys are stored and looked up at once.
 const CONNECTIONS: u32 = 4;
@@ -142,7 +143,8 @@ impl PostgresKeys {
     }
 
     pub(super) async fn close(self) {
-        self.pool.close().await;
+        // What hears nothing any more is not waited for.
+        let _ = tokio::time::timeout(GOODBYE, self.pool.close()).await;
     }
 }
 

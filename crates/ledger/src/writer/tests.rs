@@ -334,7 +334,7 @@ async fn closing_finishes_what_waits_and_takes_no_more() {
         },
     );
     let sent = send(&rig, 1..=7).await;
-    rig.status.stop("closed");
+    rig.status.close();
     rig.queue.close();
     rig.shared.gate.add_permits(100);
     rig.writer.await.unwrap();
@@ -343,4 +343,20 @@ async fn closing_finishes_what_waits_and_takes_no_more() {
         answer.await.unwrap();
     }
     assert_eq!(rig.queue.append(one(8)).await, Err(AppendError::Stopped));
+    assert_eq!(rig.status.failure(), None);
+}
+
+#[tokio::test]
+async fn what_waits_when_it_is_closed_and_cannot_be_recorded_is_why_it_stopped() {
+    let rig = rig(100, 1 << 20, ROOMY);
+    let sent = send(&rig, 1..=2).await;
+    rig.status.close();
+    rig.queue.close();
+    rig.shared.failure.set("the disk is gone").unwrap();
+    rig.shared.gate.add_permits(100);
+    rig.writer.await.unwrap();
+    for answer in sent {
+        assert_eq!(answer.await, Err(AppendError::OutcomeUnknown));
+    }
+    assert_eq!(rig.status.failure().as_deref(), Some("the disk is gone"));
 }

@@ -18,6 +18,7 @@ on_both!(
     a_ledger_that_went_on_from_its_note_is_opened,
     an_older_copy_is_refused_and_the_message_says_what_is_lost,
     an_older_copy_that_went_on_differently_is_refused,
+    a_copy_of_which_only_a_part_was_put_back_is_refused,
     a_note_of_another_ledger_is_refused,
     a_ledger_that_is_gone_is_not_founded_again,
     notes_written_at_once_are_whole,
@@ -116,6 +117,31 @@ async fn a_ledger_that_went_on_from_its_note_is_opened(place: Place) {
     assert_eq!(ledger.head(), 6);
     ledger.close().await;
     assert_eq!(noted(&place.note()).unwrap().position, 6);
+}
+
+async fn a_copy_of_which_only_a_part_was_put_back_is_refused(place: Place) {
+    let ledger = place.open_noted().await.unwrap();
+    ledger.append(one(0, 10)).await.unwrap();
+    ledger.append(one(1, 11)).await.unwrap();
+    ledger.close().await;
+    for (lost, first) in [
+        ("DELETE FROM entry", 1),
+        ("DELETE FROM entry WHERE position < 3", 1),
+        ("DELETE FROM entry WHERE position = 3", 3),
+        ("DELETE FROM root WHERE position = 3", 3),
+    ] {
+        let part = place.copy();
+        part.may_remove().await;
+        part.by_hand(lost).await;
+        for noted in [true, false] {
+            if !noted {
+                std::fs::remove_file(part.note()).unwrap();
+            }
+            let why = refusal(part.open_noted().await);
+            let (last, position) = (3, first);
+            assert_eq!(why, NoContinuation::InPart { last, position }, "{lost}");
+        }
+    }
 }
 
 async fn an_older_copy_is_refused_and_the_message_says_what_is_lost(place: Place) {

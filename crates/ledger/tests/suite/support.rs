@@ -166,12 +166,17 @@ impl Place {
             .await;
     }
 
-    /// Puts the ledger back to what it was, under whoever has it open.
-    pub(crate) async fn put_back(&self) {
+    /// Lets entries and roots be removed by hand.
+    pub(crate) async fn may_remove(&self) {
         if self.is_file() {
             self.by_hand("DROP TRIGGER entry_is_never_removed; DROP TRIGGER root_is_never_removed")
                 .await;
         }
+    }
+
+    /// Puts the ledger back to what it was, under whoever has it open.
+    pub(crate) async fn put_back(&self) {
+        self.may_remove().await;
         self.by_hand(
             "BEGIN; \
              DELETE FROM entry WHERE position > (SELECT position FROM kept); \

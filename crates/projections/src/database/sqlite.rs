@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{ConnectOptions, Connection, SqlitePool};
 
 use super::{Pool, READERS, SCHEMA};
 use crate::error::OpenError;
@@ -31,6 +31,16 @@ pub(crate) async fn writer(path: &Path) -> Result<Pool, OpenError> {
         .connect_with(options)
         .await
         .map_err(OpenError::database)?;
+    let prepared = prepare(path, &pool).await;
+    if prepared.is_err() {
+        // Whoever is told so may make the file anew at once.
+        pool.close().await;
+    }
+    prepared.map(|()| Pool::Sqlite(pool))
+}
+
+/// Makes a file ready for its writer.
+async fn prepare(path: &Path, pool: &SqlitePool) -> Result<(), OpenError> {
     let mut conn = pool.acquire().await.map_err(OpenError::database)?;
     // Nothing is written, not even the journal mode, before the file is known to be ours.
     let found = schema_of(path, &mut conn).await?;
@@ -56,8 +66,7 @@ pub(crate) async fn writer(path: &Path) -> Result<Pool, OpenError> {
             .await
             .map_err(OpenError::database)?;
     }
-    drop(conn);
-    Ok(Pool::Sqlite(pool))
+    Ok(())
 }
 
 /// The schema of a file; none for an empty one.
