@@ -6,10 +6,7 @@ use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Frontier, leaf_hash};
 use dutyledger_tests::{OPENING, number};
 
-use crate::driver::{Ground, Said, runtime};
-
-/// As in the driver.
-const ENTRIES: u128 = 10;
+use crate::driver::{ENTRIES, Ground, Said, runtime};
 
 /// What was told of each name, by all the drivers of a ledger, in the order of each.
 #[derive(Debug, Default)]

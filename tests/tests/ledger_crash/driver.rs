@@ -20,6 +20,9 @@ static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
     ])
 });
 
+/// An append's entries have its name times this and what follows for ids.
+pub(crate) const ENTRIES: u128 = 10;
+
 /// A place for a ledger.
 pub(crate) struct Ground {
     folder: TempDir,
@@ -112,7 +115,9 @@ pub(crate) struct Order(Vec<String>);
 impl Order {
     /// The same under strace, which writes what it sees to a file.
     pub(crate) fn traced(mut self, log: &Path, how: &[&str]) -> Self {
-        let mut traced = vec!["strace".to_owned(), "-f".into(), "-y".into(), "-qq".into()];
+        let mut traced = ["strace", "-f", "-y", "-qq", "-s", "8192"]
+            .map(str::to_owned)
+            .to_vec();
         traced.extend(["-o".to_owned(), log.display().to_string()]);
         traced.extend(
             how.iter()
