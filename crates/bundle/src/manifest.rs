@@ -1,6 +1,6 @@
 //! What a bundle says of itself, and the names and sizes of its files.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroU64};
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -215,11 +215,11 @@ pub(crate) fn is_name(name: &str) -> bool {
             .all(|part| part.bytes().all(plain) && !part.is_empty() && !part.starts_with('.'))
 }
 
-/// The position an inclusion proof's file is named by.
-pub(crate) fn inclusion_position(name: &str) -> Option<u64> {
+/// The position an inclusion proof's file is named by. They begin at 1.
+pub(crate) fn inclusion_position(name: &str) -> Option<NonZeroU64> {
     let digits = name.strip_prefix(INCLUSION)?.strip_suffix(INCLUSION_END)?;
-    let position: u64 = digits.parse().ok()?;
-    (inclusion_name(position) == name).then_some(position)
+    let position: NonZeroU64 = digits.parse().ok()?;
+    (inclusion_name(position.get()) == name).then_some(position)
 }
 
 pub(crate) fn inclusion_name(position: u64) -> String {

@@ -804,13 +804,32 @@ fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
     // There are as many proofs as entries.
     let own = partnership.0[name].clone();
     let elsewhere = partnership.clone().without(name);
-    let parts = elsewhere.with("proofs/inclusion/9.tlog-proof", &own);
+    let parts = elsewhere
+        .clone()
+        .with("proofs/inclusion/9.tlog-proof", &own);
     m.tampered(
         "proof-elsewhere",
         "an entry's proof is called after another position",
         parts,
         Kind::Inclusion,
     );
+    let beyond = "99999999999999999999";
+    for (name, about, position) in [
+        (
+            "proof-of-position-0",
+            "an entry's proof is called after a position there is none of",
+            "0",
+        ),
+        (
+            "proof-of-a-large-position",
+            "an entry's proof is called after a position of more than 64 bits",
+            beyond,
+        ),
+    ] {
+        let path = format!("proofs/inclusion/{position}.tlog-proof");
+        let parts = elsewhere.clone().with(&path, &own);
+        m.tampered(name, about, parts, Kind::Container);
+    }
     let long = [&own[..], &vec![b'\n'; 150_000]].concat();
     let parts = partnership.clone().with(name, &long);
     m.tampered(
@@ -874,9 +893,15 @@ fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
         parts,
         Kind::Consistency,
     );
+    let path = format!("proofs/consistency/{beyond}.txt");
+    let parts = ledger.clone().with(&path, other.as_bytes()).listed_anew();
+    let about = "a consistency proof is called after a size of more than 64 bits";
+    m.tampered("consistency-of-a-large-size", about, parts, Kind::Container);
 }
 
 fn written_oddly(m: &mut Making, ledger: &Parts) {
+    let adopted = format!("\"key\":\"{}\"", key(2).verifier());
+    let replaced = format!("\"replaces\":{{\"key\":\"{}\"", key(1).verifier());
     for (name, about, from, to) in [
         (
             "duplicate-member",
@@ -943,6 +968,18 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
             "an entry is of another format",
             "\"format\":1,",
             "\"format\":2,",
+        ),
+        (
+            "key-a-number",
+            "the ledger adopts a number for a key",
+            adopted.as_str(),
+            "\"key\":5",
+        ),
+        (
+            "replaced-key-a-number",
+            "the ledger replaces a number for a key",
+            replaced.as_str(),
+            "\"replaces\":{\"key\":5",
         ),
     ] {
         let parts = ledger
