@@ -699,9 +699,8 @@ class Entries:
 # Keys.
 
 
-def signer(note, checkpoint, manifest, entries, given):
-    named = Key(manifest["key"])
-    keys = [(given.key or named, None, None), *given.earlier]
+def signer(note, checkpoint, current, entries, given):
+    keys = [(current, None, None), *given.earlier]
     texts = [key.text for key, _, _ in keys]
     need(len(set(texts)) == len(texts), "signature", "a key is given twice")
     signed = [one for one in keys if one[0].signed(note)]
@@ -715,7 +714,7 @@ def signer(note, checkpoint, manifest, entries, given):
         raise Failure("signature", "no trusted key signed the checkpoint")
     for key, _, _ in signed:
         need(key.name == checkpoint.origin, "checkpoint", "its key is another ledger's")
-    return counting(signed, checkpoint, keys[0][0], given)
+    return counting(signed, checkpoint, current, given)
 
 
 def counting(signed, checkpoint, current, given):
@@ -751,23 +750,27 @@ def check_keys(entries, key, checkpoint, consistency):
         need(same, "consistency", f"from {size}")
 
 
-def check_given(checkpoint, key, entries, consistency, given):
+def check_given(checkpoint, current, entries, consistency, given):
     note = given.checkpoint
     if note is None:
         return
     other = Checkpoint(note, "signature")
     old = [*entries.replaced(), *given.earlier]
     by_old = [one for one in old if one[0].signed(note)]
-    current = [one for one in (given.key, key) if one is not None and one.signed(note)]
-    need(by_old or current, "signature", "no trusted key signed the checkpoint given")
-    for one in [*current, *(one[0] for one in by_old)]:
+    # A key that was replaced is an earlier one here too where it signed the bundle's checkpoint.
+    by_current = [current] if current.signed(note) else []
+    need(by_old or by_current, "signature", "no trusted key signed the checkpoint given")
+    for one in [*by_current, *(one[0] for one in by_old)]:
         need(one.name == other.origin, "signature", "the checkpoint given is another ledger's")
-    late = not current and other.size > max(one[1] for one in by_old)
+    late = not by_current and other.size > max(one[1] for one in by_old)
     need(not late, "old_key", "a key that was replaced signed after its last checkpoint")
+    if not by_current and other.size > checkpoint.size:
+        # What goes on from the bundle may still be what that key's last checkpoint does not go on from.
+        counting(by_old, other, current, given)
     known = checkpoint.root if other.size == checkpoint.size else entries.watched
     if known is not None:
         same = known == other.root
-        need(same, "forked" if current else "old_key", "the ledger does not go on from it")
+        need(same, "forked" if by_current else "old_key", "the ledger does not go on from it")
         return
     small, large = sorted((other, checkpoint), key=lambda one: one.size)
     proofs = given.between(small.size, large.size)
@@ -836,9 +839,11 @@ def verify(path, given):
             need(named and signed.raw == note.raw, "consistency", name)
             consistency[old] = hashes
 
-    key = signer(note, checkpoint, manifest, entries, given)
+    named = Key(manifest["key"])
+    current = given.key or named
+    key = signer(note, checkpoint, current, entries, given)
     check_keys(entries, key, checkpoint, consistency)
-    check_given(checkpoint, key, entries, consistency, given)
+    check_given(checkpoint, current, entries, consistency, given)
     check_released(manifest, entries)
     need(given.key is not None, "unconfirmed", "it agrees with itself; name the ledger's key")
     return checkpoint

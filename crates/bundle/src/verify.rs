@@ -1,6 +1,7 @@
 //! Checks a bundle, and derives again what it says.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Display;
 use std::io::{BufRead, BufReader, Read, Seek};
 
 use chrono::{DateTime, Utc};
@@ -437,9 +438,10 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
     }
 
     let consistency = read_consistency(&mut container, &note)?;
-    let key = signer(&note, &manifest, &folded, given)?;
+    let keys = trusted(&manifest, given)?;
+    let key = signer(&note, &keys, &folded, given)?;
     folded.check_keys(&key, &checkpoint, &consistency)?;
-    check_given(&checkpoint, &key, &folded, &consistency, given)?;
+    check_given(&checkpoint, &keys, &folded, &consistency, given)?;
     check_released(&manifest, &folded)?;
 
     let of = Of {
@@ -582,17 +584,24 @@ fn read_consistency<R: Read + Seek>(
     Ok(proofs)
 }
 
-/// The key that signed the checkpoint: one given, or else the one the bundle names.
+fn signature(what: impl Display) -> Failure {
+    Failure::new(Kind::Signature, what)
+}
+
+/// The keys given; of a bundle for which none is, the one it names.
+fn trusted(manifest: &Manifest, given: &Given) -> Result<TrustedKeys, Failure> {
+    let named: VerifierKey = manifest.key.parse().map_err(signature)?;
+    let current = given.key.clone().unwrap_or(named);
+    TrustedKeys::new(current, given.earlier.clone()).map_err(signature)
+}
+
+/// The trusted key that signed the checkpoint.
 fn signer(
     note: &Note,
-    manifest: &Manifest,
+    keys: &TrustedKeys,
     folded: &Folded,
     given: &Given,
 ) -> Result<VerifierKey, Failure> {
-    let signature = |e: &dyn ToString| Failure::new(Kind::Signature, e.to_string());
-    let named: VerifierKey = manifest.key.parse().map_err(|e| signature(&e))?;
-    let current = given.key.clone().unwrap_or(named);
-    let keys = TrustedKeys::new(current, given.earlier.clone()).map_err(|e| signature(&e))?;
     match keys.accept(note, &given.consistency) {
         Ok(accepted) => Ok(accepted.key),
         Err(
@@ -609,7 +618,7 @@ fn signer(
                 (_, TrustError::Checkpoint(e @ CheckpointError::Origin { .. })) => {
                     Failure::new(Kind::Checkpoint, e)
                 }
-                (_, e) => signature(&e),
+                (_, e) => signature(e),
             })
         }
     }
@@ -618,7 +627,7 @@ fn signer(
 /// Holds a checkpoint kept from another time against the bundle.
 fn check_given(
     checkpoint: &Checkpoint,
-    key: &VerifierKey,
+    keys: &TrustedKeys,
     folded: &Folded,
     consistency: &BTreeMap<u64, Vec<Hash>>,
     given: &Given,
@@ -626,16 +635,13 @@ fn check_given(
     let Some(note) = &given.checkpoint else {
         return Ok(());
     };
-    let mut keys: Vec<&EarlierKey> = folded.earlier().collect();
-    keys.extend(&given.earlier);
-    let trusted = keys.iter().map(|earlier| &earlier.key);
-    let trusted = trusted.chain(&given.key).chain([key]);
+    let earlier: Vec<&EarlierKey> = folded.earlier().chain(keys.earlier()).collect();
+    let known = earlier.iter().map(|earlier| &earlier.key);
     let (other, signed) =
-        Checkpoint::open(note, trusted).map_err(|e| Failure::new(Kind::Signature, e))?;
-    let current = signed
-        .iter()
-        .any(|by| *by == key || Some(*by) == given.key.as_ref());
-    let furthest = keys
+        Checkpoint::open(note, known.chain([keys.current()])).map_err(signature)?;
+    // A key that was replaced is an earlier one here too where it signed the bundle's checkpoint.
+    let current = signed.contains(&keys.current());
+    let furthest = earlier
         .iter()
         .filter(|earlier| signed.contains(&&earlier.key))
         .map(|earlier| earlier.last.size)
@@ -645,6 +651,11 @@ fn check_given(
             Kind::OldKey,
             "a key that was replaced signed the checkpoint given after its last one",
         ));
+    }
+    if other.size > checkpoint.size {
+        // What goes on from the bundle may still be what that key's last checkpoint does not go on from.
+        let old = |e| Failure::new(Kind::OldKey, e);
+        keys.accept(note, &given.consistency).map_err(old)?;
     }
     let (small, large) = if other.size <= checkpoint.size {
         (&other, checkpoint)

@@ -640,7 +640,7 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::OldKey.code(),
     );
     forged.earlier = vec![replaced(story, 12)];
-    forged.consistency = vec![proof];
+    forged.consistency = vec![proof.clone()];
     early_by_newer(m, story, &fork);
 
     let kept = m.file("forked.checkpoint", &fork.checkpoint(size, &key(2)));
@@ -659,6 +659,7 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
     let about = "the old key signed after its last checkpoint";
     m.again("late-by-old", about, "ledger.zip", Kind::OldKey.code())
         .checkpoint = Some(kept);
+    early_by_old(m, story, &proof);
     let kept = m.file("strange.checkpoint", &story.checkpoint(5, &stranger));
     let about = "the checkpoint kept from before is signed by nobody known";
     m.again(
@@ -761,6 +762,68 @@ fn early_by_newer(m: &mut Making, story: &Story, fork: &Story) {
         refused,
         &[&old, &last],
     );
+}
+
+/// A bundle from before the key was replaced, and checkpoints of the same key kept from other times: that
+/// it signed the bundle makes it count no further. `last` shows that its last one goes on from the bundle.
+fn early_by_old(m: &mut Making, story: &Story, last: &str) {
+    let turned = story.with(11, "\"section_9\":false", "\"section_9\":true");
+    let mut from_10 = |name, of: &Story, size| {
+        m.file(
+            name,
+            &of.consistency(10, size, &of.checkpoint(size, &key(1))),
+        )
+    };
+    let to_late = from_10("from-10-to-late.consistency", story, 13);
+    let to_turned = from_10("from-10-to-turned.consistency", &turned, 11);
+    let to_11 = from_10("from-10-to-11.consistency", story, 11);
+    let from_11 = story.consistency(11, 12, &story.checkpoint(12, &key(1)));
+    let from_11 = m.file("from-11.consistency", &from_11);
+    let kept_turned = m.file("turned-by-old.checkpoint", &turned.checkpoint(11, &key(1)));
+    let kept_11 = m.file("kept-11.checkpoint", &story.checkpoint(11, &key(1)));
+    let refused = Kind::OldKey.code();
+    for (name, about, kept, proofs, code) in [
+        (
+            "early-forged-by-old",
+            "the old key signed the bundle, and another history of the same time",
+            "forged-by-old.checkpoint",
+            vec![last],
+            refused,
+        ),
+        (
+            "early-late-by-old",
+            "the old key signed the bundle, and what goes on from it after its last checkpoint",
+            "late-by-old.checkpoint",
+            vec![last, &to_late],
+            refused,
+        ),
+        (
+            "early-turned-by-old",
+            "the old key signed the bundle, and what goes on from it another way than its last checkpoint",
+            &kept_turned,
+            vec![last, &to_turned, &from_11],
+            refused,
+        ),
+        (
+            "early-kept-unproven",
+            "nothing shows that the old key's last checkpoint goes on from another one it signed",
+            &kept_11,
+            vec![last, &to_11],
+            refused,
+        ),
+        (
+            "early-kept",
+            "the old key signed the bundle, and what its last checkpoint goes on from as well",
+            &kept_11,
+            vec![last, &to_11, &from_11],
+            0,
+        ),
+    ] {
+        let vector = m.again(name, about, "early.zip", code);
+        vector.earlier = vec![replaced(story, 12)];
+        vector.checkpoint = Some(kept.to_owned());
+        vector.consistency = proofs.into_iter().map(str::to_owned).collect();
+    }
 }
 
 fn proofs(m: &mut Making, ledger: &Parts, partnership: &Parts) {
