@@ -60,6 +60,7 @@ ENTRIES_MAX = 50_000
 ENTRIES_BYTES_MAX = 128 * 1024 * 1024
 KINDS_MAX = 10_000
 PARTNERSHIPS_MAX = 100_000
+NAMES_BYTES_MAX = 16 * 1024 * 1024
 STREAM_TYPE_BYTES_MAX = 64
 EVENT_TYPE_BYTES_MAX = 128
 STREAMS_MAX = 4_000_000
@@ -604,6 +605,8 @@ def check_names(container, manifest):
 # The entries.
 
 
+# The events that give a partnership its name.
+NAMING = ("PartnershipProposed", "PartnershipAmended")
 PACK_MEMBERS = ("pack", "revision", "pack_sha256")
 PACK = check_record.members(
     pack=check_record.string,
@@ -628,6 +631,7 @@ class Entries:
         self.versions, self.tree, self.leaves = {}, Tree(), []
         self.adopted, self.packs = [], []
         self.events, self.kinds, self.partnerships = set(), set(), set()
+        self.names, self.names_bytes = {}, 0
 
     def add(self, leaf_data):
         try:
@@ -668,9 +672,20 @@ class Entries:
             need(few, "too_large", "entries.jsonl")
             self.leaves.append((position, leaf))
         else:
+            self.name(record)
             self.tree.push(leaf)
             if self.tree.size == self.watch:
                 self.watched = self.tree.root()
+
+    def name(self, record):
+        """Counts the bytes of the names that partnerships were last told to have."""
+        stream, name = record["stream"], record["payload"].get("name")
+        naming = stream["type"] == "partnership" and record["event"]["type"] in NAMING
+        if naming and isinstance(name, str):
+            self.names_bytes += len(name.encode()) - self.names.get(stream["id"], 0)
+            self.names[stream["id"]] = len(name.encode())
+        few = len(self.names) <= PARTNERSHIPS_MAX and self.names_bytes <= NAMES_BYTES_MAX
+        need(few, "too_large", "the names of partnerships")
 
     def of_ledger(self, record):
         event, payload = record["event"]["type"], record["payload"]

@@ -11,6 +11,7 @@ use dutyledger_domain::dates::Dates;
 use dutyledger_domain::obligations::obligations;
 use dutyledger_domain::rules::{self, ENACTED};
 use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::partnership::Partnership;
 use dutyledger_domain::{
     Histories, History, Listed, StreamKind, by_kind, in_words, reviews, triggers,
 };
@@ -31,8 +32,10 @@ pub(crate) const UNNAMED: NonZeroU32 = NonZeroU32::MIN;
 
 /// The most kinds of event that are counted apart.
 pub(crate) const KINDS_MAX: usize = 10_000;
-/// The most partnerships that are.
+/// The most partnerships that are, and that have a name.
 const PARTNERSHIPS_MAX: usize = 100_000;
+/// The most bytes of their names together, which stand in the figures: no file has more than 32 MiB.
+const NAMES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The events that give a partnership its name.
 const NAMING: [&str; 2] = ["PartnershipProposed", "PartnershipAmended"];
@@ -41,7 +44,7 @@ const NAMING: [&str; 2] = ["PartnershipProposed", "PartnershipAmended"];
 /// as it is folded.
 pub(crate) type Texts = BTreeMap<Stream, Vec<Box<str>>>;
 
-/// What is counted as entries come, in memory that does not grow with them.
+/// What is counted as entries come, in memory that does not grow with them: whatever is kept has a bound.
 #[derive(Default)]
 pub(crate) struct Tally {
     entries: u64,
@@ -52,8 +55,9 @@ pub(crate) struct Tally {
     by_event: BTreeMap<(String, String), u64>,
     streams: BTreeMap<String, u64>,
     by_partnership: BTreeMap<StreamId, u64>,
-    /// The name that each partnership was last told to have.
+    /// The name that each partnership was last told to have, and the bytes of all of them.
     names: BTreeMap<StreamId, String>,
+    names_bytes: usize,
 }
 
 impl Tally {
@@ -74,21 +78,36 @@ impl Tally {
         if record.entry.version == 1 {
             *self.streams.entry(stream.clone()).or_default() += 1;
         }
-        if NAMING.contains(&record.event.event_type.as_str())
-            && let Some(name) = record.entry.payload["name"].as_str()
-        {
-            self.names.insert(record.entry.stream.id, name.to_owned());
-        }
         let event = (stream, record.event.event_type.clone());
         *self.by_event.entry(event).or_default() += 1;
         for partnership in &standing.partnerships {
             *self.by_partnership.entry(*partnership).or_default() += 1;
         }
-        let partnerships = self.by_partnership.len().max(self.names.len());
-        if self.by_event.len() > KINDS_MAX || partnerships > PARTNERSHIPS_MAX {
+        if self.by_event.len() > KINDS_MAX || self.by_partnership.len() > PARTNERSHIPS_MAX {
             return Err(Failure::new(
                 Kind::TooLarge,
                 "the kinds of event or the partnerships are more than are counted",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Keeps the name that an entry of a partnership's own stream gives it. Nobody has vouched for the
+    /// entry yet, and a name may be as long as one.
+    pub(crate) fn name(&mut self, record: &Record) -> Result<(), Failure> {
+        let stream = &record.entry.stream;
+        if stream.stream_type.as_str() == Partnership::NAME
+            && NAMING.contains(&record.event.event_type.as_str())
+            && let Some(name) = record.entry.payload["name"].as_str()
+        {
+            let before = self.names.insert(stream.id, name.to_owned());
+            self.names_bytes += name.len();
+            self.names_bytes -= before.map_or(0, |before| before.len());
+        }
+        if self.names.len() > PARTNERSHIPS_MAX || self.names_bytes > NAMES_BYTES_MAX {
+            return Err(Failure::new(
+                Kind::TooLarge,
+                "the names of partnerships are more than are kept",
             ));
         }
         Ok(())

@@ -220,6 +220,7 @@ impl Fold {
         self.tally.add(&record)?;
         match self.scope {
             Scope::Ledger => {
+                self.tally.name(&record)?;
                 self.tree.push(self.leaf);
                 if let Some(root) = self.watched.get_mut(&self.tree.size()) {
                     *root = self.tree.root();

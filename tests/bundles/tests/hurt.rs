@@ -14,7 +14,9 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 use dutyledger_bundle::Kind;
 use dutyledger_proofs::{Checkpoint, Hash};
 use dutyledger_record::{canonical_json, hex};
-use dutyledger_test_bundles::{Parts, folder, independent, key, long, of_one_kind, verifier};
+use dutyledger_test_bundles::{
+    Parts, Story, folder, independent, key, long, of_one_kind, verifier,
+};
 
 /// The most memory, in KiB, that the program may ask for with any of these.
 const MEMORY_KIB: u32 = 96 * 1024;
@@ -174,6 +176,21 @@ fn a_text_of_a_gigabyte_takes_no_memory_wherever_it_stands() {
     ends(&path, Kind::Checkpoint.code());
 }
 
+/// A vector with other entries, and a checkpoint of as many. Nobody needs a key for such a file: it is
+/// of no root that they have, and there is no proof.
+fn unproven(vector: &str, entries: &[String]) -> Parts {
+    let good = Parts::of(&std::fs::read(folder().join(vector)).unwrap());
+    let signed = Checkpoint {
+        origin: key(2).verifier().name().to_owned(),
+        size: entries.len() as u64,
+        root: Hash::default(),
+    };
+    let signed = signed.sign(&key(2)).unwrap().to_string();
+    let mut hostile = good.with("checkpoint", signed.as_bytes());
+    hostile.0.retain(|name, _| !name.starts_with("proofs/"));
+    hostile.with_entries(entries)
+}
+
 #[test]
 fn the_entries_of_a_partnership_take_no_more_memory_than_their_text() {
     let elsewhere = tempfile::tempdir().unwrap();
@@ -185,25 +202,71 @@ fn the_entries_of_a_partnership_take_no_more_memory_than_their_text() {
     let entries: Vec<_> = (1..=count)
         .map(|position| entry(position).replacen("\"from_assumed\":true", &wide, 1))
         .collect();
-    let good = Parts::of(&std::fs::read(folder().join("partnership.zip")).unwrap());
-    let signed = Checkpoint {
-        origin: key(2).verifier().name().to_owned(),
-        size: count as u64,
-        root: Hash::default(),
-    };
-    let signed = signed.sign(&key(2)).unwrap().to_string();
-    // Nobody needs a key for such a file: no proof in it holds.
     let proofs = (1..=count).map(|n| (format!("proofs/inclusion/{n}.tlog-proof"), b"none"));
-    let mut hostile = good.with("checkpoint", signed.as_bytes());
-    hostile.0.retain(|name, _| !name.starts_with("proofs/"));
+    let mut hostile = unproven("partnership.zip", &entries);
     for (name, proof) in proofs {
         hostile = hostile.with(&name, proof);
     }
-    let hostile = hostile.with_entries(&entries);
     let text = hostile.0["entries.jsonl"].len();
     altered(&path, &hostile, &[]);
     let most = MEMORY_KIB + u32::try_from(text / 1024).unwrap();
     ends_within(most, &path, Kind::Inclusion.code());
+}
+
+/// The entries of a ledger that names a partnership in each of them but the first: so many, with that
+/// name, each in a stream of its own or all in one.
+fn naming(count: usize, name: &str, each_its_own: bool) -> Vec<String> {
+    let told = Story::told().entries;
+    let said = "Llanfair–Môr \\\"Safer Together\\\" & Partners";
+    let proposed = told[5].replacen(said, name, 1);
+    let named = |position: usize| {
+        let at = format!("\"position\":{position},");
+        let (stream, version) = match each_its_own {
+            true => (position, 1),
+            false => (2, position - 1),
+        };
+        let stream = format!("\"stream\":{{\"id\":\"01931c2e-5a00-7000-8000-{stream:012x}\"");
+        let version = format!("\"version\":{version},\"warnings\"");
+        let own = "\"stream\":{\"id\":\"01931c2e-5a00-7000-8000-000000000002\"";
+        let text = proposed.replacen("\"position\":6,", &at, 1);
+        let text = text.replacen(own, &stream, 1);
+        text.replacen("\"version\":1,\"warnings\"", &version, 1)
+    };
+    let opened = told[0].clone();
+    [opened].into_iter().chain((2..=count).map(named)).collect()
+}
+
+#[test]
+fn what_partnerships_are_called_takes_no_more_memory_than_it_may() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("named.zip");
+    let name = "x".repeat(58_000);
+    // More than the program may ask for.
+    let entries = naming(2_000, &name, true);
+    altered(&path, &unproven("ledger.zip", &entries), &[]);
+    ends(&path, Kind::TooLarge.code());
+    // What is no partnership's, and what it is not called any more, is not kept: these are read to their
+    // end, though their names are more than may be kept.
+    let strategies: Vec<_> = naming(400, &name, true)
+        .iter()
+        .map(|entry| entry.replacen("\"type\":\"partnership\"}", "\"type\":\"strategy\"}", 1))
+        .collect();
+    for entries in [strategies, naming(400, &name, false)] {
+        altered(&path, &unproven("ledger.zip", &entries), &[]);
+        ends(&path, Kind::Root.code());
+    }
+    if long() {
+        // Without a letter, and of partnerships that no entry says it concerns.
+        let mut entries = naming(100_002, "", true);
+        for entry in &mut entries {
+            let one = "\"partnerships\":[\"01931c2e-5a00-7000-8000-000000000002\"]";
+            *entry = entry.replacen(one, "\"partnerships\":[]", 1);
+        }
+        altered(&path, &unproven("ledger.zip", &entries), &[]);
+        ends(&path, Kind::TooLarge.code());
+        altered(&path, &unproven("ledger.zip", &entries[..100_001]), &[]);
+        ends(&path, Kind::Root.code());
+    }
 }
 
 /// A ZIP file of empty files, each with a comment in the directory.
