@@ -540,6 +540,49 @@ fn a_kept_checkpoint_of_a_key_that_was_replaced_counts_up_to_its_last_one() {
     assert!(!what.contains("forged"), "{what}");
 }
 
+#[test]
+fn a_ledger_that_does_not_verify_is_not_believed_to_have_replaced_the_key_of_a_kept_checkpoint() {
+    let (mut server, key) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let place = |name: &str| elsewhere.path().join(name).to_str().unwrap().to_owned();
+    let (state, tiles, trusted) = (place("trusted"), place("tiles"), key.to_string());
+    let _ = sign(&server, &key);
+    let log = format!("{}/log", server.address());
+    let watch = ["audit", "watch", "--log", &log, "--trusted-key", &trusted];
+    let looked = server.run(&[&watch[..], &["--state", &state, "--tiles", &tiles]].concat());
+    assert!(looked.status.success(), "{}", said(&looked));
+    server.end();
+
+    // Whoever can write to the ledger's file changes an entry of it, and has it say that the key had
+    // been replaced long before.
+    let first = json!({ "key": trusted, "replaces": null }).to_string();
+    let replaced = json!({ "key": trusted, "root": "00".repeat(32), "size": 1 });
+    let another = json!({ "key": trusted, "replaces": replaced }).to_string();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let changed = runtime.block_on(async {
+        let mut file = Tampered::open(&server.ledger()).await;
+        let adopted = file.first_with("\"type\":\"CheckpointKeyAdopted\"").await;
+        file.forge(adopted, |text| text.replace(&first, &another))
+            .await;
+        let at = file.first_with("Eastmere council").await;
+        file.forge(at, |text| text.replace("Eastmere", "Nowhere"))
+            .await;
+        file.close().await;
+        [adopted, at]
+    });
+    let kept = ["--trusted-key", &trusted, "--kept", &state];
+    let (code, told) = compared(&server, &[&kept[..], &["--kept-tiles", &tiles]].concat());
+    assert_eq!(code, Some(NOT_VERIFIED), "{told}");
+    assert_eq!(told["forged"], json!([]), "the file is as it was kept");
+    let found = told["findings"].as_array().unwrap();
+    for at in changed {
+        let elsewhere = "the entry is not the one that was kept elsewhere";
+        let finding = json!({ "position": at, "what": elsewhere });
+        assert!(found.contains(&finding), "{told}");
+    }
+}
+
 /// What verifying says, beside what was kept elsewhere.
 fn compared(server: &Server, more: &[&str]) -> (Option<i32>, Value) {
     let verify = [&["--json", "ledger", "verify"], more].concat();

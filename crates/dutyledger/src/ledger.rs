@@ -27,7 +27,7 @@ async fn reader(place: &Database) -> Result<LedgerReader, Failure> {
 pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), Failure> {
     let home = settings.place.home()?;
     let ledger = reader(&home.ledger).await?;
-    let kept = Kept::read(settings, &ledger).await?;
+    let mut kept = Kept::read(settings, &ledger)?;
     let bar = output::progress("verifying");
     let shown = bar.clone();
     let verified = dutyledger_ledger::verify(&ledger, move |done, total| {
@@ -52,9 +52,15 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
             error => return Err(Failure::other(error)),
         }
     }
+    // Which keys it replaced is for a ledger to say whose own rows verify: whoever changed one of
+    // them could say it of the key that signed what would show the change.
+    if let (Some(kept), true) = (&mut kept, findings.is_empty()) {
+        // Where its own stream cannot be read, every key counts.
+        kept.believe(&adopted(&ledger, None).await.unwrap_or_default());
+    }
     let compared = match &kept {
         Some(kept) => match kept.compare(&ledger).await {
-            Ok(compared) => Some(compared),
+            Ok(compared) => compared,
             // What makes it unreadable was found, and is told.
             Err(CompareError::Ledger(_)) if !findings.is_empty() => None,
             Err(error) => return Err(Failure::other(error)),
@@ -62,9 +68,11 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
         None => None,
     };
     let mut forged = Vec::new();
-    if let (Some(kept), Some(compared)) = (&kept, &compared) {
-        forged = kept.forged(compared);
-        findings.extend(kept.findings(compared, &forged));
+    if let Some(kept) = &kept {
+        forged = kept.forged(compared.as_ref());
+        if let Some(compared) = &compared {
+            findings.extend(kept.findings(compared, &forged));
+        }
     }
     ledger.close().await;
     let root = hex(&verified.root);
@@ -118,24 +126,20 @@ struct Kept {
     tiles: Option<Tiles>,
 }
 
-/// A checkpoint that was kept, signed by a key that is trusted and counts for it.
-#[derive(PartialEq)]
+/// A checkpoint that was kept, signed by keys that are trusted.
 struct KeptFile {
     path: PathBuf,
     checkpoint: Checkpoint,
-    /// Whether every key that signed it was replaced since.
-    by_replaced: bool,
+    signed_by: Vec<VerifierKey>,
+    /// The most entries these keys count for, where the ledger is believed to have replaced every one
+    /// of them.
+    counts_up_to: Option<u64>,
 }
 
 impl KeptFile {
     /// # Errors
     /// When it cannot be read, is of another ledger, or is forged as far as its signatures tell.
-    fn read(
-        path: &Path,
-        trusted: &[VerifierKey],
-        keys: &[CheckpointKeyAdopted],
-        ledger: &LedgerReader,
-    ) -> Result<Self, Failure> {
+    fn read(path: &Path, trusted: &[VerifierKey], ledger: &LedgerReader) -> Result<Self, Failure> {
         let signed = Signed::read(path).map_err(|error| wrong(path, error))?;
         let signed = signed.ok_or_else(|| wrong(path, "there is no such file"))?;
         let forged = |why: &dyn Display| Failure::forged(format!("{}: {why}", path.display()));
@@ -152,29 +156,41 @@ impl KeptFile {
             let why = format!("it is of the ledger {of}, and this one is {own}");
             return Err(wrong(path, why));
         }
-        let last = counts_up_to(keys, &by);
-        if let Some(last) = last.filter(|last| *last < checkpoint.size) {
-            return Err(forged(&format_args!(
-                "the checkpoint is forged: the key that signed it was replaced after {last} entries, \
-                 and this is of {}. What it signs beyond its last checkpoint counts for nothing. If \
-                 you know of no such change of keys, it is the ledger that was changed",
-                checkpoint.size
-            )));
-        }
+        let signed_by = by.into_iter().cloned().collect();
         Ok(Self {
             path: path.to_owned(),
             checkpoint,
-            by_replaced: last.is_some(),
+            signed_by,
+            counts_up_to: None,
         })
     }
 
-    /// What is told of one that the ledger's own key contradicts.
+    const fn by_replaced(&self) -> bool {
+        self.counts_up_to.is_some()
+    }
+
+    /// The most entries that the keys that signed it count for, where it is of more.
+    fn beyond(&self) -> Option<u64> {
+        self.counts_up_to
+            .filter(|last| *last < self.checkpoint.size)
+    }
+
+    /// What is told of one that is forged.
     fn forgery(&self) -> String {
-        format!(
-            "{}: the checkpoint is forged: a key that was replaced signed it, and it is of another \
-             history than a larger one that the ledger's own key signed and the ledger still has",
-            self.path.display()
-        )
+        let why = match self.beyond() {
+            Some(last) => format!(
+                "the key that signed it was replaced after {last} entries, and this is of {}. What it \
+                 signs beyond its last checkpoint counts for nothing. If you know of no such change of \
+                 keys, it is the ledger that was changed",
+                self.checkpoint.size
+            ),
+            None => {
+                "a key that was replaced signed it, and it is of another history than a larger one \
+                     that the ledger's own key signed and the ledger still has"
+                    .to_owned()
+            }
+        };
+        format!("{}: the checkpoint is forged: {why}", self.path.display())
     }
 }
 
@@ -183,13 +199,8 @@ fn wrong(path: &Path, why: impl Display) -> Failure {
 }
 
 impl Kept {
-    async fn read(
-        settings: &VerifySettings,
-        ledger: &LedgerReader,
-    ) -> Result<Option<Self>, Failure> {
-        // Where the ledger's own stream cannot be read, that is told with what else is wrong with it.
-        let keys = adopted(ledger, None).await.unwrap_or_default();
-        let read = |path| KeptFile::read(path, &settings.trusted_key, &keys, ledger);
+    fn read(settings: &VerifySettings, ledger: &LedgerReader) -> Result<Option<Self>, Failure> {
+        let read = |path| KeptFile::read(path, &settings.trusted_key, ledger);
         let files = settings.kept.iter().map(|path| read(path));
         let files = files.collect::<Result<Vec<_>, _>>()?;
         let tiles = match &settings.kept_tiles {
@@ -199,20 +210,36 @@ impl Kept {
         Ok((!files.is_empty()).then_some(Self { files, tiles }))
     }
 
-    /// Those that a replaced key signed and that are of another history than one of the ledger's own
-    /// key: the last checkpoint of that key cannot go on from them, so they are nobody's word.
-    fn forged(&self, compared: &Compared) -> Vec<&KeptFile> {
+    /// Takes the ledger's word for which keys it replaced, and after how many entries.
+    fn believe(&mut self, keys: &[CheckpointKeyAdopted]) {
+        for file in &mut self.files {
+            file.counts_up_to = counts_up_to(keys, &file.signed_by);
+        }
+    }
+
+    /// Those that say something of the ledger: what a replaced key signed beyond its last checkpoint
+    /// counts for nothing.
+    fn counting(&self) -> impl Iterator<Item = &KeptFile> {
+        self.files.iter().filter(|file| file.beyond().is_none())
+    }
+
+    /// Those that a replaced key signed beyond its last checkpoint, and those it signed that are of
+    /// another history than one of the ledger's own key: that last checkpoint cannot go on from them,
+    /// so they are nobody's word.
+    fn forged(&self, compared: Option<&Compared>) -> Vec<&KeptFile> {
         let contradicted = |file: &KeptFile| {
             let as_difference = Difference::Contradicted(file.checkpoint.clone());
-            compared.differences.contains(&as_difference)
+            compared.is_some_and(|compared| compared.differences.contains(&as_difference))
         };
-        let vouched = self.files.iter().filter(|file| {
-            let has_come = file.checkpoint.size <= compared.unchanged;
-            !file.by_replaced && has_come && !contradicted(file)
+        let unchanged = compared.map_or(0, |compared| compared.unchanged);
+        let vouched = self.counting().filter(|file| {
+            let has_come = file.checkpoint.size <= unchanged;
+            !file.by_replaced() && has_come && !contradicted(file)
         });
         let vouched = vouched.map(|file| file.checkpoint.size).max();
         let forged = self.files.iter().filter(|file| {
-            file.by_replaced && contradicted(file) && Some(file.checkpoint.size) < vouched
+            let outdone = Some(file.checkpoint.size) < vouched;
+            file.beyond().is_some() || file.by_replaced() && contradicted(file) && outdone
         });
         forged.collect()
     }
@@ -231,8 +258,8 @@ impl Kept {
                 Difference::Entry(_) | Difference::More { .. } | Difference::Ends { .. } => None,
             };
             let by_replaced = |size| {
-                let mut of_size = self.files.iter().filter(|file| file.checkpoint.size == size);
-                of_size.any(|file| file.by_replaced)
+                let mut of_size = self.counting().filter(|file| file.checkpoint.size == size);
+                of_size.any(KeptFile::by_replaced)
             };
             let doubt = match at.filter(|size| by_replaced(*size)) {
                 Some(size) => format!(
@@ -247,24 +274,28 @@ impl Kept {
         told.collect()
     }
 
-    async fn compare(&self, ledger: &LedgerReader) -> Result<Compared, CompareError> {
+    /// How the ledger stands beside those that count; nothing where none does.
+    async fn compare(&self, ledger: &LedgerReader) -> Result<Option<Compared>, CompareError> {
+        let checkpoints = self.counting().map(|file| file.checkpoint.clone());
+        let checkpoints: Vec<_> = checkpoints.collect();
+        if checkpoints.is_empty() {
+            return Ok(None);
+        }
         let bar = output::progress("comparing");
         let shown = bar.clone();
         let tell = move |done, total| {
             shown.set_length(total);
             shown.set_position(done);
         };
-        let checkpoints = self.files.iter().map(|file| file.checkpoint.clone());
-        let checkpoints: Vec<_> = checkpoints.collect();
         let compared = compare(ledger, &checkpoints, self.tiles.as_ref(), tell).await;
         bar.finish_and_clear();
-        compared
+        compared.map(Some)
     }
 }
 
 /// The most entries that keys count for where the ledger replaced every one of them; nothing where one
 /// of them is its own or unknown to it.
-fn counts_up_to(keys: &[CheckpointKeyAdopted], signed: &[&VerifierKey]) -> Option<u64> {
+fn counts_up_to(keys: &[CheckpointKeyAdopted], signed: &[VerifierKey]) -> Option<u64> {
     let last = |key: &VerifierKey| {
         let key = key.to_string();
         let replaced = keys.iter().filter_map(|adopted| adopted.replaces.as_ref());
@@ -273,7 +304,7 @@ fn counts_up_to(keys: &[CheckpointKeyAdopted], signed: &[&VerifierKey]) -> Optio
             .map(|last| last.size)
             .max()
     };
-    let each: Option<Vec<u64>> = signed.iter().map(|key| last(key)).collect();
+    let each: Option<Vec<u64>> = signed.iter().map(last).collect();
     each?.into_iter().max()
 }
 
