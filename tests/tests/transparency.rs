@@ -583,6 +583,48 @@ fn a_ledger_that_does_not_verify_is_not_believed_to_have_replaced_the_key_of_a_k
     }
 }
 
+#[test]
+fn two_kept_checkpoints_of_as_many_entries_and_two_histories_are_told_whichever_the_ledger_is() {
+    let (mut server, key) = signing();
+    let _ = Town::found(&server, "Eastmere");
+    let signed = sign(&server, &key);
+    server.end();
+    let signs = fs::read_to_string(server.folder().join("ledger.signing.key")).unwrap();
+    let signs = SigningKey::from_text(signs.trim()).unwrap();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let kept = |name: &str, root: [u8; 32]| {
+        let file = elsewhere.path().join(name);
+        let checkpoint = Checkpoint {
+            root,
+            ..signed.clone()
+        };
+        fs::write(&file, checkpoint.sign(&signs).unwrap().to_string()).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let (own, fork) = (kept("own", signed.root), kept("fork", [7; 32]));
+    let trusted = key.to_string();
+    let tiles = server.folder().join("ledger.tiles");
+    let tiles = ["--kept-tiles", tiles.to_str().unwrap()];
+    for (one, other) in [(&own, &fork), (&fork, &own)] {
+        let given = ["--trusted-key", &trusted, "--kept", one, "--kept", other];
+        for more in [&[][..], &tiles] {
+            let (code, told) = compared(&server, &[&given, more].concat());
+            assert_eq!(code, Some(NOT_VERIFIED), "{told}");
+            let found = told["findings"].as_array().unwrap();
+            assert_eq!(
+                (found.len(), &found[0]["position"]),
+                (1, &json!(signed.size))
+            );
+            let what = found[0]["what"].as_str().unwrap();
+            assert!(what.contains("is of another history"), "{what}");
+            assert_eq!(
+                told["kept"]["unchanged"], signed.size,
+                "the ledger is one of them"
+            );
+        }
+    }
+}
+
 /// What verifying says, beside what was kept elsewhere.
 fn compared(server: &Server, more: &[&str]) -> (Option<i32>, Value) {
     let verify = [&["--json", "ledger", "verify"], more].concat();

@@ -45,8 +45,8 @@ pub enum Difference {
         /// Where it ended.
         had: u64,
     },
-    /// A checkpoint is of another history than a larger one, which the ledger still has. Keys that are
-    /// trusted signed both.
+    /// A checkpoint is of another history than one of as many entries or more, which the ledger still
+    /// has. Keys that are trusted signed both.
     Contradicted(Checkpoint),
 }
 
@@ -134,10 +134,10 @@ pub async fn compare(
         progress(done.min(newest), newest.min(head));
     }
     while held.next()?.is_some() {}
-    if let (Some(newest), true) = (kept.last(), held.compared())
-        && held.tree.root() != newest.root
-    {
-        return Err(CompareError::OtherTiles(newest.size));
+    // Two of as many entries may be of two histories, and the hashes are those of one.
+    let mut of_newest = kept.iter().filter(|checkpoint| checkpoint.size == newest);
+    if newest > 0 && held.compared() && !of_newest.any(|one| one.root == held.tree.root()) {
+        return Err(CompareError::OtherTiles(newest));
     }
     Ok(Compared {
         unchanged,
@@ -211,8 +211,8 @@ impl Display for Difference {
             }
             Self::Contradicted(Checkpoint { size, .. }) => write!(
                 f,
-                "the checkpoint of {size} entries is of another history than a larger one, and \
-                 keys that are trusted signed both"
+                "the checkpoint of {size} entries is of another history than one of as many or more, \
+                 and keys that are trusted signed both"
             ),
         }
     }
@@ -254,7 +254,8 @@ impl Found {
         head: u64,
     ) -> Vec<Difference> {
         let mut all = Vec::new();
-        let contradicted = others.iter().filter(|other| other.size < unchanged);
+        // One of as many entries as the newest that is the ledger's is no less contradicted by it.
+        let contradicted = others.iter().filter(|other| other.size <= unchanged);
         all.extend(contradicted.map(|other| Difference::Contradicted((*other).clone())));
         let last = self.named.last().copied();
         all.extend(self.named.into_iter().map(Difference::Entry));
