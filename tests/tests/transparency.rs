@@ -46,7 +46,11 @@ fn signing() -> (Server, VerifierKey) {
     (server, key)
 }
 
-/// The exit codes of a ledger that does not verify, and of a checkpoint that is forged.
+/// The exit codes of what went wrong on this side, of a command line that is not right, of a file that
+/// is not the right one, of a ledger that does not verify, and of a checkpoint that is forged.
+const OWN_SIDE: i32 = 1;
+const USAGE: i32 = 2;
+const NOT_OPENED: i32 = 5;
 const NOT_VERIFIED: i32 = 7;
 const FORGED: i32 = 9;
 
@@ -304,6 +308,7 @@ fn whoever_is_given_a_bundle_is_recorded_once_and_nobody_else_is() {
     let of_town = json!({ "partnership": town.partnership, "on": "2024-07-01" });
 
     // Nobody is recorded who is refused.
+    let not_yet = json!({ "on": "2999-01-01" });
     let nowhere = json!({ "partnership": "01931c2e-5a00-7000-8000-0000000000e5" });
     for (who, body, expected) in [
         (server.operator_key(), &whole, 403),
@@ -311,11 +316,15 @@ fn whoever_is_given_a_bundle_is_recorded_once_and_nobody_else_is() {
         (&auditor, &nowhere, 422),
         (&auditor, &json!({ "partnership": "somewhere" }), 422),
         (&auditor, &json!({ "everything": true }), 422),
+        (&auditor, &not_yet, 422),
     ] {
         let (status, _, told) = bundle(&server, who, body);
         let told = String::from_utf8_lossy(&told).into_owned();
         assert_eq!(status, expected, "{told}");
     }
+    let (_, _, told) = bundle(&server, &auditor, &not_yet);
+    let told: Value = serde_json::from_slice(&told).unwrap();
+    assert_eq!(told["errors"][0]["pointer"], "/on", "{told}");
     let elsewhere = tempfile::TempDir::new().unwrap();
     let file = |name: &str| elsewhere.path().join(name);
     let export = |server: &Server, name: &str, key: Option<&str>| {
@@ -357,6 +366,10 @@ fn whoever_is_given_a_bundle_is_recorded_once_and_nobody_else_is() {
     let through = export(&server, "through.zip", Some(&auditor));
     assert!(through.status.success(), "{}", said(&through));
     server.end();
+    let early = ["audit", "export", "early.zip", "--on", "2999-01-01"];
+    let early = server.run(&early);
+    assert_eq!(early.status.code(), Some(USAGE), "{}", said(&early));
+    assert!(said(&early).contains("has not come"), "{}", said(&early));
     let here = export(&server, "here.zip", None);
     assert!(here.status.success(), "{}", said(&here));
     for name in ["through.zip", "here.zip"] {

@@ -11,7 +11,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use dutyledger_application::schemas::event_schema_files;
 use dutyledger_application::{LoadError, load};
-use dutyledger_bundle::{BundleError, ENTRIES_BYTES_MAX, ENTRIES_MAX, Export, Scope, Writer};
+use dutyledger_bundle::{
+    BundleError, ENTRIES_BYTES_MAX, ENTRIES_MAX, Export, Failure, Kind, Scope, Writer,
+};
 use dutyledger_domain::StreamKind;
 use dutyledger_domain::streams::LedgerStream;
 use dutyledger_domain::streams::erasure::stream_of;
@@ -61,6 +63,12 @@ pub enum ExportError {
         ENTRIES_BYTES_MAX / (1024 * 1024)
     )]
     TooLarge,
+    /// The entries come to more than any bundle has room for.
+    #[error("the entries come to more than a bundle has room for: {0}")]
+    NoRoom(String),
+    /// The figures are to be as true on a date on which they cannot be.
+    #[error("{0} has not come, or its year is none from 1 to 9999: no figures are as true on it")]
+    On(NaiveDate),
     /// Nobody waits for it any more.
     #[error("it was given up")]
     GivenUp,
@@ -72,7 +80,7 @@ pub enum ExportError {
     Proof(#[from] LogError),
     /// The bundle could not be written, or would not be verified.
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(BundleError),
 }
 
 impl ExportError {
@@ -84,6 +92,20 @@ impl ExportError {
             self,
             Self::Key(_) | Self::Bundle(Refused(_) | Checkpoint(_))
         )
+    }
+}
+
+impl From<BundleError> for ExportError {
+    fn from(error: BundleError) -> Self {
+        match error {
+            BundleError::On(on) => Self::On(on),
+            // What is right may yet be too much.
+            BundleError::Refused(Failure {
+                kind: Kind::TooLarge,
+                detail,
+            }) => Self::NoRoom(detail),
+            error => Self::Bundle(error),
+        }
     }
 }
 
@@ -278,6 +300,20 @@ impl Gathered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_bundle_has_room_for_or_no_day_is_no_disagreement_of_the_ledger_with_itself() {
+        let refused = |kind| {
+            let detail = "it has too many streams".to_owned();
+            ExportError::from(BundleError::from(Failure { kind, detail }))
+        };
+        let large = refused(Kind::TooLarge);
+        assert!(!large.is_disagreement());
+        assert!(large.to_string().contains("too many streams"), "{large}");
+        let on = ExportError::from(BundleError::On(NaiveDate::MAX));
+        assert!(!on.is_disagreement());
+        assert!(refused(Kind::Root).is_disagreement());
+    }
 
     #[test]
     fn no_more_is_gathered_of_a_partnership_than_its_bundle_may_have() {

@@ -176,13 +176,10 @@ impl Manifest {
         let made_at = DateTime::parse_from_rfc3339(&self.exported_at).map(|at| at.to_utc());
         let made_at = made_at.map_err(|_| wrong("the instant it was made"))?;
         let written = format_instant(made_at) == self.exported_at;
-        let four_digits = |year| (1..=9999).contains(&year);
-        if !written || !four_digits(made_at.year()) {
+        if !written || !has_four_digits(made_at.year()) {
             return Err(wrong("the instant it was made"));
         }
-        // In London it is up to an hour later.
-        let ahead = self.on.and_time(NaiveTime::MIN) - made_at.naive_utc();
-        if !four_digits(self.on.year()) || ahead > TimeDelta::hours(1) {
+        if !has_come(self.on, made_at) {
             return Err(wrong("the date its figures are as true on"));
         }
         Ok(made_at)
@@ -204,6 +201,17 @@ impl Manifest {
         let value = serde_json::to_value(self).map_err(Failure::container)?;
         canonical_json(&value).map_err(Failure::container)
     }
+}
+
+/// Whether a date, which a bundle can name, had come at an instant.
+pub(crate) fn has_come(date: NaiveDate, at: DateTime<Utc>) -> bool {
+    // In London it is up to an hour later.
+    let ahead = date.and_time(NaiveTime::MIN) - at.naive_utc();
+    has_four_digits(date.year()) && ahead <= TimeDelta::hours(1)
+}
+
+fn has_four_digits(year: i32) -> bool {
+    (1..=9999).contains(&year)
 }
 
 /// Whether a file of a bundle may have this name: below the bundle's own folder on every system.

@@ -19,7 +19,7 @@ use crate::failure::{Failure, Kind};
 use crate::figures::{Of, figures};
 use crate::manifest::{
     CHECKPOINT, ENTRIES, FIGURES, Listed, MANIFEST, Manifest, REPORT, SCHEMAS, Scope,
-    consistency_name, inclusion_name, pack_name, schema_name,
+    consistency_name, has_come, inclusion_name, pack_name, schema_name,
 };
 use crate::report::report;
 use crate::verify::{Fold, check_names, check_released};
@@ -30,6 +30,11 @@ pub enum BundleError {
     /// The checkpoint is none, or not signed by the key named.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The figures are to be as true on a date on which they cannot be.
+    #[error(
+        "the figures cannot be as true on {0}: it has not come, or its year is none from 1 to 9999"
+    )]
+    On(NaiveDate),
     /// What was given would not be verified.
     #[error("the bundle would not be verified: {0}")]
     Refused(#[from] Failure),
@@ -76,8 +81,12 @@ impl<W: Write + Seek> Writer<W> {
     /// Begins a bundle.
     ///
     /// # Errors
-    /// When the key did not sign the checkpoint, or nothing can be written.
+    /// When the date is none the figures can be as true on, the key did not sign the checkpoint, or
+    /// nothing can be written.
     pub fn new(out: W, export: Export) -> Result<Self, BundleError> {
+        if !has_come(export.on, export.exported_at) {
+            return Err(BundleError::On(export.on));
+        }
         let (checkpoint, _) = Checkpoint::open(&export.checkpoint, [&export.key])?;
         let ledger: LedgerId = checkpoint
             .origin

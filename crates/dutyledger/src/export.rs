@@ -27,7 +27,10 @@ use crate::remote::Server;
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         match error {
-            ExportError::NoPartnership | ExportError::TooLarge => Self::refused(error),
+            ExportError::On(_) => Self::usage(error),
+            ExportError::NoPartnership | ExportError::TooLarge | ExportError::NoRoom(_) => {
+                Self::refused(error)
+            }
             ExportError::NoKey => Self::not_verified(error),
             error if error.is_disagreement() => Self::not_verified(error),
             error => Self::other(error),

@@ -221,6 +221,11 @@ fn told(error: ExportError) -> Problem {
             let why = format!("{error}: leave `partnership` out.");
             Problem::member(Code::TooLarge, "/partnership", why)
         }
+        error @ ExportError::NoRoom(_) => {
+            let why = format!("{error}. Ask for one `partnership` after another.");
+            Problem::member(Code::TooLarge, "/partnership", why)
+        }
+        error @ ExportError::On(_) => Problem::member(Code::Invalid, "/on", format!("{error}.")),
         ExportError::NoKey => {
             let why = "The newest checkpoint is from before the ledger adopted its key. The operator \
                        can have another signed: POST /v1/audit/checkpoints.";
@@ -303,6 +308,16 @@ mod tests {
         assert_eq!(why.pointer, "/partnership");
         assert!(why.detail.contains("at most 50000 entries"), "{why:?}");
         assert!(why.detail.contains("the whole ledger"), "{why:?}");
+
+        let much = told(ExportError::NoRoom("it has too many streams".to_owned()));
+        assert_eq!((much.code, much.status), (Code::TooLarge, 413));
+        let why = &much.errors[0];
+        assert_eq!(why.pointer, "/partnership");
+        assert!(why.detail.contains("too many streams"), "{why:?}");
+
+        let on = told(ExportError::On(NaiveDate::MAX));
+        assert_eq!((on.code, on.status), (Code::Invalid, 422));
+        assert_eq!(on.errors[0].pointer, "/on");
 
         let early = told(ExportError::NoKey);
         assert_eq!(early.code, Code::NotFound);
