@@ -944,12 +944,46 @@ fn a_checkpoint_that_was_lost_is_asked_for_and_never_taken_for_a_first_start() {
     server.end();
     fs::remove_file(&file).unwrap();
     let refused = server.run(&["audit", "checkpoint"]);
-    assert_eq!(refused.status.code(), Some(7), "{}", said(&refused));
+    assert_eq!(
+        refused.status.code(),
+        Some(NOT_OPENED),
+        "{}",
+        said(&refused)
+    );
     assert!(said(&refused).contains("--none-was-published"));
     assert!(!file.exists());
     let signed = server.run(&["audit", "checkpoint", "--none-was-published"]);
     assert!(signed.status.success(), "{}", said(&signed));
     assert!(file.exists());
+}
+
+#[test]
+fn a_disk_that_is_full_is_told_apart_from_a_ledger_that_does_not_verify() {
+    let (mut server, key) = signing();
+    let _ = sign(&server, &key);
+    let _ = Town::found(&server, "Eastmere");
+    server.end();
+    let tiles = server.folder().join("ledger.tiles/level-0");
+    let kept = server.folder().join("level-0");
+    fs::rename(&tiles, &kept).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &tiles).unwrap();
+    for signs in ["checkpoint", "new-key"] {
+        let stopped = server.run(&["audit", signs]);
+        assert_eq!(stopped.status.code(), Some(OWN_SIDE), "{}", said(&stopped));
+        assert!(said(&stopped).contains("No space"), "{}", said(&stopped));
+    }
+
+    fs::rename(&kept, &tiles).unwrap();
+    let signed = server.run(&["audit", "checkpoint"]);
+    assert!(signed.status.success(), "{}", said(&signed));
+    let _ = forge(&server.ledger(), "Eastmere council");
+    let refused = server.run(&["audit", "checkpoint"]);
+    assert_eq!(
+        refused.status.code(),
+        Some(NOT_VERIFIED),
+        "{}",
+        said(&refused)
+    );
 }
 
 #[test]

@@ -206,7 +206,7 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
             let (mut keeper, _) = open(ledger.clone(), old, files, Duration::MAX)?;
             let mut attempts = 0..ADOPT_ATTEMPTS;
             let adopt = loop {
-                let last = keeper.sign().await.map_err(Failure::not_verified)?;
+                let last = keeper.sign().await?;
                 let size = last.checkpoint.size;
                 let (adopt, request) = adopts(Some(CheckpointKeyReplaced {
                     key: used.key.clone(),
@@ -235,7 +235,7 @@ async fn change_key(bus: &Bus, files: &Checkpoints) -> Result<AdoptCheckpointKey
         take_place(&files.signing_key)?;
     }
     // From now on there is a checkpoint that whoever signs goes on from.
-    let _ = keeper.sign().await.map_err(Failure::not_verified)?;
+    let _ = keeper.sign().await?;
     Ok(adopt)
 }
 
@@ -289,7 +289,7 @@ pub(crate) async fn checkpoint(settings: &SignSettings) -> Result<(), Failure> {
     if *none_was_published {
         keeper = keeper.none_was_published();
     }
-    let signed = keeper.sign().await.map_err(Failure::not_verified)?;
+    let signed = keeper.sign().await?;
     ledger.close().await;
     print!("{}", signed.note);
     Ok(())

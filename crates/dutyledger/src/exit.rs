@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use dutyledger_application::{CommandError, HomeError};
 use dutyledger_ledger::{CopyError, OpenError};
+use dutyledger_transparency::Trouble;
 
 /// The exit codes, for `--help`.
 pub(crate) const HELP: &str = "Exit codes:
@@ -13,7 +14,8 @@ pub(crate) const HELP: &str = "Exit codes:
   2  the command line is not right
   3  refused: the duty, the law or the state of things does not allow it
   4  the ledger is in use by another process and could not be reached through it
-  5  the ledger, the projections or a key file could not be opened
+  5  the ledger, the projections, a key file or the newest checkpoint could not be opened, or is
+     not the right one
   6  the ledger stopped while serving: its database failed, or a part of the server did. Nothing
      acknowledged is lost; whether the last commands were recorded is told by asking again under
      their idempotency keys
@@ -108,6 +110,18 @@ impl From<CopyError> for Failure {
             CopyError::NotEmpty(_) => Self::refused(&error),
             CopyError::Broken(_) => Self::not_verified(&error),
             CopyError::Read(_) | CopyError::Write(_) => Self::other(&error),
+        }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match &trouble {
+            Trouble::Root(_) | Trouble::Forked(_) | Trouble::Behind { .. } => {
+                Self::not_verified(&trouble)
+            }
+            Trouble::Missing(_) | Trouble::Replaced => Self::cannot_open(&trouble),
+            Trouble::Passing(_) => Self::other(&trouble),
         }
     }
 }
