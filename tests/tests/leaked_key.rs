@@ -305,7 +305,7 @@ fn a_watch_goes_on_across_a_rotation_and_alarms_where_the_old_key_signs() {
     let _ = Town::found(&server, "Westmere");
     let now = sign(&server);
     let log = log(&server);
-    let alarm = PathBuf::from(format!("{}.alarm", state.display()));
+    let alarm = PathBuf::from(format!("{}.alarm-unsigned-1", state.display()));
 
     // Whoever was not told of the new key hears of it, and asks.
     let trusted = fs::read(&state).unwrap();

@@ -459,7 +459,10 @@ fn a_watch_notices_a_rolled_back_and_a_forked_ledger_and_another_key() {
     assert_eq!(code, 8, "{told}");
     assert!(told.contains("rolled back"), "{told}");
     assert!(
-        elsewhere.path().join("trusted.alarm").exists(),
+        elsewhere
+            .path()
+            .join("trusted.alarm-rolled-back-1")
+            .exists(),
         "the evidence is kept"
     );
 

@@ -17,7 +17,7 @@ use dutyledger_domain::streams::ledger::{
 use dutyledger_ledger::{
     KeptAs, KeptHead, LedgerReader, NotedHead, beside, create_secret_file, replace_file, sync_name,
 };
-use dutyledger_proofs::SigningKey;
+use dutyledger_proofs::{Note, SigningKey};
 use dutyledger_record::{EntryId, LedgerId, StreamId, hex};
 use dutyledger_transparency::{
     Alarm, InARow, Keeper, Log, LogError, Proven, Signed, Source, Trusted, Watch, WatchError,
@@ -36,6 +36,9 @@ const SILENT_MAX: u32 = 12;
 /// After how many looks in a row that show the same checkpoint it is told. A ledger in which nothing is
 /// recorded is quiet, so that is no alarm.
 const STILL_MAX: u32 = 12;
+/// How many checkpoints that show the same kind of thing are kept: anybody on the line can send any
+/// number that nobody signed.
+const KEPT_MAX: u32 = 16;
 /// How long a watch waits for an answer.
 const FETCHED_IN: Duration = Duration::from_secs(30);
 
@@ -405,15 +408,17 @@ impl<'s> Looks<'s> {
                 self.tell(&trusted);
             }
             Err(WatchError::Alarm { alarm, note }) => {
-                keep(self.state, &alarm, &note.to_string())?;
+                let kept = keep(self.state, alarm.kind(), &alarm, &note)?;
+                let told = format!("{alarm}. {kept}");
                 return Err(match alarm {
-                    Alarm::Contradicted { .. } => Failure::contradicted(alarm),
-                    alarm => Failure::alarm(alarm),
+                    Alarm::Contradicted { .. } => Failure::contradicted(told),
+                    _ => Failure::alarm(told),
                 });
             }
             Err(WatchError::Unproven { cause, note }) => {
                 let error = format!("nothing shows that the ledger goes on: {cause}");
-                keep(self.state, &error, &note.to_string())?;
+                let kept = keep(self.state, Alarm::UNPROVEN, &error, &note)?;
+                let error = format!("{error}. {kept}");
                 self.silent.none().map_err(Failure::other)?;
                 if !self.again {
                     return Err(Failure::other(error));
@@ -462,10 +467,30 @@ impl<'s> Looks<'s> {
     }
 }
 
-/// Keeps the checkpoint that shows what is wrong beside what was trusted.
-fn keep(state: &Path, why: &dyn Display, note: &str) -> Result<(), Failure> {
-    let path = beside(state, ".alarm");
-    replace_file(&path, note.as_bytes()).map_err(|error| wrong(&path, format!("{error}; {why}")))
+/// Keeps the checkpoint that shows what is wrong beside what was trusted, and tells where. None that is
+/// kept makes room for another, which may be sent so that the first is lost: each kind has room of its
+/// own.
+fn keep(state: &Path, kind: &str, why: &dyn Display, note: &Note) -> Result<String, Failure> {
+    let note = note.to_string();
+    for n in 1..=KEPT_MAX {
+        let path = beside(state, &format!(".alarm-{kind}-{n}"));
+        let failed = |error| wrong(&path, format!("{error}; {why}"));
+        match fs::read(&path) {
+            Ok(kept) if kept != note.as_bytes() => continue,
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                replace_file(&path, note.as_bytes()).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        let path = path.display();
+        return Ok(format!("The checkpoint that shows it is kept in {path}"));
+    }
+    let first = beside(state, &format!(".alarm-{kind}-1"));
+    Ok(format!(
+        "Of such checkpoints {KEPT_MAX} are kept already, from {} on, and this one is not",
+        first.display()
+    ))
 }
 
 #[cfg(test)]
@@ -615,8 +640,41 @@ mod tests {
             told.contains("code: 10") && told.contains("contradicts itself"),
             "{told}"
         );
-        let evidence = fs::read(beside(&state, ".alarm")).unwrap();
+        let evidence = fs::read(beside(&state, ".alarm-contradicted-1")).unwrap();
         assert_eq!(evidence, signed(5).unwrap());
+    }
+
+    #[test]
+    fn the_checkpoint_that_shows_what_is_wrong_is_kept_whatever_comes_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("trusted");
+        let other = SigningKey::from_seed(LEDGER, &[8; 32]).unwrap();
+        let junk = |size: u64| {
+            let root = [9; 32];
+            let origin = LEDGER.to_owned();
+            let unsigned = Checkpoint { origin, size, root }.sign(&other);
+            Ok(unsigned.unwrap().to_string().into_bytes())
+        };
+        let rolled_back = || [signed(4), signed(2), signed(4)];
+        let answers = [signed(5)].into_iter().chain(rolled_back());
+        let answers = answers.chain((1..=100).map(junk)).chain(rolled_back());
+        let mut source = Answers(answers.collect(), None);
+        let mut watch = Watch::open(key().verifier().clone(), &state).unwrap();
+        let mut looks = Looks::of(&state, true, true);
+        looks.one(&mut watch, &mut source).unwrap();
+        while !source.0.is_empty() {
+            let told = format!("{:?}", looks.one(&mut watch, &mut source).unwrap_err());
+            assert!(told.contains("code: 8"), "{told}");
+        }
+        let files = fs::read_dir(folder.path()).unwrap();
+        let kept: Vec<_> = files
+            .map(|f| fs::read(f.unwrap().path()).unwrap())
+            .collect();
+        let times = |sought: Vec<u8>| kept.iter().filter(|bytes| **bytes == sought).count();
+        for shows in [signed(4), signed(2), junk(1)] {
+            assert_eq!(times(shows.unwrap()), 1, "each of them is kept, and once");
+        }
+        assert!(kept.len() < 30, "whoever sends junk does not fill the disk");
     }
 
     #[test]

@@ -87,6 +87,24 @@ pub enum Alarm {
     },
 }
 
+impl Alarm {
+    /// The kind of what nothing shows to go on, as [`Self::kind`] has it.
+    pub const UNPROVEN: &'static str = "unproven";
+
+    /// What kind it is, in a word that a file may be named by.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Signature { .. } => "unsigned",
+            Self::RolledBack { .. } => "rolled-back",
+            Self::Forked { .. } => "forked",
+            Self::Origin { .. } => "other-ledger",
+            Self::Contradicted { .. } => "contradicted",
+            Self::Unproven { .. } => Self::UNPROVEN,
+        }
+    }
+}
+
 /// How many looks in a row may show a signed checkpoint and nothing that proves it.
 const UNPROVEN_MAX: u32 = 3;
 
