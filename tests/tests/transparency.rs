@@ -479,6 +479,24 @@ fn a_watch_notices_a_rolled_back_and_a_forked_ledger_and_another_key() {
     assert!(told.contains("forked"), "{told}");
 }
 
+#[test]
+fn a_watch_whose_looks_are_runs_of_their_own_tells_of_a_ledger_that_stands_still() {
+    let (server, key) = signing();
+    let elsewhere = tempfile::TempDir::new().unwrap();
+    let state = elsewhere.path().join("trusted");
+    // What the ledger grew by begins the count anew.
+    for name in ["Eastmere", "Westmere"] {
+        let _ = Town::found(&server, name);
+        let size = sign(&server, &key).size;
+        for again in 0..=12 {
+            let (code, told) = watch(&server, &state, &key);
+            assert_eq!(code, 0, "{told}");
+            let still = format!("the ledger has {size} entries for 12 looks in a row");
+            assert_eq!(told.contains(&still), again == 12, "{again}: {told}");
+        }
+    }
+}
+
 /// Somebody who can write to the ledger's file puts another text in the place of the first that has
 /// a name in it, and computes everything anew.
 fn forge(ledger: &Path, name: &str) -> u64 {

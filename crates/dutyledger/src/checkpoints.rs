@@ -385,7 +385,7 @@ struct Looks<'s> {
     /// How many in a row showed no checkpoint.
     silent: InARow,
     /// How many in a row showed the one that was trusted before.
-    still: u32,
+    still: InARow,
     json: bool,
 }
 
@@ -395,7 +395,7 @@ impl<'s> Looks<'s> {
             state,
             again,
             silent: InARow::beside(state, ".silent"),
-            still: 0,
+            still: InARow::beside(state, ".still"),
             json,
         }
     }
@@ -405,7 +405,7 @@ impl<'s> Looks<'s> {
         match watch.look(source) {
             Ok(trusted) => {
                 self.silent.none().map_err(Failure::other)?;
-                self.tell(&trusted);
+                self.tell(&trusted)?;
             }
             Err(WatchError::Alarm { alarm, note }) => {
                 let kept = keep(self.state, alarm.kind(), &alarm, &note)?;
@@ -442,7 +442,7 @@ impl<'s> Looks<'s> {
         Ok(())
     }
 
-    fn tell(&mut self, trusted: &Trusted) {
+    fn tell(&self, trusted: &Trusted) -> Result<(), Failure> {
         let (size, root) = (trusted.now.size, hex(&trusted.now.root));
         if self.json {
             let seen = json!({ "before": trusted.before, "size": size, "root": root });
@@ -453,17 +453,18 @@ impl<'s> Looks<'s> {
                 None => println!("{size} entries, from now on: {root}"),
             }
         }
-        self.still = match trusted.before {
-            Some(before) if before == size => self.still + 1,
-            _ => 0,
+        let still = match trusted.before {
+            Some(before) if before == size => self.still.one_more(),
+            _ => self.still.none().map(|()| 0),
         };
-        if self.still > 0 && self.still.is_multiple_of(STILL_MAX) {
+        let still = still.map_err(Failure::other)?;
+        if still > 0 && still.is_multiple_of(STILL_MAX) {
             eprintln!(
-                "dutyledger: the ledger has {size} entries for {} looks in a row. Where something was \
-                 recorded meanwhile, it is not shown what",
-                self.still
+                "dutyledger: the ledger has {size} entries for {still} looks in a row. Where something \
+                 was recorded meanwhile, it is not shown what"
             );
         }
+        Ok(())
     }
 }
 
