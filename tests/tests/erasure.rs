@@ -5,6 +5,7 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -562,6 +563,57 @@ fn keys_that_are_lost_come_back_with_the_backup_and_nothing_is_served_before() {
     assert_eq!(sealed.read(&auditor)["text"], WORDS);
     let dates = server.stranger().get(&address);
     assert_eq!(dates.status, 200, "{}", dates.text);
+}
+
+#[test]
+fn a_text_whose_key_comes_back_while_it_is_read_is_served_to_nobody_who_is_not_recorded() {
+    let server = Server::start();
+    let sealed = Sealed::record(&server, "Backton");
+    let wrapped = wrapped(&server, &sealed.entry);
+    let reader = runtime().block_on(LedgerReader::open(server.ledger()));
+    let reader = reader.unwrap();
+    let key = data_key(&reader, &sealed.entry);
+    let mut vault = vault(&server);
+    let over = AtomicBool::new(false);
+    let (served, without) = std::thread::scope(|scope| {
+        let reads = scope.spawn(|| {
+            let position = || runtime().block_on(reader.last_position()).unwrap();
+            let (mut served, mut without) = (0, 0);
+            while !over.load(Ordering::Relaxed) {
+                let before = position();
+                if sealed.read(&sealed.auditor)["text"] == WORDS {
+                    served += 1;
+                    without += usize::from(position() == before);
+                }
+            }
+            (served, without)
+        });
+        // Gathered first: whoever reads must be told to stop whatever came of it.
+        let comes_and_goes = runtime().block_on(async {
+            for _ in 0..400 {
+                sqlx::query("DELETE FROM data_key WHERE key_id = ?1")
+                    .bind(&key)
+                    .execute(&mut vault)
+                    .await?;
+                tokio::time::sleep(Duration::from_millis(4)).await;
+                sqlx::query("INSERT INTO data_key (key_id, wrapped) VALUES (?1, ?2)")
+                    .bind(&key)
+                    .bind(&wrapped)
+                    .execute(&mut vault)
+                    .await?;
+                tokio::time::sleep(Duration::from_millis(4)).await;
+            }
+            Ok::<_, sqlx::Error>(())
+        });
+        over.store(true, Ordering::Relaxed);
+        comes_and_goes.unwrap();
+        reads.join().unwrap()
+    });
+    assert!(served > 0, "it is read while its key is there");
+    assert_eq!(
+        without, 0,
+        "of {served} that were served, so many without a record"
+    );
 }
 
 /// A database prepared for a ledger.

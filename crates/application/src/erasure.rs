@@ -233,7 +233,8 @@ impl Bus {
             .map(|(_, sealed)| sealed.key_id)
             .filter(|id| !gone.contains_key(id))
             .collect();
-        let gone = if self.vault().held(&ids).await?.is_empty() {
+        let held = self.vault().held(&ids).await?;
+        let gone = if held.is_empty() {
             gone
         } else {
             self.record_access(reader, Served::SealedText { entry })
@@ -246,8 +247,9 @@ impl Bus {
             let erased_on = gone.get(&sealed.key_id).copied();
             let text = match erased_on {
                 Some(_) => None,
-                // Nothing is served that was not there when the access was recorded.
-                None if !ids.contains(&sealed.key_id) => None,
+                // Nothing is served that was not there when the access was recorded: a key may have
+                // come back since, and without any there was none.
+                None if !held.contains(&sealed.key_id) => None,
                 None => open_one(self.vault(), record, &member, &sealed).await?,
             };
             read.push(TextRead {
