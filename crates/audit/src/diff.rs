@@ -147,12 +147,21 @@ pub struct Moment<'a> {
 
 type Key = (EntryId, usize);
 
+/// What is known at a moment, whether or not it counts.
+type Known = BTreeMap<Key, Line>;
+
+/// What counts at one moment and not at another.
+fn counting<'a>(here: &'a Known, not: &Known) -> impl Iterator<Item = &'a Line> {
+    let counts = |key| not.get(key).is_some_and(|line| line.counts);
+    let all = here.iter();
+    all.filter(move |(key, line)| line.counts && !counts(key))
+        .map(|(_, line)| line)
+}
+
 impl Moment<'_> {
-    fn counted(&self) -> BTreeMap<Key, Line> {
+    fn known(&self) -> Known {
         let all = lines(self.histories, self.as_of.on).into_iter();
-        all.filter(|line| line.counts)
-            .map(|line| ((line.entry_id, line.part), line))
-            .collect()
+        all.map(|line| ((line.entry_id, line.part), line)).collect()
     }
 
     fn obligations(&self, partnership: StreamId) -> BTreeMap<RowKey, Obligation> {
@@ -175,7 +184,7 @@ type RowKey = (RuleId, Option<StreamId>, Option<StreamId>);
 /// What changed for a partnership between two moments.
 #[must_use]
 pub fn diff(partnership: StreamId, from: Moment<'_>, to: Moment<'_>, names: &Names) -> Diff {
-    let (before, after) = (from.counted(), to.counted());
+    let (before, after) = (from.known(), to.known());
     let late = days_late(partnership, to.histories);
     let happened = happened(from.as_of, &before, &after, &late, names);
     let gone = gone(&before, &after, to, names);
@@ -264,13 +273,13 @@ fn done(dated: &Dated, histories: &Histories) -> Option<(NaiveDate, EntryId)> {
 
 fn happened(
     from: AsOf,
-    before: &BTreeMap<Key, Line>,
-    after: &BTreeMap<Key, Line>,
+    before: &Known,
+    after: &Known,
     late: &BTreeMap<EntryId, i64>,
     names: &Names,
 ) -> Vec<Group> {
     let mut by_event: BTreeMap<&str, Vec<&Line>> = BTreeMap::new();
-    for (_, line) in after.iter().filter(|(key, _)| !before.contains_key(key)) {
+    for line in counting(after, before) {
         by_event.entry(&line.event_type).or_default().push(line);
     }
     let group = |(event, mut lines): (&str, Vec<&Line>)| {
@@ -292,7 +301,7 @@ fn happened(
             occurred_on: line.standing.occurred_on,
             sentence: sentence(event, &line.payload, line.standing.occurred_on, names),
             days_late: late.get(&line.entry_id).copied(),
-            late_entry: line.on() <= from.on,
+            late_entry: line.on() <= from.on && !before.contains_key(&(line.entry_id, line.part)),
         };
         Group {
             event_type: event.to_owned(),
@@ -340,22 +349,13 @@ fn with_lateness(event: &str, count: usize, days: &[i64]) -> String {
     }
 }
 
-fn gone(
-    before: &BTreeMap<Key, Line>,
-    after: &BTreeMap<Key, Line>,
-    to: Moment<'_>,
-    names: &Names,
-) -> Vec<Gone> {
+fn gone(before: &Known, after: &Known, to: Moment<'_>, names: &Names) -> Vec<Gone> {
     let known = lines(to.histories, NaiveDate::MAX);
     let withdrew: BTreeMap<EntryId, EntryId> = known
         .iter()
         .filter_map(|line| Some((line.standing.corrects?, line.entry_id)))
         .collect();
-    let mut all: Vec<_> = before
-        .iter()
-        .filter(|(key, _)| !after.contains_key(key))
-        .map(|(_, line)| line)
-        .collect();
+    let mut all: Vec<_> = counting(before, after).collect();
     all.sort_by_key(|line| (line.on(), line.entry_id));
     all.into_iter()
         .map(|line| Gone {
@@ -717,6 +717,30 @@ mod tests {
         assert_eq!(found.gone[0].withdrawn_by, Some(withdrawn));
         let turned = found.obligations.iter().find(|one| one.rule == row.id);
         assert_eq!(date(turned.unwrap().due_to), Some(own));
+    }
+
+    #[test]
+    fn what_the_first_moment_knew_was_not_recorded_late_whichever_way_the_moments_lie() {
+        let mut given = strategy();
+        let before = given.histories();
+        let review = reviewed(&mut given, 1, "2024-06-13");
+        let known = given.histories();
+        given.withdrawn(STRATEGY, review, "2024-06-20");
+        let withdrawn = given.histories();
+        let on = "2024-07-01".parse().unwrap();
+        let moment = |histories, known_at| Moment {
+            histories,
+            as_of: AsOf { on, known_at },
+        };
+        let names = Names::default();
+        let (first, second, third) = (moment(&before, 2), moment(&known, 3), moment(&withdrawn, 4));
+        for (from, late) in [(first, true), (third, false)] {
+            let found = diff(id(PARTNERSHIP), from, second, &names);
+            let entry = &found.happened[0].entries[0];
+            assert_eq!((entry.entry_id, entry.late_entry), (review, late));
+            let text = found.text(&names);
+            assert_eq!(text.contains("It was recorded late."), late, "{text}");
+        }
     }
 
     #[test]
