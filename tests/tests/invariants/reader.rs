@@ -187,6 +187,16 @@ impl<'a> Before<'a> {
         all
     }
 
+    /// Whether the day from which an area has an authority is only assumed.
+    pub(crate) fn is_assumed(&self, area: &str, authority: &str) -> bool {
+        let all = self.stream(area);
+        let recorded = all.filter(|e| {
+            event(e) == "AuthorityRecorded" && text(e, "/payload/authority") == authority
+        });
+        let last = recorded.last();
+        last.is_some_and(|e| at(e, "/payload/from_assumed") == &Value::Bool(true))
+    }
+
     /// The authorities of a class that exist for an area on the date.
     pub(crate) fn existing(&self, area: &str, class: &str) -> BTreeSet<&'a str> {
         let recorded = self.recorded(area).into_iter();
@@ -294,6 +304,10 @@ impl<'a> Before<'a> {
                 let carried = versions.get(&from).cloned().unwrap_or_default();
                 versions.entry(of).or_default().extend(carried);
             }
+            if event(e) == "ActionLeftOut" {
+                let left_out = text(e, "/payload/action");
+                versions.entry(of).or_default().remove(left_out);
+            }
             for (_, member) in events.iter().filter(|(name, _)| *name == event(e)) {
                 let item = text(e, &format!("/payload/{member}"));
                 versions.entry(of).or_default().insert(item);
@@ -357,18 +371,11 @@ impl<'a> Before<'a> {
         all
     }
 
-    /// Whether an action is proposed for a version, or was there in the one it was begun from.
-    fn has_action(&self, version: u64, action: &str) -> bool {
-        self.here().any(|e| {
-            number(e, "/payload/version") == version
-                && match event(e) {
-                    "ActionProposed" => text(e, "/payload/action") == action,
-                    "RevisionStarted" => {
-                        self.has_action(number(e, "/payload/from_version"), action)
-                    }
-                    _ => false,
-                }
-        })
+    /// Whether a version has an action: proposed for it, or there in the one it was begun from, and not
+    /// left out of it.
+    pub(crate) fn has_action(&self, version: u64, action: &str) -> bool {
+        self.content(&[("ActionProposed", "action")], version)
+            .contains(action)
     }
 
     /// The positions on adopting a version, in order: those before it was adopted are spent where what
@@ -384,6 +391,7 @@ impl<'a> Before<'a> {
                 | "ViolenceCauseIdentified"
                 | "CauseRecordedAsUnknown"
                 | "ActionProposed"
+                | "ActionLeftOut"
                 | "ActionDated"
                     if same && !adopted =>
                 {

@@ -139,6 +139,10 @@ fn of_action(
         return;
     };
     let owner = text(proposed, "/payload/owner");
+    // Before a strategy specifies it there is no duty to carry it out.
+    let adopted = seen.here().filter(|e| event(e) == "StrategyAdopted");
+    let with_it = adopted.filter(|e| seen.has_action(number(e, "/payload/version"), action));
+    let specified_on = with_it.map(date).min().unwrap_or_default();
     let relevant = |capacity: &str| class_of(capacity) == "relevant";
     let capacity = seen.authority(owner).map(|(capacity, ..)| capacity);
     if let Some(step) = last_step.filter(|_| status == Some("stopped"))
@@ -146,7 +150,8 @@ fn of_action(
         && !excepted(seen, action, owner).0
     {
         let state = if own(step) { "open" } else { "attention" };
-        show(seen, partnership, owner, "15(4)", state, date(step), all);
+        let since = date(step).max(specified_on);
+        show(seen, partnership, owner, "15(4)", state, since, all);
     }
     let named = here().filter(|e| event(e) == "ActionAuthorityNamed");
     for e in named {
@@ -172,6 +177,7 @@ fn of_action(
             "attention"
         };
         let since = ended.map_or(date(declined), |ended| ended.max(date(declined)));
+        let since = since.max(specified_on);
         show(seen, partnership, authority, "15(4)", state, since, all);
     }
 }
@@ -227,15 +233,18 @@ fn show(
     since: &str,
     all: &mut BTreeMap<Key, Vec<Shows>>,
 ) {
-    if since < BEGAN {
-        return;
-    }
+    let took_a_place = took_a_place(seen, partnership, authority);
     for area in seen.areas(partnership) {
         let recorded = seen.recorded(area);
-        let there = recorded
-            .get(authority)
-            .is_some_and(|(_, from, until)| *from <= seen.on() && seen.on() <= *until);
-        if there {
+        let there = recorded.get(authority);
+        let there = there.filter(|(_, from, until)| *from <= seen.on() && seen.on() <= *until);
+        if let Some((_, from, _)) = there {
+            // Nothing is shown of it from before it was there, unless it took another's place.
+            let known = !took_a_place && !seen.is_assumed(area, authority);
+            let since = if known { since.max(*from) } else { since };
+            if since < BEGAN {
+                continue;
+            }
             let key = (authority.to_owned(), duty.to_owned(), area.to_owned());
             all.entry(key).or_default().push(Shows {
                 state,
@@ -245,6 +254,19 @@ fn show(
             });
         }
     }
+}
+
+/// Whether an authority is in a partnership because it took the place of another.
+fn took_a_place(seen: &Before<'_>, partnership: &str, authority: &str) -> bool {
+    let mut took = false;
+    for e in seen.stream(partnership) {
+        match event(e) {
+            "MemberRecognised" if text(e, "/payload/authority") == authority => took = false,
+            "MemberSucceeded" if text(e, "/payload/successor") == authority => took = true,
+            _ => {}
+        }
+    }
+    took
 }
 
 fn of_case(seen: &Before<'_>, all: &mut BTreeMap<Key, Vec<Shows>>) {
