@@ -68,6 +68,7 @@ const WORDS: &[Row] = &[
         "announced",
     ),
     ("ActionDeclined", "action", "actions", "declined"),
+    ("ActionLeftOut", "action", "actions", "left out"),
     (
         "ActionProgressed",
         "step of an action",

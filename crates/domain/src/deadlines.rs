@@ -688,6 +688,9 @@ fn of_actions(
             StrategyEvent::ActionAuthorityNamed(e) => {
                 capacities.insert((e.action, e.authority), e.capacity);
             }
+            StrategyEvent::ActionLeftOut(e) if withdrawn(history, entry.entry_id).is_none() => {
+                actions.entry(e.version).or_default().remove(&e.action);
+            }
             StrategyEvent::RevisionStarted(e) => {
                 let carried = actions.get(&e.from_version).cloned().unwrap_or_default();
                 actions.entry(e.version).or_default().extend(carried);
@@ -737,13 +740,14 @@ fn of_actions(
             // What was adopted had another date already.
             continue;
         }
-        // The first version in force after it that leaves the action out revises it.
-        let now = state.in_force();
-        let revised = now
-            .filter(|(_, version)| !version.actions.contains(&of_action))
-            .and_then(|(_, version)| version.adopted.as_ref())
-            .filter(|later| later.at.on >= adopted.on && later.at.entry_id != adopted.entry_id)
-            .map(|later| lifted(later.at));
+        // The first version adopted after it that leaves the action out revises it.
+        let after = adopted
+            .version
+            .map_or(u32::MAX, |number| number.saturating_add(1));
+        let later = state.versions.range(after..);
+        let later = later.filter(|(_, version)| !version.actions.contains(&of_action));
+        let later = later.filter_map(|(_, version)| Some(version.adopted.as_ref()?.at));
+        let revised = later.min_by_key(|at| at.on).map(lifted);
         let action = state.actions.get(&of_action);
         let met = action.filter(|action| action.is_completed()).map(|action| {
             let done = action.progress.iter().rev();

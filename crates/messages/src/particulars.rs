@@ -24,6 +24,7 @@ const SAID: &[Said] = &[
     ("ActionDeadlinePassed", 1, &["deadline", "late"]),
     ("ActionDeadlineReached", 1, &["deadline", "late"]),
     ("ActionDeclined", 1, &["action", "authority"]),
+    ("ActionLeftOut", 1, &["action", "version"]),
     ("ActionProgressed", 1, &["action", "owner", "status"]),
     ("ActionProposed", 1, &["action", "owner", "version"]),
     ("AreaAmended", 1, &["kind"]),

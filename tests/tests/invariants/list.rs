@@ -695,6 +695,7 @@ fn a_superseded_strategy_is_over(b: &Before<'_>) -> Says {
             | "ViolenceKindIdentified"
             | "AuthorityConsulted"
             | "ActionProposed"
+            | "ActionLeftOut"
             | "ActionProgressed"
             | "StrategyAdopted"
             | "StrategyPublished"

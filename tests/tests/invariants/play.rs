@@ -611,6 +611,11 @@ impl Play {
                 json!({ "authority": id(claiming), "duty": duties[usize::from(s.c) % 5],
                     "action": if s.c.is_multiple_of(3) { Value::Null } else { action } }),
             ),
+            42 if s.b.is_multiple_of(3) => (
+                maker,
+                "leave-out-action",
+                json!({ "version": version, "action": action }),
+            ),
             41..=42 => (maker, "assess-action-cost", json!({ "action": action })),
             43 if s.b.is_multiple_of(2) => (
                 maker,

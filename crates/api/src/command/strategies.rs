@@ -7,10 +7,11 @@ use dutyledger_domain::streams::Strategy;
 use dutyledger_domain::streams::strategy::{
     AdoptVersion, AgreeAction, AmendStrategy, AssessActionCost, ClaimException, CloseConsultation,
     CompleteReview, ConsiderMaterial, ConsultAuthorities, DeclineAction, DetermineObjection,
-    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
-    ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
-    RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
-    RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision, SupersedeStrategy,
+    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LeaveOutAction, LinkAssessments,
+    OpenConsultation, ProgressAction, ProposeAction, PublishVersion, RaiseObjection,
+    RecordCausesUnknown, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
+    RecordResponse, RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision,
+    SupersedeStrategy,
 };
 
 use super::table::Table;
@@ -42,6 +43,7 @@ fn rest(table: Table<Strategy>) -> Table<Strategy> {
         .on::<RecordEqualityAssessment>("equality-assessments", "Record due regard under the Equality Act 2010", "R-46.1", json!({ "version": 1 }))
         .on::<RecordEqualityMonitoring>("equality-monitorings", "Record that the effect on equality was monitored", "R-46.2", json!({ "version": 1 }))
         .on::<ProposeAction>("actions", "Propose an action", "s.8(5), R-31.1", json!({ "version": 1, "title": "Mentors in schools", "description": "Train and place mentors in secondary schools.", "owner": ID, "by": "2027-03-31", "authorities": ["0198d0c2-6f00-7000-8000-000000000002"] }))
+        .on::<LeaveOutAction>("action-omissions", "Leave an action out of a version", "s.8(7)(c) and 8(11), A-8.7c", json!({ "version": 2, "action": ID }))
         .on::<AgreeAction>("agreements", "Agree an action", "s.15(4), R-31.1", json!({ "action": ID, "authority": ID }))
         .on::<DeclineAction>("refusals", "Decline an action", "s.15(4), R-31.1", json!({ "action": ID, "authority": ID, "reason": "We have no staff for it this year." }))
         .on::<ClaimException>("exceptions", "Claim an exception", "s.15(7) to (9), R-fn8.1, R-fn8.2, A-15.7-SA, A-15.9", json!({ "authority": ID, "duty": "15(4)", "ground": "unreasonable_costs", "action": ID, "cumulative_effect_considered": true }))

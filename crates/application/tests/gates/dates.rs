@@ -21,8 +21,8 @@ use dutyledger_domain::streams::partnership::{
     PartnershipFormed,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDateSet, ActionDated, ConsultationOpened, ConsultationResponseRecorded, ExceptionEnded,
-    ReviewCompleted, RevisionStarted, SetActionDate,
+    ActionDateSet, ActionDated, ActionLeftOut, ConsultationOpened, ConsultationResponseRecorded,
+    ExceptionEnded, LeaveOutAction, ReviewCompleted, RevisionStarted, SetActionDate,
 };
 use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::{
@@ -803,6 +803,74 @@ fn r_10_4_nothing_is_due_of_a_partnership_formed_later_or_on_an_assumed_day_or_f
         only(&setting().with(&over)).ended,
         Some(Ended::Lifted { on, by })
     );
+}
+
+#[test]
+fn r_10_5_an_action_is_over_once_a_version_that_leaves_it_out_is_adopted() {
+    let past = strategy().and(
+        "2022-05-04",
+        ActionDated {
+            action: action_id(),
+            by: day("2024-06-30"),
+            version: 1,
+        },
+    );
+    let revised = past.adopted("2024-01-15", 1).revision("2024-12-01", 2);
+    let command = |version| LeaveOutAction {
+        version,
+        action: action_id(),
+    };
+    let council = |past: &Past<Strategy>| given(past.clone(), setting());
+    let left_out = council(&revised).when(COUNCIL.key(), command(2));
+    let left_out = left_out.on("2024-12-02").done();
+    let ended = |past: &Past<Strategy>| {
+        let all = deadlines(partnership_id(), &having(past).histories).into_iter();
+        let mut of_action = all.filter(|dated| matches!(dated.set, WhatIsDue::Action(_)));
+        of_action.next().unwrap().ended
+    };
+    // It is owed until the version without it is adopted.
+    assert_eq!(ended(&left_out), None);
+    row("R-10.5", &having(&left_out))
+        .on("2025-01-01")
+        .stands(Status::Overdue);
+    let adopted = left_out.clone().adopted("2025-01-10", 2);
+    let lifted = Some(Ended::Lifted {
+        on: day("2025-01-10"),
+        by: adopted.last(),
+    });
+    assert_eq!(ended(&adopted), lifted);
+    row("R-10.5", &having(&adopted))
+        .on("2025-01-09")
+        .stands(Status::Overdue);
+    row("R-10.5", &having(&adopted))
+        .on("2025-01-10")
+        .stands(Status::Due);
+    // It shows nothing of what the new version proposes.
+    let proposed = adopted.named(&["ActionProposed"])[0];
+    for (version, shows) in [(&revised, true), (&adopted, false)] {
+        let setting = having(version);
+        let stands = row("R-41.1", &setting).on("2025-01-10");
+        let found = stands.stands(Status::Satisfied).0.evidence;
+        assert_eq!(found.contains(&proposed), shows);
+    }
+    // Left out in error, it is there again.
+    let corrected = left_out.corrected("2024-12-03").adopted("2025-01-10", 2);
+    assert_eq!(ended(&corrected), None);
+    // Nothing is left out of what is adopted, nor what is not there.
+    council(&adopted)
+        .when(COUNCIL.key(), command(2))
+        .on("2025-02-01")
+        .refused(RefusalCode::WrongState, &[]);
+    let twice = revised.and(
+        "2024-12-02",
+        ActionLeftOut {
+            action: action_id(),
+            version: 2,
+        },
+    );
+    let again = council(&twice).when(COUNCIL.key(), command(2));
+    let refused = again.on("2024-12-03").refused(RefusalCode::NotFound, &[]);
+    assert_eq!(refused.pointer.as_deref(), Some("/particulars/action"));
 }
 
 #[test]

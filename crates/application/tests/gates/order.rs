@@ -25,10 +25,11 @@ use dutyledger_domain::streams::partnership::{
     RepresentativeEnded, RouteChosen,
 };
 use dutyledger_domain::streams::strategy::{
-    ActionDateSet, ActionDated, ActionDeclined, ActionProgressed, CauseRecordedAsUnknown,
-    ConsultationClosed, ConsultationResponseRecorded, EqualityImpactMonitored, ExceptionClaimed,
-    ExceptionEnded, MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised,
-    ReviewCompleted, RevisionStarted, StrategyAmended, StrategySuperseded,
+    ActionDateSet, ActionDated, ActionDeclined, ActionLeftOut, ActionProgressed,
+    CauseRecordedAsUnknown, ConsultationClosed, ConsultationResponseRecorded,
+    EqualityImpactMonitored, ExceptionClaimed, ExceptionEnded, MaterialConsidered, MaterialRemoved,
+    ObjectionDetermined, ObjectionRaised, ReviewCompleted, RevisionStarted, StrategyAmended,
+    StrategySuperseded,
 };
 use dutyledger_domain::streams::{
     Access, Area, Authority, Direction, Erasure, LedgerStream, List, NeedsAssessment, Partnership,
@@ -232,6 +233,7 @@ fn strategies() -> Past<Strategy> {
                 version,
             },
         )
+        .and(ON, ActionLeftOut { action, version })
         .and(
             ON,
             ActionDateSet {

@@ -35,14 +35,6 @@ pub(super) struct LookedAt<'a> {
 }
 
 impl LookedAt<'_> {
-    pub(super) const fn version(version: u32) -> Self {
-        Self {
-            version: Some(version),
-            authority: None,
-            actions: None,
-        }
-    }
-
     fn anything(self) -> bool {
         self.version.is_none() && self.authority.is_none() && self.actions.is_none()
     }

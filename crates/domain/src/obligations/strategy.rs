@@ -97,7 +97,14 @@ impl<'a> StrategyLooked<'a> {
     }
 
     fn showing(&self, evidence: &Evidence, version: u32) -> Vec<EntryId> {
-        self.entries.showing(evidence, LookedAt::version(version))
+        // What a version was begun with may have been left out of it.
+        let actions = self.actions_of(self.state.versions.get(&version));
+        let looked_at = LookedAt {
+            version: Some(version),
+            authority: None,
+            actions: Some(&actions),
+        };
+        self.entries.showing(evidence, looked_at)
     }
 
     fn shows(&self, evidence: &Evidence) -> Vec<EntryId> {

@@ -7,8 +7,8 @@ use super::Strategy;
 use super::commands::{action, not_superseded, version_in_preparation};
 use super::events::{
     ActionAgreed, ActionAuthorityNamed, ActionCostAssessed, ActionDateSet, ActionDated,
-    ActionDeclined, ActionProgressed, ActionProposed, ExceptionClaimed, ExceptionEnded,
-    StrategyEvent,
+    ActionDeclined, ActionLeftOut, ActionProgressed, ActionProposed, ExceptionClaimed,
+    ExceptionEnded, StrategyEvent,
 };
 use super::state::StrategyState;
 use crate::decide::{Actor, Actors, Particulars};
@@ -115,6 +115,38 @@ impl Particulars<Strategy> for ProposeAction {
         let closed = ListClosed::new(List::AuthoritiesTouched, scene.on, &touched);
         events.push(closed.of_item(id).of_version(self.version).into());
         Ok(events)
+    }
+}
+
+command! {
+    /// Leaves an action out of a version that is being prepared. A revision begins with all that the
+    /// version before has; what it should not have any more is left out of it.
+    LeaveOutAction {
+        /// The version.
+        version: u32,
+        /// The action.
+        action: ItemId,
+    }
+}
+
+impl Particulars<Strategy> for LeaveOutAction {
+    const NAME: &'static str = "leave-out-action";
+    const ACTORS: Actors = Actors::SPECIFIED;
+
+    fn decide(self, state: &StrategyState, _: &Scene<'_>) -> Result<Vec<StrategyEvent>, Refusal> {
+        let version = version_in_preparation(state, self.version)?;
+        if !version.actions.contains(&self.action) {
+            return Err(
+                Refusal::not_found("The version has no such action.").at("/particulars/action")
+            );
+        }
+        Ok(vec![
+            ActionLeftOut {
+                action: self.action,
+                version: self.version,
+            }
+            .into(),
+        ])
     }
 }
 

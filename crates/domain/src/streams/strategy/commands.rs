@@ -4,10 +4,10 @@ use super::state::{Action, StrategyState, Version};
 use super::{
     AdoptVersion, AgreeAction, AmendStrategy, AssessActionCost, ClaimException, CloseConsultation,
     CompleteReview, ConsiderMaterial, ConsultAuthorities, DeclineAction, DetermineObjection,
-    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LinkAssessments, OpenConsultation,
-    ProgressAction, ProposeAction, PublishVersion, RaiseObjection, RecordCausesUnknown,
-    RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring, RecordResponse,
-    RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision, Strategy,
+    DraftStrategy, EndException, IdentifyCauses, IdentifyKinds, LeaveOutAction, LinkAssessments,
+    OpenConsultation, ProgressAction, ProposeAction, PublishVersion, RaiseObjection,
+    RecordCausesUnknown, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
+    RecordResponse, RecordStrategyPosition, RemoveMaterial, SetActionDate, StartRevision, Strategy,
     SupersedeStrategy,
 };
 use crate::decide::commands;
@@ -20,7 +20,7 @@ commands! {
         DraftStrategy, AmendStrategy, LinkAssessments, IdentifyKinds, IdentifyCauses,
         RecordCausesUnknown, OpenConsultation, ConsultAuthorities, RecordResponse,
         CloseConsultation, RecordEngagement, RecordEqualityAssessment, RecordEqualityMonitoring,
-        ProposeAction, AgreeAction, DeclineAction, ClaimException, EndException, AssessActionCost,
+        ProposeAction, LeaveOutAction, AgreeAction, DeclineAction, ClaimException, EndException, AssessActionCost,
         SetActionDate, ProgressAction, ConsiderMaterial, RemoveMaterial, RaiseObjection,
         DetermineObjection, RecordStrategyPosition, AdoptVersion, PublishVersion, CompleteReview,
         StartRevision, SupersedeStrategy,

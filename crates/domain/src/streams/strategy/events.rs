@@ -178,6 +178,16 @@ event! {
     }
 }
 event! {
+    /// An action was left out of a version being prepared, which was begun with it or had it proposed
+    /// (s.8(7)(c)).
+    ActionLeftOut {
+        /// The action.
+        action: ItemId,
+        /// The version.
+        version: u32,
+    }
+}
+event! {
     /// An authority an action touches; one entry of a list.
     ActionAuthorityNamed {
         /// The action.
@@ -394,7 +404,7 @@ events! {
         ViolenceCauseIdentified, CauseRecordedAsUnknown, ConsultationOpened, AuthorityConsulted,
         ConsultationResponseRecorded seals "/response" => response,
         ConsultationClosed, EngagementHeld, EqualityImpactAssessed, EqualityImpactMonitored,
-        ActionProposed, ActionDated,
+        ActionProposed, ActionLeftOut, ActionDated,
         ActionDateSet seals "/reason" => reason,
         ActionAuthorityNamed, ActionAgreed,
         ActionDeclined seals "/reason" => reason,

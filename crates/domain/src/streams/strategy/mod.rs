@@ -99,6 +99,7 @@ impl StreamKind for Strategy {
             })
             | StrategyEvent::AuthorityConsulted(AuthorityConsulted { version: n, .. })
             | StrategyEvent::ActionProposed(ActionProposed { version: n, .. })
+            | StrategyEvent::ActionLeftOut(ActionLeftOut { version: n, .. })
             | StrategyEvent::ActionDated(ActionDated { version: n, .. })
             | StrategyEvent::StrategyPositionRecorded(StrategyPositionRecorded {
                 version: n,

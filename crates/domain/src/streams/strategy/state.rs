@@ -435,6 +435,7 @@ impl StrategyState {
             E::EqualityImpactAssessed(e) => self.version(e.version).equality_assessed = true,
             E::EqualityImpactMonitored(_) => self.equality_monitored = Some(at),
             E::ActionProposed(_)
+            | E::ActionLeftOut(_)
             | E::ActionDated(_)
             | E::ActionDateSet(_)
             | E::ExceptionEnded(_)
@@ -559,6 +560,9 @@ impl StrategyState {
                         progress: Vec::new(),
                     },
                 );
+            }
+            E::ActionLeftOut(e) => {
+                self.content(e.version).actions.remove(&e.action);
             }
             E::ActionDated(e) => {
                 self.content(e.version);
