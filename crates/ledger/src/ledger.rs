@@ -134,7 +134,16 @@ impl Ledger {
         let noted = options.noted.clone().map(KeptHead::noted).transpose()?;
         let kept: Vec<_> = noted.flatten().into_iter().chain(options.signed).collect();
         let head = match store.head().await.map_err(OpenError::Database)? {
-            Some(head) => head,
+            Some(head) => {
+                if let (Some(note), []) = (&options.noted, &*kept) {
+                    let (note, position) = (note.display(), head.position);
+                    tracing::warn!(
+                        %note, position,
+                        "no head of this ledger was noted: that it is no older copy cannot be told"
+                    );
+                }
+                head
+            }
             None => found(&mut store, clock.as_ref(), kept.first(), opening).await?,
         };
         let reader = LedgerReader::with_readers(&options.place, options.readers).await?;

@@ -11,6 +11,7 @@ use dutyledger_ledger::{
 };
 use dutyledger_test_postgres::Postgres;
 use tracing::span::{Attributes, Id, Record};
+use tracing::subscriber::DefaultGuard;
 use tracing::{Event, Level, Metadata, Subscriber};
 
 on_both!(
@@ -389,12 +390,25 @@ async fn the_note_stays_when_another_history_has_come_further() {
     assert_eq!(noted(&place.note()), expected);
 }
 
-/// Counts what is logged as an error.
-struct Errors(Arc<AtomicUsize>);
+/// Counts what is logged at a level.
+struct Said {
+    level: Level,
+    count: Arc<AtomicUsize>,
+}
 
-impl Subscriber for Errors {
+/// Counts what this thread logs at a level, while it is watched.
+fn watched(level: Level) -> (Arc<AtomicUsize>, DefaultGuard) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let said = Said {
+        level,
+        count: Arc::clone(&count),
+    };
+    (count, tracing::subscriber::set_default(said))
+}
+
+impl Subscriber for Said {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::ERROR
+        *metadata.level() == self.level
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -406,7 +420,7 @@ impl Subscriber for Errors {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, _: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
     }
 
     fn enter(&self, _: &Id) {}
@@ -416,13 +430,26 @@ impl Subscriber for Errors {
 
 // On one thread, whose log is watched.
 #[tokio::test]
+async fn that_a_ledger_which_goes_on_has_no_note_is_told_as_it_is_opened() {
+    let place = Place::sqlite();
+    let (warnings, _watched) = watched(Level::WARN);
+    for (note, told) in [("first", 0), ("first", 0), ("another", 1)] {
+        let mut options = Options::at(place.address());
+        options.noted = Some(place.folder.path().join(note));
+        let ledger = place.open_with(options, LEDGER).await.unwrap();
+        ledger.close().await;
+        assert_eq!(warnings.load(Ordering::SeqCst), told, "{note}");
+    }
+}
+
+// On one thread, whose log is watched.
+#[tokio::test]
 async fn a_note_that_could_not_be_written_is_written_later() {
     let place = Place::sqlite();
     let ledger = place.open().await;
     ledger.append(one(0, 10)).await.unwrap();
     ledger.close().await;
-    let errors = Arc::new(AtomicUsize::new(0));
-    let _watched = tracing::subscriber::set_default(Errors(Arc::clone(&errors)));
+    let (errors, _watched) = watched(Level::ERROR);
     let folder = place.folder.path().join("later");
     let mut options = Options::at(place.address());
     options.noted = Some(folder.join("ledger.head"));

@@ -133,7 +133,8 @@ fn width(state: &StrategyState, partnership: &PartnershipState) -> Option<Unmet>
                  under s.9.",
                 partnership.areas.len()
             ),
-            "Draft the strategy under s.9 as well, or one strategy for each area.",
+            "Draft the strategy under s.9 as well; or form a partnership for each area, since a \
+             strategy is for all the areas of its partnership.",
         )
     })
 }
