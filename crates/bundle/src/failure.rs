@@ -140,7 +140,7 @@ impl Kind {
             Self::Report => "the report is not that of the figures",
             Self::Unknown => "the entries say something this program does not know",
             Self::OtherDerivation => {
-                "everything else agrees, but another release derived the figures and the report"
+                "everything else agrees, but the figures and the report are another release's to derive"
             }
         }
     }

@@ -463,11 +463,22 @@ pub fn verify(reader: impl Read + Seek, given: &Given) -> Result<Verified, Failu
         ));
     }
     let (values, text) = figures(&of, &folded.tally, &folded.rules, folded.texts)?;
+    let differs = |kind, what| match of.derivation {
+        // Nothing says which functions these were: nobody can tell that they are false.
+        UNNAMED => Failure::new(
+            Kind::OtherDerivation,
+            format!(
+                "{what} by this program, and version 1 names no derivation: check them with the release \
+                 that wrote the bundle"
+            ),
+        ),
+        _ => Failure::new(kind, what),
+    };
     if container.read(FIGURES, FILE_BYTES_MAX)? != text.as_bytes() {
-        return Err(Failure::new(Kind::Figures, "they come to something else"));
+        return Err(differs(Kind::Figures, "they come to something else"));
     }
     if container.read(REPORT, FILE_BYTES_MAX)? != report(&values, &checkpoint).as_bytes() {
-        return Err(Failure::new(Kind::Report, "it says something else"));
+        return Err(differs(Kind::Report, "it says something else"));
     }
     let partnership = match manifest.scope() {
         Scope::Ledger => None,

@@ -8,4 +8,4 @@
 
 /// By which derivation this program makes rows. It is raised whenever the same entries come to other
 /// rows; a test notices.
-pub(crate) const DERIVATION: u32 = 2;
+pub(crate) const DERIVATION: u32 = 3;

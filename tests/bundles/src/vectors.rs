@@ -411,6 +411,21 @@ fn edited(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::OtherDerivation,
     )
     .independent = false;
+    let first = Parts::of(EARLIER).with_text(
+        "figures.json",
+        "\"administrative\":6",
+        "\"administrative\":7",
+    );
+    let about =
+        "a bundle of version 1, which names no derivation, has other figures than the program's";
+    let parts = first.listed_anew();
+    m.tampered(
+        "derived-by-the-unnamed",
+        about,
+        parts,
+        Kind::OtherDerivation,
+    )
+    .independent = false;
     for (name, about, by) in [
         ("derived-by-none", "the derivation is 0", json!(0)),
         ("derived-by-null", "the derivation is null", Value::Null),
