@@ -8,7 +8,7 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use dutyledger_application::Edge;
@@ -18,7 +18,7 @@ use crate::app::{App, Limits};
 use crate::command::IMPORTS;
 use crate::log::ENTRIES;
 use crate::metrics::METRICS;
-use crate::problem::{Code, Problem, command_problem};
+use crate::problem::{Code, Problem, command_problem, internal};
 use crate::reads::exports::EXPORTS;
 use crate::reads::{CALENDARS, calendar_principal};
 
@@ -104,13 +104,31 @@ pub(crate) struct Gate {
     pub(crate) room: Arc<Semaphore>,
 }
 
+tokio::task_local! {
+    /// The place that a request has among those that go on at once.
+    static PLACE: Arc<OwnedSemaphorePermit>;
+}
+
+/// Carries out what a request began, whether or not whoever asked waits for it. Until it is done it keeps
+/// the request's place, so that no more goes on than may, however many go away.
+pub(crate) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
+    let place = PLACE.try_with(Arc::clone).ok();
+    let carried_out = tokio::spawn(async move {
+        let _place = place;
+        work.await
+    });
+    carried_out.await.map_err(internal)
+}
+
 /// Keeps the limits of time and of how much goes on at once.
 pub(crate) async fn within_limits(
     State(gate): State<Gate>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let Ok(_place) = gate.room.try_acquire() else {
+    let Ok(place) = gate.room.try_acquire_owned() else {
         return Problem::plain(Code::Busy).into_response();
     };
     let path = request.uri().path();
@@ -122,7 +140,8 @@ pub(crate) async fn within_limits(
         _ => gate.limits.request_time,
     };
     request.extensions_mut().insert(gate.limits);
-    match tokio::time::timeout(time, next.run(request)).await {
+    let answered = PLACE.scope(Arc::new(place), next.run(request));
+    match tokio::time::timeout(time, answered).await {
         Ok(response) => response,
         Err(_) if reads => Problem::plain(Code::TookTooLong).into_response(),
         Err(_) => Problem::plain(Code::OutcomeUnknown).into_response(),
@@ -188,7 +207,7 @@ pub(crate) fn panicked(cause: Box<dyn Any + Send + 'static>) -> Response {
             Err(_) => "a panic without a message".to_owned(),
         },
     };
-    crate::problem::internal(format!("a handler panicked: {cause}")).into_response()
+    internal(format!("a handler panicked: {cause}")).into_response()
 }
 
 /// The answer where nothing is.
@@ -215,7 +234,10 @@ mod tests {
     use tower::ServiceExt;
     use tower_http::catch_panic::CatchPanicLayer;
 
-    fn router() -> Router {
+    /// Who goes on only once a test lets it.
+    type Held = Arc<Semaphore>;
+
+    fn router(held: &Held) -> Router {
         let edge = Edge {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
@@ -228,6 +250,11 @@ mod tests {
             limits,
             room: Arc::new(Semaphore::new(1)),
         };
+        let held = Arc::clone(held);
+        let begun = move || async move {
+            let work = async move { held.acquire().await.map(drop).is_ok() };
+            Json(to_its_end(work).await.unwrap())
+        };
         let slow = || async { tokio::time::sleep(Duration::from_secs(60)).await };
         Router::new()
             .route(
@@ -238,6 +265,7 @@ mod tests {
                     }
                 }),
             )
+            .route("/begun", post(begun))
             .route("/slow", get(slow))
             .route("/slow", post(slow))
             .layer(from_fn_with_state(gate, within_limits))
@@ -246,12 +274,16 @@ mod tests {
     }
 
     async fn ask(method: Method, path: &str) -> (u16, serde_json::Value) {
+        answer(router(&Held::new(Semaphore::new(0))), method, path).await
+    }
+
+    async fn answer(router: Router, method: Method, path: &str) -> (u16, serde_json::Value) {
         let request = Request::builder()
             .method(method)
             .uri(path)
             .body(Body::empty())
             .unwrap();
-        let response = router().oneshot(request).await.unwrap();
+        let response = router.oneshot(request).await.unwrap();
         let status = response.status().as_u16();
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
         (status, serde_json::from_slice(&body).unwrap())
@@ -270,5 +302,25 @@ mod tests {
         assert_eq!((status, &body["code"]), (503, &"took-too-long".into()));
         let (status, body) = ask(Method::POST, "/slow").await;
         assert_eq!((status, &body["code"]), (500, &"outcome-unknown".into()));
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_keeps_its_place_until_it_is_done_though_nobody_waits_for_it() {
+        let held = Held::new(Semaphore::new(0));
+        let router = router(&held);
+        let ask = || answer(router.clone(), Method::POST, "/begun");
+        // Given up after the time a request has, and still going on.
+        let (_, body) = ask().await;
+        assert_eq!(body["code"], "outcome-unknown");
+        let (status, body) = ask().await;
+        assert_eq!((status, &body["code"]), (503, &"busy".into()));
+        held.add_permits(100);
+        let done = async {
+            while ask().await != (200, true.into()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let done = tokio::time::timeout(Duration::from_secs(60), done).await;
+        assert_eq!(done, Ok(()), "the place is there again");
     }
 }

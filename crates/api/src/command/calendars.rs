@@ -21,6 +21,7 @@ use super::{NoQuery, Recorded, recorded};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::doc;
+use crate::edge::to_its_end;
 use crate::endpoint::{self, Outcome};
 use crate::json;
 use crate::problem::{Code, Problem, command_problem, internal};
@@ -135,11 +136,8 @@ async fn carried_out(
 ) -> Result<dutyledger_application::Answer, Problem> {
     let target = Target::Stream(StreamId::new(app.bus.ledger().id().uuid()));
     let (bus, request) = (app.bus.clone(), Request::plain(operator, target, command));
-    // What is begun is carried out, whether or not the client waits for it.
-    tokio::spawn(async move { bus.execute::<LedgerStream>(request).await })
-        .await
-        .map_err(internal)?
-        .map_err(|error| own_pointers(command_problem(error)))
+    let answer = to_its_end(async move { bus.execute::<LedgerStream>(request).await }).await?;
+    answer.map_err(|error| own_pointers(command_problem(error)))
 }
 
 async fn issue(app: App, mut ask: Ask) -> Outcome {

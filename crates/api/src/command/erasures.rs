@@ -17,9 +17,10 @@ use super::{NoQuery, Recorded};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::doc;
+use crate::edge::to_its_end;
 use crate::endpoint::{self, Outcome};
 use crate::json;
-use crate::problem::{Code, Problem, command_problem, internal};
+use crate::problem::{Code, Problem, command_problem};
 use crate::reads::TextErased;
 
 /// The most members named at once.
@@ -94,11 +95,8 @@ async fn erase(app: App, mut ask: Ask) -> Outcome {
         ground: new.ground,
     };
     let (bus, operator) = (app.bus.clone(), ask.principal);
-    // What is begun is carried out, whether or not the client waits for it.
-    let erased = tokio::spawn(async move { bus.erase(operator, erase).await })
-        .await
-        .map_err(internal)?
-        .map_err(command_problem)?;
+    let erased = to_its_end(async move { bus.erase(operator, erase).await }).await?;
+    let erased = erased.map_err(command_problem)?;
     let members = erased.members.into_iter();
     let shown = ErasureShown {
         entry_id: entry,

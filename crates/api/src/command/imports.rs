@@ -17,6 +17,7 @@ use super::NoQuery;
 use crate::app::App;
 use crate::ask::Ask;
 use crate::doc::{self, Doc};
+use crate::edge::to_its_end;
 use crate::endpoint::{self, Outcome};
 use crate::problem::{Code, MemberProblem, Problem, command_problem, internal};
 
@@ -151,12 +152,11 @@ async fn import(app: App, mut ask: Ask) -> Outcome {
     let text = String::from_utf8(body)
         .map_err(|_| Problem::new(Code::MalformedJson, "The body is not in UTF-8."))?;
     let (bus, operator) = (app.bus.clone(), ask.principal);
-    // A caller that goes away does not break off an import.
-    let imported = tokio::spawn(async move {
+    let imported = to_its_end(async move {
         let mut progress = |done: usize, all: usize| tracing::debug!(done, all, "importing");
         import::run(&bus, operator, &text, &mut progress).await
     });
-    let report = imported.await.map_err(internal)?.map_err(import_problem)?;
+    let report = imported.await?.map_err(import_problem)?;
     Ok(Json(report).into_response())
 }
 

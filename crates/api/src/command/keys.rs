@@ -19,9 +19,10 @@ use super::{NoQuery, Recorded, recorded};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::doc::{self, Doc};
+use crate::edge::to_its_end;
 use crate::endpoint::{self, Outcome};
 use crate::json;
-use crate::problem::{Code, Problem, command_problem, internal};
+use crate::problem::{Code, Problem, command_problem};
 
 /// The most characters of a key's label.
 const LABEL_CHARACTERS_MAX: usize = 200;
@@ -165,10 +166,8 @@ async fn issue(app: App, mut ask: Ask) -> Outcome {
         expires_at: new.expires_at,
     };
     let (bus, operator) = (app.bus.clone(), ask.principal);
-    let issued = tokio::spawn(async move { bus.issue_key(operator, request).await })
-        .await
-        .map_err(internal)?
-        .map_err(|error| own_pointers(command_problem(error)))?;
+    let issued = to_its_end(async move { bus.issue_key(operator, request).await }).await?;
+    let issued = issued.map_err(|error| own_pointers(command_problem(error)))?;
     let key = KeyIssued {
         key_id: issued.key_id,
         secret: issued.secret.reveal().to_owned(),
@@ -198,9 +197,7 @@ async fn revoke(app: App, mut ask: Ask) -> Outcome {
     let Empty {} = json::read(&body)?;
     let key_id: KeyId = ask.path("id")?;
     let (bus, operator) = (app.bus.clone(), ask.principal);
-    let answer = tokio::spawn(async move { bus.revoke_key(operator, key_id).await })
-        .await
-        .map_err(internal)?;
+    let answer = to_its_end(async move { bus.revoke_key(operator, key_id).await }).await?;
     match answer.map_err(command_problem) {
         Ok(answer) => Ok(recorded(answer.into(), None)),
         Err(problem) if problem.code == Code::NotFound => Err(Problem::absent()),

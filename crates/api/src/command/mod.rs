@@ -27,8 +27,9 @@ use dutyledger_record::{EntryId, OccurredOn, StreamId};
 
 use crate::app::App;
 use crate::ask::Ask;
+use crate::edge::to_its_end;
 use crate::json::Object;
-use crate::problem::{Code, Problem, command_problem, internal};
+use crate::problem::{Code, Problem, command_problem};
 use crate::{endpoint, json};
 
 pub(crate) use answer::{POSITION, StreamShown};
@@ -165,9 +166,7 @@ where
         command,
     };
     let bus = app.bus.clone();
-    // A caller that goes away does not break off what is being recorded.
-    let carried_out = tokio::spawn(async move { bus.execute::<K>(request).await });
-    match carried_out.await.map_err(internal)? {
+    match to_its_end(async move { bus.execute::<K>(request).await }).await? {
         Ok(answer) => Ok(recorded(answer.into(), opens.then_some(collection))),
         Err(error) => {
             Err(refusal::shown::<K>(&app, ask.principal, about, command_problem(error)).await?)

@@ -25,6 +25,7 @@ use super::table::{Read, add};
 use crate::app::App;
 use crate::ask::Ask;
 use crate::command::NoQuery;
+use crate::edge::to_its_end;
 use crate::endpoint::Outcome;
 use crate::problem::{Problem, command_problem, internal};
 
@@ -290,12 +291,10 @@ async fn sealed_text(app: App, ask: Ask, _: NoQuery) -> Outcome {
     if !reads {
         return Err(Problem::absent());
     }
-    // What is begun is carried out: an access is recorded whether or not the client waits for it.
+    // An access is recorded whether or not the client waits for it.
     let (bus, reader, entry_id) = (app.bus.clone(), ask.principal, record.entry.entry_id);
-    let read = tokio::spawn(async move { bus.read_texts(reader, &record).await })
-        .await
-        .map_err(internal)?
-        .map_err(command_problem)?;
+    let read = to_its_end(async move { bus.read_texts(reader, &record).await }).await?;
+    let read = read.map_err(command_problem)?;
     if read.is_empty() {
         return Err(Problem::absent());
     }

@@ -32,6 +32,7 @@ use crate::app::App;
 use crate::ask::Ask;
 use crate::command::{NoQuery, refuse_headers};
 use crate::doc::{self, Doc};
+use crate::edge::to_its_end;
 use crate::endpoint::{self, Outcome};
 use crate::json;
 use crate::log::log;
@@ -120,16 +121,14 @@ async fn export(app: App, mut ask: Ask) -> Outcome {
     let size = proven.size();
     let ledger: LedgerReader = (**app.bus.ledger()).clone();
     let (bundle, place) = made(ledger, proven, what, place).await?;
-    // What is begun is carried out: an access is recorded whether or not the client waits for it.
+    // An access is recorded whether or not the client waits for it.
     let served = Served::Export {
         export: ExportKind::new("bundle").map_err(internal)?,
         partnership: new.partnership,
     };
     let bus = app.bus.clone();
-    tokio::spawn(async move { bus.record_access(reader, served).await })
-        .await
-        .map_err(internal)?
-        .map_err(command_problem)?;
+    let recorded = to_its_end(async move { bus.record_access(reader, served).await }).await?;
+    recorded.map_err(command_problem)?;
     let name = match new.partnership {
         Some(id) => format!("partnership-{id}-{size}.zip"),
         None => format!("ledger-{size}.zip"),
