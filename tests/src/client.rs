@@ -105,15 +105,25 @@ impl Client {
             .expect("the server answers")
     }
 
-    /// Reads once the rows hold everything the ledger holds now.
+    /// Reads once the rows hold every entry that this server knows now. Of what another process recorded
+    /// it may know a moment later: see [`Client::get_at`].
     ///
     /// # Panics
     /// When the server does not answer.
     #[must_use]
     pub fn get_now(&self, path: &str) -> Answer {
-        let head = self.get("/health/ready").body["ledger_position"].clone();
+        let head = &self.get("/health/ready").body["ledger_position"];
+        self.get_at(path, head.as_u64().expect("a server tells its head"))
+    }
+
+    /// Reads once the rows hold every entry up to a position.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn get_at(&self, path: &str, position: u64) -> Answer {
         let joint = if path.contains('?') { '&' } else { '?' };
-        self.get(&format!("{path}{joint}wait_for={head}"))
+        self.get(&format!("{path}{joint}wait_for={position}"))
     }
 
     /// Gives a command.

@@ -9,10 +9,7 @@ fn command(on: &str, particulars: Value) -> Value {
 
 /// Reads once the projections have reached a write's position.
 fn read_after(client: &Client, path: &str, position: &Value) -> Value {
-    let joint = if path.contains('?') { '&' } else { '?' };
-    client
-        .get(&format!("{path}{joint}wait_for={position}"))
-        .ok()
+    client.get_at(path, position.as_u64().unwrap()).ok()
 }
 
 #[test]
