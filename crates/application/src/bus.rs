@@ -36,6 +36,9 @@ use crate::warm::Warm;
 
 /// How often a command is decided again when others wrote what it rests on.
 const ATTEMPTS_MAX: usize = 16;
+/// How often where the ledger's own stream alone moved. It moves with every key that another process
+/// issues, which is seldom anything to the command, and whoever issues keys waits for nobody there.
+const ATTEMPTS_BESIDE_KEYS_MAX: usize = 256;
 /// How many rounds of "what else does it rest on" are asked.
 const ROUNDS_MAX: usize = 4;
 
@@ -204,13 +207,18 @@ impl<K: StreamKind> Loaded<K> {
     /// Every stream it is decided on, its own included, at its version.
     fn used(&self, id: StreamId, ledger: LedgerId) -> Used {
         let own = StreamName::new(K::TYPE, id);
-        let rules = StreamName::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()));
+        let rules = rules_stream(ledger);
         let rested = self.rests_on.versions().into_iter();
         rested
             .map(|on| (StreamName::new(on.stream_type, on.id), on.version))
             .chain([(rules, self.rules.1), (own, self.history.version())])
             .collect()
     }
+}
+
+/// The ledger's own stream, which says which rules are in force.
+fn rules_stream(ledger: LedgerId) -> StreamName {
+    StreamName::new(LedgerStream::TYPE, StreamId::new(ledger.uuid()))
 }
 
 /// Where the streams a command is decided on come from.
@@ -373,9 +381,11 @@ impl Bus {
         };
         let correlation_id = request.correlation_id.unwrap_or_else(|| self.edge.uuid());
         let own = StreamName::new(K::TYPE, id);
+        let rules = rules_stream(self.ledger.id());
         let mut raced = BTreeSet::new();
         let mut turns = self.turns(&own, &raced).await?;
-        for _ in 0..ATTEMPTS_MAX {
+        let (mut lost, mut lost_to_keys) = (0, 0);
+        while lost < ATTEMPTS_MAX && lost_to_keys < ATTEMPTS_BESIDE_KEYS_MAX {
             // One day for all of an attempt, though midnight may come.
             let loaded = self.deciding().load::<K>(&request, id).await?;
             let used = loaded.used(id, self.ledger.id());
@@ -415,8 +425,14 @@ impl Bus {
                 (Since::Still(decided_at), Some(error)) => {
                     return Err(error.decided_at(decided_at));
                 }
-                (Since::Still(_), None) => {}
+                (Since::Still(_), None) => lost += 1,
                 (Since::Moved(moved), _) => {
+                    let to_keys = moved.iter().all(|one| *one == rules && *one != own);
+                    *(if to_keys {
+                        &mut lost_to_keys
+                    } else {
+                        &mut lost
+                    }) += 1;
                     let before = raced.len();
                     raced.extend(moved.into_iter().filter(|stream| *stream != own));
                     if raced.len() > before {

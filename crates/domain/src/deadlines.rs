@@ -240,7 +240,7 @@ pub fn deadlines(whose: StreamId, histories: &Histories) -> Vec<Dated> {
     for (id, history) in &histories.strategies {
         if history.state(NaiveDate::MAX).partnership == Some(whose) {
             all.extend(of_strategy(*id, whose, history, dissolved, pack));
-            all.extend(of_actions(*id, whose, history, dissolved));
+            all.extend(of_actions(*id, whose, history, dissolved, histories));
         }
     }
     for (id, history) in &histories.directions {

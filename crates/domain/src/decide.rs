@@ -472,7 +472,7 @@ fn decide_on<K: StreamKind>(
         unmet.extend(K::unmet_to_withdraw(entry, &latest, &scene));
     }
     for event in events {
-        if let Some(why) = K::already(&event, &latest, scene.past_fact) {
+        if let Some(why) = K::already(&event, &latest, &scene) {
             return Err(Refusal::already(why));
         }
         if !scene.past_fact && K::gated(&event) && on < commencement() {

@@ -16,7 +16,7 @@ use crate::streams::PartnershipState;
 use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::Version;
 use crate::values::Shown;
-use crate::world::Histories;
+use crate::world::{Histories, World};
 
 /// The rows whose one date runs until publication for each area.
 pub fn rows(pack: &RulePack) -> impl Iterator<Item = &Row> {
@@ -70,6 +70,27 @@ pub fn adopted(partnership: StreamId, all: &Histories, on: NaiveDate) -> BTreeMa
     first(partnership, all, on, |version| {
         version.adopted.as_ref().map(|adopted| adopted.at)
     })
+}
+
+/// The areas a partnership has on a date for which no strategy under s.8 was adopted. What was adopted
+/// for an area is adopted for the one that took its place.
+#[must_use]
+pub fn without_one(
+    partnership: StreamId,
+    all: &Histories,
+    world: &World,
+    on: NaiveDate,
+) -> BTreeSet<StreamId> {
+    let mut covered: BTreeSet<_> = adopted(partnership, all, on).into_keys().collect();
+    let mut came = covered.clone();
+    while !came.is_empty() {
+        let next = came.iter().filter_map(|id| world.areas.get(id)?.successor);
+        came = next.filter(|id| !covered.contains(id)).collect();
+        covered.extend(&came);
+    }
+    let state = world.partnerships.get(&partnership);
+    let areas = state.into_iter().flat_map(|state| &state.areas);
+    areas.filter(|id| !covered.contains(id)).copied().collect()
 }
 
 fn first(

@@ -129,7 +129,7 @@ pub trait StreamKind: Sized + Clone + Default + Debug + PartialEq + Send + Sync 
 
     /// Why an event cannot happen because it already has, on whatever date: a late command may be
     /// dated before the first one. In plain English.
-    fn already(_event: &Self::Event, _latest: &Self::State, _past_fact: bool) -> Option<String> {
+    fn already(_event: &Self::Event, _latest: &Self::State, _scene: &Scene<'_>) -> Option<String> {
         None
     }
 

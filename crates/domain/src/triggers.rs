@@ -338,7 +338,8 @@ impl<'a> Found<'a> {
                 assumed: false,
                 entry: due.set_by.unwrap_or(formed.entry_id),
                 what: format!(
-                    "No strategy is adopted for the area; the first was due on {}{}.",
+                    "This partnership has adopted no strategy under s.8 for the area; the first was due on \
+                     {}{}.",
                     in_words(due.on),
                     match due.provenance {
                         Provenance::Unverified => ", by a source that could not be checked",
@@ -379,7 +380,8 @@ impl<'a> Found<'a> {
             let Some(duty) = self.duty_to_carry_out(strategy, action) else {
                 continue;
             };
-            let (since, assumed) = since_adopted(strategy, action, stopped.at.on, stopped.at);
+            let since = since_owed(strategy, action, action.owner, stopped.at.on);
+            let (since, assumed) = since_adopted(strategy, action, since, stopped.at);
             let shows = Shows {
                 duty,
                 state: if stopped.at.own() {
@@ -482,7 +484,8 @@ impl<'a> Found<'a> {
             let revised = strategy
                 .versions
                 .range(review.version.saturating_add(1)..)
-                .any(|(_, v)| v.published.is_some());
+                .filter_map(|(_, version)| version.published.as_ref())
+                .any(|published| published.at.on >= review.at.on);
             if !revised && let Some(since) = review.at.on.succ_opt() {
                 self.about_every_specified_authority(&Shows {
                     duty: Duty::Revise,
@@ -519,11 +522,7 @@ impl<'a> Found<'a> {
                     .exceptions_from(action, *authority)
                     .any(|e| e.ended.is_none());
                 let open = at.own() && !told;
-                // While the ground of an exception lasted there was nothing to show.
-                let ended = strategy
-                    .exceptions_from(action, *authority)
-                    .filter_map(|e| e.ended);
-                let since = ended.map(|at| at.on).max().unwrap_or(at.on).max(at.on);
+                let since = since_owed(strategy, action, *authority, at.on);
                 let (since, assumed) = since_adopted(strategy, action, since, at);
                 let shows = Shows {
                     duty: Duty::CarryOutActions,
@@ -566,7 +565,7 @@ impl<'a> Found<'a> {
             let shows = Shows {
                 duty,
                 state: TriggerState::Attention,
-                since: since.max(adopted.at.on),
+                since: since_owed(strategy, action, action.owner, since).max(adopted.at.on),
                 assumed: adopted.at.assumed,
                 entry: adopted.at.entry_id,
                 what: format!(
@@ -785,6 +784,19 @@ fn open_actions(strategy: &StrategyState) -> impl Iterator<Item = &Action> {
     let in_force = strategy.in_force().into_iter();
     let actions = in_force.flat_map(|(_, version)| strategy.actions_of(version));
     actions.filter(|action| !action.is_completed())
+}
+
+/// Since when an authority owes an action that it owed from a date: while the ground of an exception
+/// lasted there was nothing to show.
+fn since_owed(
+    strategy: &StrategyState,
+    action: &Action,
+    authority: StreamId,
+    from: NaiveDate,
+) -> NaiveDate {
+    let exceptions = strategy.exceptions_from(action, authority);
+    let ended = exceptions.filter_map(|exception| exception.ended);
+    ended.map(|at| at.on).max().unwrap_or(from).max(from)
 }
 
 /// Since when an authority's word about an action bears on a duty: not before the strategy that

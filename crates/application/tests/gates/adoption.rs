@@ -2,12 +2,13 @@
 
 use dutyledger_domain::streams::partnership::RelevantAuthorityListed;
 use dutyledger_domain::streams::strategy::{
-    AdoptVersion, CauseRecordedAsUnknown, ConsultationClosed, ConsultationOpened,
+    AdoptVersion, AmendStrategy, CauseRecordedAsUnknown, ConsultationClosed, ConsultationOpened,
     DetermineObjection, MaterialConsidered, MaterialRemoved, ObjectionDetermined, ObjectionRaised,
-    PublishVersion, RecordResponse, RevisionStarted, StartRevision, StrategyEvent as E,
+    PublishVersion, RecordResponse, RemoveMaterial, RevisionStarted, StartRevision,
+    StrategyEvent as E, StrategySuperseded, SupersedeStrategy,
 };
 use dutyledger_domain::streams::{List, ListClosed, Partnership, Strategy};
-use dutyledger_domain::{EngagedGroup, Harm, PublicationForm, RefusalCode};
+use dutyledger_domain::{Bases, EngagedGroup, Harm, PublicationForm, RefusalCode};
 
 use crate::given::*;
 
@@ -496,4 +497,113 @@ fn a_rule_does_nothing_before_the_pack_was_in_force() {
         .past_fact(None)
         .accepted();
     assert_eq!(facts[0].standing.past_fact.as_ref().unwrap().unmet, ["L-3"]);
+}
+
+#[test]
+fn r_10_6_does_not_ask_for_a_school_on_the_list_of_an_area_that_is_not_the_partnerships_any_more() {
+    let list = item("list");
+    let listed = RelevantAuthorityListed {
+        authority: NEXT_SCHOOL.id(),
+        capacity: NEXT_SCHOOL.capacity,
+        list,
+    };
+    let list_closed = ListClosed {
+        item: Some(list),
+        ..closed(
+            List::RelevantAuthoritiesToConsult,
+            &[NEXT_SCHOOL.id()],
+            "2022-03-01",
+        )
+    };
+    let of_both = partnership_of_both()
+        .and("2022-03-01", listed)
+        .and("2022-03-01", list_closed);
+    let both = strategy_under(BOTH_SECTIONS, &makers_of_both());
+    let before = setting().with(&of_both);
+    adopting_in(before, both).refused(RefusalCode::RuleNotMet, &["R-10.6"]);
+    let of_one = setting().with(&resetting(of_both, "2022-04-01", &[town_id()]));
+    adopting_in(of_one, strategy()).met();
+}
+
+fn amending(past: Past<Strategy>, bases: Bases) -> When<Strategy> {
+    let command = AmendStrategy {
+        bases: Some(bases),
+        title: text("Another title"),
+    };
+    given(past, setting()).when(COUNCIL.key(), command)
+}
+
+#[test]
+fn what_a_strategy_is_made_under_is_agreed_with_it_and_settled_by_its_adoption() {
+    let changed = amending(strategy(), BOTH_SECTIONS).on("2024-01-15").done();
+    adopting(changed).refused(RefusalCode::RuleNotMet, &["L-3"]);
+    let renamed = amending(strategy(), SECTION_8).on("2024-01-15").done();
+    adopting(renamed).met();
+    let adopted = strategy().adopted("2024-02-01", 1);
+    let before = amending(adopted.clone(), SECTION_9).on("2024-01-15");
+    let refusal = before.refused(RefusalCode::AlreadySo, &[]);
+    assert!(refusal.detail.contains("made under"), "{refusal:?}");
+    amending(adopted.clone(), SECTION_8).on("2024-01-15").met();
+    // What is remembered since has a source.
+    amending(adopted, SECTION_9)
+        .on("2024-01-15")
+        .past_fact(None)
+        .accepted();
+}
+
+#[test]
+fn a_8_8_a_part_that_might_do_harm_comes_along_into_a_revised_version() {
+    let published = strategy()
+        .adopted("2024-01-01", 1)
+        .published("2024-01-02", 1);
+    let barred = published.and("2024-01-03", considered(&[Harm::Safety]));
+    let revised = barred.revision("2024-01-04", 2).prepared("2024-01-05", 2);
+    let ready = revised.agreed_on("2024-01-06", 2, &SPECIFIED);
+    let adopting = |past| given(past, setting()).when(POLICE.key(), AdoptVersion { version: 2 });
+    adopting(ready.clone()).must("A-8.8", Some("8(8)"));
+    let removed = MaterialRemoved {
+        material: item("part"),
+        version: 2,
+    };
+    adopting(ready.and("2024-01-07", removed)).met();
+}
+
+#[test]
+fn a_8_8_what_was_in_a_version_when_it_was_published_is_settled() {
+    let published = strategy().adopted("2024-01-01", 1);
+    let published = published
+        .and("2024-01-02", considered(&[Harm::Safety]))
+        .published("2024-01-10", 1);
+    let removing = |on: &str| {
+        let command = RemoveMaterial {
+            version: 1,
+            material: item("part"),
+        };
+        given(published.clone(), setting())
+            .when(COUNCIL.key(), command)
+            .on(on)
+    };
+    let before = removing("2024-01-08");
+    before.refused(RefusalCode::AlreadySo, &[]);
+    before.past_fact(None).accepted();
+    removing("2024-01-11").met();
+}
+
+#[test]
+fn a_strategy_is_superseded_by_one_that_is_not_itself() {
+    let in_force = |name: &str| {
+        let mut past = strategy().adopted("2024-01-01", 1);
+        past.id = id(name);
+        past
+    };
+    let (one, other) = (in_force("one"), in_force("other"));
+    let superseding = |setting: Setting| {
+        let by = SupersedeStrategy { by: other.id };
+        given(one.clone(), setting).when(POLICE.key(), by)
+    };
+    superseding(setting().with(&other)).met();
+    let replaced = other
+        .clone()
+        .and("2024-02-01", StrategySuperseded { by: one.id });
+    superseding(setting().with(&replaced)).refused(RefusalCode::NotFound, &[]);
 }

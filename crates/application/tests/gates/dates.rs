@@ -17,8 +17,8 @@ use dutyledger_domain::streams::ledger::{
     DeadlineDateSet, LedgerMode, LedgerOpened, SetDeadlineDate,
 };
 use dutyledger_domain::streams::partnership::{
-    PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved, PartnershipEvent,
-    PartnershipFormed,
+    MemberSucceeded, PartnershipAreaNamed, PartnershipAreaSet, PartnershipDissolved,
+    PartnershipEvent, PartnershipFormed,
 };
 use dutyledger_domain::streams::strategy::{
     ActionDateSet, ActionDated, ActionLeftOut, ConsultationOpened, ConsultationResponseRecorded,
@@ -142,18 +142,6 @@ fn r_10_4_a_date_set_counts_from_its_own_day_says_its_source_and_can_be_withdraw
         .in_the_draft()
         .stands(Status::Due)
         .undated();
-}
-
-fn resetting(past: Past<Partnership>, on: &str, areas: &[StreamId]) -> Past<Partnership> {
-    let list = closed(List::Areas, areas, on);
-    let set = PartnershipAreaSet {
-        count: list.count,
-        digest: list.digest.clone(),
-    };
-    let named = areas.iter().fold(past.and(on, set), |past, area| {
-        past.and(on, PartnershipAreaNamed { area: *area })
-    });
-    named.and(on, list)
 }
 
 #[test]
@@ -794,7 +782,14 @@ fn r_10_4_nothing_is_due_of_a_partnership_formed_later_or_on_an_assumed_day_or_f
     let published = strategy()
         .adopted("2023-03-01", 1)
         .published("2023-04-01", 1);
+    // It is asked for the area that came, and no date is about it.
     row("R-10.4", &having(&published).with(&came))
+        .on(TODAY)
+        .stands(Status::Due)
+        .undated()
+        .because("before 1 of the partnership's areas came");
+    let revised = published.revision("2024-07-01", 2).adopted("2024-08-01", 2);
+    row("R-10.4", &having(&revised).with(&came))
         .on(TODAY)
         .stands(Status::Satisfied);
     let over = partnership().and("2023-05-01", PartnershipDissolved { note: None });
@@ -899,4 +894,39 @@ fn r_10_5_whoever_carries_an_action_out_gives_it_a_date_to_come_and_says_why_one
         .done();
     let done = adopted().progressed("2024-01-10", ActionStatus::Completed);
     refused(&done, set("2029-01-01", true), RefusalCode::WrongState);
+}
+
+#[test]
+fn r_10_5_an_action_is_over_with_whoever_was_to_carry_it_out() {
+    let dated = ActionDated {
+        action: action_id(),
+        by: day("2024-06-30"),
+        version: 1,
+    };
+    let past = strategy().and("2022-05-04", dated).adopted("2024-01-15", 1);
+    let ended = |setting: &Setting| {
+        let all = deadlines(partnership_id(), &setting.histories).into_iter();
+        let mut of_action = all.filter(|dated| matches!(dated.set, WhatIsDue::Action(_)));
+        of_action.next().unwrap().ended
+    };
+    assert_eq!(ended(&having(&past)), None);
+    let lost = town().losing(POLICE, "2024-03-31");
+    let lifted = |on: &str, by| Some(Ended::Lifted { on: day(on), by });
+    assert_eq!(
+        ended(&having(&past).with(&lost)),
+        lifted("2024-03-31", lost.last())
+    );
+    // In the other of two areas it still exists.
+    let both = having(&past).with(&partnership_of_both()).with(&lost);
+    assert_eq!(ended(&both), None);
+    let succeeded = MemberSucceeded {
+        authority: POLICE.id(),
+        capacity: POLICE.capacity,
+        successor: id("next police"),
+    };
+    let succeeded = partnership().and("2024-04-01", succeeded);
+    assert_eq!(
+        ended(&having(&past).with(&succeeded)),
+        lifted("2024-04-01", succeeded.last())
+    );
 }

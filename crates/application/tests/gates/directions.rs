@@ -1,12 +1,12 @@
 //! Findings, directions and orders (ss.14, 18): who, for which duty, and what must come first.
 
-use dutyledger_domain::streams::Direction;
 use dutyledger_domain::streams::area::AreaRegistered;
-use dutyledger_domain::streams::authority::AuthorityAmended;
+use dutyledger_domain::streams::authority::{AmendAuthority, AuthorityAmended};
 use dutyledger_domain::streams::direction::{
     AnswerConsent, ComplianceAccepted, DirectionWithdrawn, FindingRecorded, IssueDirection,
     NonComplianceRecorded, RecordFinding, SeekMandatoryOrder, VaryDirection, WelshConsentAnswered,
 };
+use dutyledger_domain::streams::{Authority, Direction};
 use dutyledger_domain::{AreaKind, Country, Duty, HeldBy, RefusalCode};
 use dutyledger_record::Principal;
 
@@ -311,4 +311,29 @@ fn a_direction_before_the_duty_was_in_force_meets_no_rule() {
     assert_eq!(told.unmet, Vec::<String>::new());
     when.on("2023-01-31")
         .refused(RefusalCode::RuleNotMet, &["R-129.1"]);
+}
+
+#[test]
+fn a_18_4_and_r_129_2_a_new_name_takes_nobody_out_of_them() {
+    let renamed = |past: Past<Authority>| {
+        let command = AmendAuthority {
+            body: text("Another name"),
+            devolved_welsh_authority: None,
+            held_by: None,
+        };
+        given(past, setting())
+            .when(OPERATOR, command)
+            .on("2022-02-01")
+            .done()
+    };
+    let known = AuthorityAmended {
+        body: text(COUNCIL.name),
+        devolved_welsh_authority: Some(text("Government of Wales Act 2006, s.157A")),
+        held_by: HeldBy::Ordinary,
+    };
+    let devolved = in_wales().with(&renamed(COUNCIL.registered().and("2022-01-02", known)));
+    directing(devolved, satisfied_that(COUNCIL, Duty::Consult)).must("A-18.4", Some("18(4)"));
+    let governor = setting().with(&renamed(PRISON.held_by(HeldBy::GovernorOfPrisonYoiOrStc)));
+    directing(governor, satisfied_that(PRISON, Duty::CarryOutActions))
+        .must("R-129.2", Some("18(5)"));
 }

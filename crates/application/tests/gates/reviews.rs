@@ -6,7 +6,7 @@ use dutyledger_domain::streams::strategy::{
     CompleteReview, EqualityImpactMonitored, ReviewCompleted, StrategySuperseded,
 };
 use dutyledger_domain::streams::{Partnership, Strategy};
-use dutyledger_domain::{ReviewDecision, ReviewScope};
+use dutyledger_domain::{RefusalCode, ReviewDecision, ReviewScope};
 
 use crate::given::*;
 
@@ -152,4 +152,18 @@ fn r_46_2_a_review_without_equality_monitoring_asks_for_a_reason() {
     reviewing(strategy().adopted("2024-03-01", 1))
         .on("2025-03-01")
         .should("R-46.2");
+}
+
+#[test]
+fn only_the_version_in_force_on_the_day_is_reviewed() {
+    let replaced = monitored()
+        .revision("2024-06-02", 2)
+        .adopted("2024-07-01", 2);
+    let review = |on: &str| reviewing(replaced.clone()).on(on);
+    review("2024-06-30").met();
+    let refusal = review("2024-07-01").refused(RefusalCode::WrongState, &[]);
+    assert!(
+        refusal.detail.contains("Version 2 is in force"),
+        "{refusal:?}"
+    );
 }

@@ -9,10 +9,13 @@ use super::{Dated, Ended, causes, counted, judged, lifted, lifted_by, over, with
 use crate::history::History;
 use crate::obligations::By;
 use crate::rules::{self, Provenance, Row, RuleId};
-use crate::streams::Strategy;
+use crate::streams::area::AreaEvent;
 use crate::streams::deadline::{ActionDeadline, WhatIsDue};
+use crate::streams::partnership::PartnershipEvent;
 use crate::streams::strategy::StrategyEvent;
+use crate::streams::{Area, Strategy};
 use crate::values::{ActionStatus, Bases, Capacity, Class, ItemId, Shown};
+use crate::world::Histories;
 
 /// The dates of a strategy's actions, given by it or by whoever carries them out: from the adoption
 /// of a version that has them, until they are done, excepted or revised.
@@ -21,6 +24,7 @@ pub(super) fn of_actions(
     partnership: StreamId,
     history: &History<Strategy>,
     dissolved: Option<Shown>,
+    histories: &Histories,
 ) -> Vec<Dated> {
     let state = history.state(NaiveDate::MAX);
     let over = over(&state, dissolved);
@@ -110,8 +114,8 @@ pub(super) fn of_actions(
             let claim = state.excepted_from(action, owner)?;
             Some(lifted(claim.at))
         });
-        let gone = [entry.entry_id, proposed].map(|one| withdrawn(history, one));
-        let ended = gone
+        let taken_back = [entry.entry_id, proposed].map(|one| withdrawn(history, one));
+        let ended = taken_back
             .into_iter()
             .chain([
                 adopted.withdrawn,
@@ -120,6 +124,7 @@ pub(super) fn of_actions(
                 revised,
                 over,
                 moved,
+                gone(owner, partnership, histories),
             ])
             .flatten()
             .min_by_key(|ended| ended.on());
@@ -140,6 +145,42 @@ pub(super) fn of_actions(
         });
     }
     all
+}
+
+/// When nobody is left to carry out an authority's actions: another took its place, or it ended for the
+/// last of the areas it was recorded for.
+fn gone(authority: StreamId, partnership: StreamId, histories: &Histories) -> Option<Ended> {
+    let history = histories.partnerships.get(&partnership)?;
+    let counted = history.counted(NaiveDate::MAX);
+    let succeeded = counted.iter().find_map(|entry| match &entry.payload {
+        PartnershipEvent::MemberSucceeded(e) if e.authority == authority => Some(lifted_by(entry)),
+        _ => None,
+    });
+    let state = history.state(NaiveDate::MAX);
+    let areas = state.areas.iter().filter_map(|id| histories.areas.get(id));
+    let recorded = areas.filter(|area| {
+        let area = area.state(NaiveDate::MAX);
+        area.authorities.contains_key(&authority)
+    });
+    let ends: Option<Vec<_>> = recorded.map(|area| end_for(authority, area)).collect();
+    let ended = ends.and_then(|ends| ends.into_iter().max_by_key(|ended| ended.on()));
+    let both = [succeeded, ended].into_iter().flatten();
+    both.min_by_key(|ended| ended.on())
+}
+
+/// When an authority ended for an area, if it has.
+fn end_for(authority: StreamId, area: &History<Area>) -> Option<Ended> {
+    let on = area
+        .state(NaiveDate::MAX)
+        .authorities
+        .get(&authority)?
+        .until?;
+    let counted = area.counted(NaiveDate::MAX);
+    let by = counted.iter().rev().find(
+        |entry| matches!(&entry.payload, AreaEvent::AuthorityEnded(e) if e.authority == authority),
+    )?;
+    let by = by.entry_id;
+    Some(Ended::Lifted { on, by })
 }
 
 /// The action that an entry gives a date, and the date.

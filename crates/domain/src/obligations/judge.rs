@@ -158,7 +158,7 @@ impl<'a> Judge<'a> {
         let why = if self.strategies.is_empty() {
             "No strategy is begun."
         } else {
-            "No strategy under s.8 is begun."
+            "No strategy under s.8 is begun in this partnership."
         };
         if let Some(waits) = self.waits(evidence) {
             return Found::new(evidence.nothing_shown(row, Status::NotYetDue), waits);
@@ -206,6 +206,15 @@ impl<'a> Judge<'a> {
         !held.iter().all(|area| published.contains_key(area))
     }
 
+    /// The partnership's areas that what s.8 asks is not adopted for; none where that is not asked.
+    pub(super) fn areas_without(&self, evidence: &Evidence) -> BTreeSet<StreamId> {
+        if evidence.made_under == Some(MadeUnder::Section8) {
+            first_strategy::without_one(self.id, self.histories, self.world, self.on)
+        } else {
+            BTreeSet::new()
+        }
+    }
+
     /// The date a first strategy was due, for a partnership that was there by then and has not come so
     /// far.
     fn first_strategy_due(&self, row: &Row, evidence: &Evidence) -> Option<Due> {
@@ -218,6 +227,10 @@ impl<'a> Judge<'a> {
             strategy.partnership == Some(self.id) && evidence.made_under.is_none_or(under)
         });
         if own.any(|strategy| strategy.in_force().is_some()) {
+            return None;
+        }
+        // An area that came to the partnership after the date has none.
+        if first_strategy::held(self.id, self.histories, due.on, self.on).is_empty() {
             return None;
         }
         first_strategy::formed_by(self.state, due.on).map(|_| due)

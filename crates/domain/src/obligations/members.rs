@@ -85,7 +85,7 @@ impl Judge<'_> {
             }
             .of(authority)
         });
-        each.collect()
+        or_not_applicable(each.collect(), NONE_OF_THIS_KIND)
     }
 
     /// Whether each of them takes part itself. Who represents it is its own affair.
@@ -265,6 +265,8 @@ impl Judge<'_> {
             let mut ids: BTreeSet<_> = action.authorities.keys().copied().collect();
             ids.insert(action.owner);
             ids.retain(|id| of_kind(id, action.authorities.get(id)));
+            // What has ended or was succeeded carries nothing out any more.
+            ids.retain(|id| !self.state.is_gone(*id, self.world, self.on));
             for id in ids {
                 all.entry(id).or_default().insert(*item, *action);
             }

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use dutyledger_record::{EntryId, StreamId};
 
 use crate::rules::{Bearer, Layer, LegalStatus, Mode, Provenance, Row, RuleId, RulePack};
-use crate::values::Capacity;
+use crate::streams::strategy::makers;
+use crate::values::{Capacity, Class};
 use crate::world::Histories;
 
 use directed::Case;
@@ -245,7 +246,8 @@ pub fn obligations_in_case(
 
 /// Of a partnership's obligations on a date, those of one authority: of those that each meets for
 /// itself, its own; while it is of the partnership, the rows about its capacity; and those about the
-/// partnership if it is one of those who make it up. What has ended or was succeeded is of it no more.
+/// partnership if it is one of those who make it up. What has ended or was succeeded is of it no more, and
+/// a strategy under s.9 alone is the affair of those who make it (s.9(1)).
 #[must_use]
 pub fn of_authority(
     mut all: Vec<Obligation>,
@@ -261,11 +263,18 @@ pub fn of_authority(
         let specified = state.specified_authorities(&world, on);
         specified.contains(&authority)
     });
+    let makes = |about: Option<StreamId>| {
+        let strategy = about.and_then(|id| world.strategies.get(&id)).zip(state);
+        strategy.is_none_or(|(strategy, state)| {
+            makers(strategy, state, &world, on).contains(&authority)
+        })
+    };
+    let is_specified = capacity.class() == Class::Specified;
     all.retain(|one| match one.authority {
         Some(whose) => whose == authority,
         None => one.bearers.iter().any(|bearer| match bearer {
             Bearer::Partnership => makes_it_up,
-            other => is_of_it && other.is(capacity),
+            other => is_of_it && other.is(capacity) && (!is_specified || makes(one.about)),
         }),
     });
     all

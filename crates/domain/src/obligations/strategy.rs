@@ -210,6 +210,11 @@ impl<'a> StrategyLooked<'a> {
             if let Some(waits) = judge.waits(evidence) {
                 return Found::new(Status::NotYetDue, waits);
             }
+            if judge.strategies.len() > 1 && judge.areas_without(evidence).is_empty() {
+                let why =
+                    "It is being prepared; another strategy is adopted for each of the areas.";
+                return Found::new(Status::NotYetDue, why);
+            }
             return judge
                 .first_strategy(
                     row,
@@ -219,12 +224,19 @@ impl<'a> StrategyLooked<'a> {
                 .next("Adopt a version.");
         };
         let shown = self.showing(evidence, number);
+        let came_later = judge.areas_without(evidence).len();
         let found = if judge.runs_until_publication(row) {
             let why =
                 "A version is adopted, and no strategy is published yet for each of the areas.";
             judge
                 .first_strategy(row, evidence, why)
                 .next("Publish the version in force.")
+        } else if came_later > 0 {
+            let why = format!(
+                "Version {number} is adopted, before {came_later} of the partnership's areas came to \
+                 it: no strategy is adopted for those."
+            );
+            Found::new(Status::Due, why).next("Prepare and adopt a revised version for all areas.")
         } else {
             Found::new(Status::Satisfied, format!("Version {number} is adopted."))
         };
@@ -358,9 +370,10 @@ impl<'a> StrategyLooked<'a> {
                 "No review has decided to revise the strategy.",
             );
         };
-        let mut later = self.state.versions.range(last.version.saturating_add(1)..);
+        let later = self.state.versions.range(last.version.saturating_add(1)..);
+        let mut published = later.filter_map(|(_, version)| version.published.as_ref());
         let shown = self.showing_any(evidence);
-        if later.any(|(_, version)| version.published.is_some()) {
+        if published.any(|published| published.at.on >= last.at.on) {
             Found::new(Status::Satisfied, "A revised version is published.")
         } else {
             Found::new(

@@ -112,10 +112,11 @@ impl Particulars<Authority> for RegisterAuthority {
 pub struct AmendAuthority {
     /// The body from now on.
     pub body: PublicText,
-    /// The source of its being a devolved Welsh authority, from now on.
+    /// The source of its being a devolved Welsh authority, from now on. Left out, what is known of that
+    /// stays: a new name takes nobody out of s.18(4).
     #[serde(default)]
     pub devolved_welsh_authority: Option<PublicText>,
-    /// Who holds the office from now on.
+    /// Who holds the office from now on. Left out, whoever held it holds it still (s.18(5)).
     #[serde(default)]
     pub held_by: Option<HeldBy>,
 }
@@ -124,12 +125,14 @@ impl Particulars<Authority> for AmendAuthority {
     const NAME: &'static str = "amend-authority";
     const ACTORS: Actors = Actors::OPERATOR;
 
-    fn decide(self, _: &AuthorityState, _: &Scene<'_>) -> Result<Vec<AuthorityEvent>, Refusal> {
+    fn decide(self, state: &AuthorityState, _: &Scene<'_>) -> Result<Vec<AuthorityEvent>, Refusal> {
+        let devolved = self.devolved_welsh_authority;
         Ok(vec![
             AuthorityAmended {
                 body: self.body,
-                devolved_welsh_authority: self.devolved_welsh_authority,
-                held_by: self.held_by.unwrap_or(HeldBy::Ordinary),
+                devolved_welsh_authority: devolved
+                    .or_else(|| state.devolved_welsh_authority.clone()),
+                held_by: self.held_by.or(state.held_by).unwrap_or(HeldBy::Ordinary),
             }
             .into(),
         ])

@@ -321,6 +321,23 @@ pub(crate) fn partnership_for(areas: &[StreamId], members: &[Body]) -> Past<Part
         .and("2022-02-04", list)
 }
 
+/// The partnership's areas are these from a day on.
+pub(crate) fn resetting(
+    past: Past<Partnership>,
+    on: &str,
+    areas: &[StreamId],
+) -> Past<Partnership> {
+    let list = closed(List::Areas, areas, on);
+    let set = PartnershipAreaSet {
+        count: list.count,
+        digest: list.digest.clone(),
+    };
+    let named = areas.iter().fold(past.and(on, set), |past, area| {
+        past.and(on, PartnershipAreaNamed { area: *area })
+    });
+    named.and(on, list)
+}
+
 /// The partnership of the town.
 pub(crate) fn partnership() -> Past<Partnership> {
     partnership_for(&[town_id()], &SPECIFIED)

@@ -369,3 +369,16 @@ fn r_112_1_a_school_owes_no_agreement_and_its_silence_is_none() {
         .stands(Status::Satisfied)
         .shown_by(&strategy().those(agreement_of(SCHOOL)));
 }
+
+#[test]
+fn r_19_4_a_school_that_is_no_more_has_nothing_left_to_carry_out() {
+    let owed = having(&dated(SCHOOL, Some("2023-09-01")));
+    let closed = owed.with(&town().losing(SCHOOL, "2023-08-31"));
+    row("R-19.4", &closed)
+        .of(SCHOOL)
+        .on("2023-08-31")
+        .stands(Status::NotYetDue);
+    row("R-19.4", &closed)
+        .on("2023-09-02")
+        .stands(Status::NotApplicable);
+}

@@ -282,3 +282,20 @@ fn a_school_that_is_no_member_has_what_a_strategy_sets_for_it() {
     let another = of(NEW_SCHOOL, &adopted, DECIDED_ON);
     assert!(!ids(&another).contains(&"R-19.4"), "no action touches it");
 }
+
+#[test]
+fn what_a_strategy_under_s_9_alone_asks_is_asked_of_those_who_make_it() {
+    let makers = [POLICE, COUNCIL];
+    let of_them = strategy_under(SECTION_9, &makers).adopted("2023-03-01", 1);
+    let setting = having(&of_them).with(&partnership_for(&[town_id()], &makers));
+    let asked = |body| {
+        let found = of(body, &setting, DECIDED_ON);
+        ids(&found).contains(&"A-9.8a")
+    };
+    assert!(asked(POLICE) && asked(COUNCIL));
+    assert!(!asked(FIRE), "it is consulted on it, and no more");
+    // Under s.8 it is everybody's (s.11).
+    let of_all = strategy().adopted("2023-03-01", 1);
+    let setting = having(&of_all).with(&partnership_for(&[town_id()], &makers));
+    assert!(ids(&of(FIRE, &setting, DECIDED_ON)).contains(&"A-8.7a"));
+}

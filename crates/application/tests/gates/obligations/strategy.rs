@@ -3,6 +3,7 @@
 use dutyledger_domain::obligations::Status;
 use dutyledger_domain::rules::Provenance;
 use dutyledger_domain::streams::Strategy;
+use dutyledger_domain::streams::area::AreaSucceeded;
 use dutyledger_domain::streams::strategy::{
     CauseRecordedAsUnknown, MaterialConsidered, MaterialRemoved, ObjectionDetermined,
     ObjectionRaised, StrategyAmended, StrategyEvent as E, StrategyPublished, StrategySuperseded,
@@ -450,4 +451,48 @@ fn a_9_9_a_strategy_under_section_9_leaves_out_what_might_do_harm() {
     row("A-9.9", &having(&strategy()))
         .stands(Status::DoesNotApply)
         .because("s.9");
+}
+
+#[test]
+fn r_10_4_is_met_for_the_area_that_took_the_place_of_one_it_was_met_for() {
+    let published = adopted_under(SECTION_8).published("2023-03-02", 1);
+    let moved = resetting(partnership(), "2024-06-01", &[next_town_id()]);
+    let setting = having(&published).with(&moved);
+    row("R-10.4", &setting)
+        .on(TODAY)
+        .stands(Status::Due)
+        .undated()
+        .because("no strategy is adopted for those");
+    let successor = next_town_id();
+    let succeeded = town().and("2024-06-01", AreaSucceeded { successor });
+    row("R-10.4", &setting.with(&succeeded))
+        .on(TODAY)
+        .stands(Status::Satisfied);
+}
+
+#[test]
+fn r_10_4_no_date_is_about_an_area_that_came_after_it() {
+    let moved = resetting(partnership(), "2024-06-01", &[next_town_id()]);
+    let setting = having(&strategy()).with(&moved);
+    let asked = |on| row("R-10.4", &setting).on(on);
+    asked("2024-05-31").stands(Status::Overdue);
+    asked("2024-06-01").stands(Status::Due).undated();
+}
+
+#[test]
+fn r_10_4_is_not_owed_again_by_a_strategy_begun_beside_one_in_force() {
+    let published = adopted_under(SECTION_8).published("2023-03-02", 1);
+    let mut beside = strategy();
+    beside.id = id("the next strategy");
+    let both = having(&published).with(&beside);
+    let stands = row("R-10.4", &both).all();
+    let mut all: Vec<_> = stands.iter().map(|one| (one.about, one.status)).collect();
+    all.sort_unstable_by_key(|(_, status)| *status);
+    assert_eq!(
+        all,
+        [
+            (Some(beside.id), Status::NotYetDue),
+            (Some(strategy_id()), Status::Satisfied),
+        ]
+    );
 }

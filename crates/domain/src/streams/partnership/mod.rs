@@ -340,7 +340,11 @@ impl StreamKind for Partnership {
         }
     }
 
-    fn already(event: &PartnershipEvent, latest: &PartnershipState, _: bool) -> Option<String> {
+    fn already(
+        event: &PartnershipEvent,
+        latest: &PartnershipState,
+        _: &Scene<'_>,
+    ) -> Option<String> {
         let (what, at) = match event {
             PartnershipEvent::PartnershipFormed(_) => ("formed", latest.formed?),
             PartnershipEvent::PartnershipDissolved(_) => ("dissolved", latest.dissolved?),

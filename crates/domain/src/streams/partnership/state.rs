@@ -186,6 +186,22 @@ impl PartnershipState {
         recognised || self.specified_authorities(world, on).contains(&authority)
     }
 
+    /// Whether an authority that was of the partnership is no more: another took its place, or it ended
+    /// for each area it was recorded for.
+    #[must_use]
+    pub fn is_gone(&self, authority: StreamId, world: &World, on: NaiveDate) -> bool {
+        let member = self.members.get(&authority);
+        if member.is_some_and(|member| member.successor.is_some()) {
+            return true;
+        }
+        let areas = self.areas.iter().filter_map(|id| world.areas.get(id));
+        let recorded = areas.filter_map(|area| area.authorities.get(&authority));
+        let mut ended = recorded.map(|a| a.until.is_some_and(|until| until < on));
+        ended
+            .next()
+            .is_some_and(|first| first && ended.all(|it| it))
+    }
+
     /// Whether an authority is of the partnership on a date: it takes part, is to be consulted, or
     /// exists for one of the areas and nobody has taken its place.
     #[must_use]
@@ -205,12 +221,11 @@ impl PartnershipState {
     #[must_use]
     pub fn to_be_consulted(&self, world: &World, on: NaiveDate) -> BTreeMap<StreamId, Capacity> {
         let areas = || self.areas.iter().filter_map(|id| world.areas.get(id));
-        // A listed school that has closed by then no longer exists for the area.
-        let ended = |id: &StreamId| {
-            let mut recorded = areas()
-                .filter_map(|area| area.authorities.get(id))
-                .peekable();
-            recorded.peek().is_some() && recorded.all(|a| a.until.is_some_and(|until| until < on))
+        // A listed school that has closed by then, or that is of an area the partnership no longer has,
+        // does not exist for the area (s.8(4)).
+        let exists = |id: &StreamId| {
+            let mut recorded = areas().filter_map(|area| area.authorities.get(id));
+            recorded.any(|a| a.until.is_none_or(|until| until >= on))
         };
         let last = self
             .lists
@@ -218,7 +233,7 @@ impl PartnershipState {
             .rev()
             .find(|list| list.drawn_up_on.is_some());
         let mut all: BTreeMap<_, _> = last.map(|l| l.authorities.clone()).unwrap_or_default();
-        all.retain(|id, _| !ended(id));
+        all.retain(|id, _| exists(id));
         for area in areas() {
             all.extend(area.authorities_of(Class::Relevant, on));
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use dutyledger_record::StreamId;
 
 use super::StrategyEvent;
@@ -14,6 +15,7 @@ use crate::scene::Scene;
 use crate::streams::PartnershipState;
 use crate::streams::partnership::met_together;
 use crate::values::{Class, CodeScheme, EngagedGroup, ExceptedDuty, in_words};
+use crate::world::World;
 
 pub(super) fn unmet(
     event: &StrategyEvent,
@@ -31,12 +33,13 @@ pub(super) fn unmet(
 
 /// The specified authorities that make the strategy: under s.8 all of the area, by law; under s.9
 /// alone those that chose to make it together.
-pub(super) fn makers(
+pub fn makers(
     state: &StrategyState,
     partnership: &PartnershipState,
-    scene: &Scene<'_>,
+    world: &World,
+    on: NaiveDate,
 ) -> BTreeSet<StreamId> {
-    let all = partnership.specified_authorities(scene.world, scene.on);
+    let all = partnership.specified_authorities(world, on);
     if state.bases.section_8 {
         all
     } else {
@@ -59,7 +62,7 @@ fn adoption(event: &StrategyAdopted, before: &StrategyState, scene: &Scene<'_>) 
         .filter(|(_, held)| held.at.own())
         .map(|(id, held)| (*id, held.position))
         .collect();
-    let makers = makers(before, partnership, scene);
+    let makers = makers(before, partnership, scene.world, scene.on);
     unmet.extend(met_together(event.decide_by, &makers, &own));
     unmet
 }
@@ -71,7 +74,7 @@ pub(super) fn to_adopt(number: u32, state: &StrategyState, scene: &Scene<'_>) ->
     };
     let nothing = Version::default();
     let version = state.versions.get(&number).unwrap_or(&nothing);
-    let makers = makers(state, partnership, scene);
+    let makers = makers(state, partnership, scene.world, scene.on);
     let mut unmet = Vec::new();
     unmet.extend(kinds_and_causes(version, state));
     unmet.extend(width(state, partnership));
@@ -214,10 +217,7 @@ fn count(n: usize, one: &str, many: &str) -> String {
 }
 
 fn barred_material(version: &Version, state: &StrategyState) -> Option<Unmet> {
-    let barred = version
-        .material
-        .values()
-        .find(|m| !m.harms.is_empty() && !m.removed)?;
+    let barred = version.material.values().find(|part| part.is_barred())?;
     let rule = if state.bases.section_8 {
         "A-8.8"
     } else {

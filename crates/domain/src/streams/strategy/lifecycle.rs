@@ -48,8 +48,9 @@ impl Particulars<Strategy> for RecordStrategyPosition {
         let partnership = state
             .partnership
             .and_then(|id| scene.world.partnerships.get(&id));
-        let maker =
-            partnership.is_some_and(|p| gates::makers(state, p, scene).contains(&self.authority));
+        let maker = partnership.is_some_and(|p| {
+            gates::makers(state, p, scene.world, scene.on).contains(&self.authority)
+        });
         if !maker {
             return Err(Refusal::not_permitted(
                 "Only a specified authority that makes the strategy has a position on adopting it.",
@@ -109,7 +110,7 @@ impl Particulars<Strategy> for AdoptVersion {
                 "The strategy has no partnership on that date.",
             ));
         };
-        let makers = gates::makers(state, partnership, scene);
+        let makers = gates::makers(state, partnership, scene.world, scene.on);
         let held = |position: Option<Position>| {
             let n = makers
                 .iter()
@@ -191,10 +192,16 @@ impl Particulars<Strategy> for CompleteReview {
         scene: &Scene<'_>,
     ) -> Result<Vec<StrategyEvent>, Refusal> {
         not_superseded(state)?;
+        let in_force = state.in_force().map(|(number, _)| number);
         if version(state, self.version)?.adopted.is_none() {
             return Err(
                 Refusal::state("Only an adopted version is reviewed.").at("/particulars/version")
             );
+        }
+        if let Some(number) = in_force.filter(|number| *number != self.version) {
+            let why =
+                format!("Version {number} is in force on that date, and is what is reviewed.");
+            return Err(Refusal::state(why).at("/particulars/version"));
         }
         Ok(vec![
             ReviewCompleted {
@@ -259,10 +266,14 @@ impl Particulars<Strategy> for SupersedeStrategy {
         not_superseded(state)?;
         let other = scene.world.strategies.get(&self.by);
         let fits = self.by != scene.stream
-            && other.is_some_and(|s| s.partnership == state.partnership && s.in_force().is_some());
+            && other.is_some_and(|s| {
+                s.partnership == state.partnership
+                    && s.superseded.is_none()
+                    && s.in_force().is_some()
+            });
         if !fits {
             return Err(Refusal::not_found(
-                "The partnership has no other strategy with an adopted version by that id.",
+                "The partnership has no other strategy in force by that id.",
             )
             .at("/particulars/by"));
         }

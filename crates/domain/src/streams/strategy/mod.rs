@@ -22,6 +22,7 @@ pub use actions::*;
 pub use commands::*;
 pub use consultation::*;
 pub use events::*;
+pub use gates::makers;
 pub use lifecycle::*;
 pub use material::*;
 pub use state::*;
@@ -75,8 +76,10 @@ impl StreamKind for Strategy {
         }
     }
 
-    fn already(event: &StrategyEvent, latest: &StrategyState, past_fact: bool) -> Option<String> {
+    fn already(event: &StrategyEvent, latest: &StrategyState, scene: &Scene<'_>) -> Option<String> {
         let version = |n: &u32| latest.versions.get(n);
+        let past_fact = scene.past_fact;
+        let published = |n: &u32| Some(version(n)?.published.as_ref()?.at);
         let (what, at) = match event {
             StrategyEvent::StrategyAdopted(e) => {
                 ("adopted", version(&e.version)?.adopted.as_ref()?.at)
@@ -85,6 +88,14 @@ impl StreamKind for Strategy {
                 ("published", version(&e.version)?.published.as_ref()?.at)
             }
             StrategyEvent::RevisionStarted(e) => ("started", version(&e.version)?.started?),
+            StrategyEvent::StrategyAmended(e) if !past_fact && e.bases != latest.bases => {
+                let (number, adopted) = latest.in_force()?;
+                return Some(format!(
+                    "Version {number} is recorded as adopted on {}, which settled what the strategy is \
+                     made under.",
+                    crate::in_words(adopted.adopted.as_ref()?.at.on)
+                ));
+            }
             // What a version says, and who was asked, is settled once it is adopted: what is
             // remembered later is told as a past fact, with its source.
             StrategyEvent::AssessmentLinked(AssessmentLinked { version: n, .. })
@@ -105,6 +116,14 @@ impl StreamKind for Strategy {
                 version: n,
                 ..
             }) if !past_fact => ("adopted", version(n)?.adopted.as_ref()?.at),
+            // What was in it when it was published, and what was thought of that, likewise.
+            StrategyEvent::MaterialConsidered(MaterialConsidered { version: n, .. })
+            | StrategyEvent::MaterialRemoved(MaterialRemoved { version: n, .. })
+            | StrategyEvent::ObjectionDetermined(ObjectionDetermined { version: n, .. })
+                if !past_fact && published(n).is_some_and(|at| scene.on < at.on) =>
+            {
+                ("published", published(n)?)
+            }
             _ => return None,
         };
         Some(format!(

@@ -70,6 +70,14 @@ pub struct Material {
     pub removed: bool,
 }
 
+impl Material {
+    /// Whether it might do harm and is still in the version (s.8(8), 9(9)).
+    #[must_use]
+    pub fn is_barred(&self) -> bool {
+        !self.harms.is_empty() && !self.removed
+    }
+}
+
 /// An objection to material.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Objection {
@@ -344,6 +352,13 @@ impl StrategyState {
         version
     }
 
+    /// What every version in preparation says has changed: positions were on what it was before.
+    fn agree_anew(&mut self) {
+        for version in self.versions.values_mut().filter(|v| v.adopted.is_none()) {
+            version.positions.clear();
+        }
+    }
+
     fn version(&mut self, number: u32) -> &mut Version {
         self.versions.entry(number).or_default()
     }
@@ -384,6 +399,9 @@ impl StrategyState {
             }
             E::StrategyAmended(e) => {
                 self.title = Some(e.title.clone());
+                if e.bases != self.bases {
+                    self.agree_anew();
+                }
                 self.bases = e.bases;
             }
             E::AssessmentLinked(e) => {
@@ -531,14 +549,15 @@ impl StrategyState {
                 version.causes.extend(from.causes);
                 version.causes_unknown = version.causes_unknown.take().or(from.causes_unknown);
                 version.actions.extend(from.actions);
+                // A part that might do harm came along with the rest, until it is taken out.
+                let left_in = from.material.into_iter();
+                version
+                    .material
+                    .extend(left_in.filter(|(_, part)| part.is_barred()));
             }
             E::StrategySuperseded(e) => self.superseded = Some(Superseded { by: e.by, at }),
-            E::EntryCorrected(_) => {
-                // Whatever was withdrawn, what is then adopted is agreed anew.
-                for version in self.versions.values_mut().filter(|v| v.adopted.is_none()) {
-                    version.positions.clear();
-                }
-            }
+            // Whatever was withdrawn, what is then adopted is agreed anew.
+            E::EntryCorrected(_) => self.agree_anew(),
             E::ListClosed(_) => {}
         }
     }
