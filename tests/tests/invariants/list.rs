@@ -78,7 +78,7 @@ invariants! {
     an_exception_is_against_a_duty_that_has_exceptions,
     an_exception_that_ends_was_claimed,
     an_action_progresses_once_adopted,
-    a_review_is_of_an_adopted_version,
+    a_review_is_of_the_version_in_force,
     a_late_review_says_why,
     a_revision_begins_from_the_newest_version_once_adopted,
     a_superseded_strategy_is_over,
@@ -652,8 +652,12 @@ fn an_action_progresses_once_adopted(b: &Before<'_>) -> Says {
     })
 }
 
-fn a_review_is_of_an_adopted_version(b: &Before<'_>) -> Says {
-    (event(b.entry) == "ReviewCompleted").then(|| b.of_version("StrategyAdopted", of_version(b)))
+fn a_review_is_of_the_version_in_force(b: &Before<'_>) -> Says {
+    (event(b.entry) == "ReviewCompleted").then(|| {
+        let adopted = b.here().filter(|e| event(e) == "StrategyAdopted");
+        let in_force = adopted.map(|e| number(e, "/payload/version")).max();
+        in_force == Some(of_version(b))
+    })
 }
 
 fn a_late_review_says_why(b: &Before<'_>) -> Says {

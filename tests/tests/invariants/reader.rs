@@ -357,11 +357,10 @@ impl<'a> Before<'a> {
         let areas = self.areas(partnership);
         let mut all = self.list(partnership).unwrap_or_default();
         all.retain(|id| {
-            let recorded: Vec<_> = areas
+            let mut recorded = areas
                 .iter()
-                .filter_map(|area| self.recorded(area).get(id).copied())
-                .collect();
-            recorded.is_empty() || recorded.iter().any(|(_, _, until)| self.on() <= *until)
+                .filter_map(|area| self.recorded(area).get(id).copied());
+            recorded.any(|(_, _, until)| self.on() <= until)
         });
         all.extend(
             areas
@@ -382,9 +381,18 @@ impl<'a> Before<'a> {
     /// the version says changed since, or something was withdrawn.
     pub(crate) fn positions(&self, version: u64) -> Vec<&'a Value> {
         let (mut positions, mut adopted) = (Vec::new(), false);
+        let mut bases = &Value::Null;
         for e in self.here() {
             let same = number(e, "/payload/version") == version;
+            let under = at(e, "/payload/bases");
             match event(e) {
+                "StrategyDrafted" => bases = under,
+                "StrategyAmended" => {
+                    if !adopted && under != bases {
+                        positions.clear();
+                    }
+                    bases = under;
+                }
                 "EntryCorrected" if !adopted => positions.clear(),
                 "AssessmentLinked"
                 | "ViolenceKindIdentified"
@@ -468,15 +476,16 @@ impl<'a> Before<'a> {
 
     /// The parts of a version considered harmful that are still in it.
     pub(crate) fn barred(&self, version: u64) -> BTreeSet<&'a str> {
-        let mut barred = BTreeSet::new();
+        let mut versions: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
         for e in self.here() {
-            if number(e, "/payload/version") != version {
-                continue;
-            }
             let harmful = at(e, "/payload/harms")
                 .as_array()
                 .is_some_and(|harms| !harms.is_empty());
+            let from = number(e, "/payload/from_version");
+            let carried = versions.get(&from).cloned().unwrap_or_default();
+            let barred = versions.entry(number(e, "/payload/version")).or_default();
             match event(e) {
+                "RevisionStarted" => barred.extend(carried),
                 "MaterialConsidered" if harmful => {
                     barred.insert(text(e, "/payload/material"));
                 }
@@ -499,7 +508,7 @@ impl<'a> Before<'a> {
                 _ => {}
             }
         }
-        barred
+        versions.remove(&version).unwrap_or_default()
     }
 
     /// The authority of an id as the register has it: capacity, holder, whether a devolved Welsh

@@ -104,7 +104,8 @@ fn of_strategy(seen: &Before<'_>, partnership: &str, all: &mut BTreeMap<Key, Vec
         if let Some(review) = decided.last() {
             let reviewed = number(review, "/payload/version");
             let mut published = seen.here().filter(|e| event(e) == "StrategyPublished");
-            if !published.any(|e| number(e, "/payload/version") > reviewed) {
+            let later = |e: &&Value| number(e, "/payload/version") > reviewed;
+            if !published.any(|e| later(&e) && date(e) >= date(review)) {
                 notices.push(("8(7)(c)", next_day(date(review))));
             }
         }

@@ -230,7 +230,8 @@ impl<'a> Judge<'a> {
             return None;
         }
         // An area that came to the partnership after the date has none.
-        if first_strategy::held(self.id, self.histories, due.on, self.on).is_empty() {
+        let held = first_strategy::held(self.id, self.histories, due.on, self.on);
+        if held.is_empty() && !self.state.areas.is_empty() {
             return None;
         }
         first_strategy::formed_by(self.state, due.on).map(|_| due)

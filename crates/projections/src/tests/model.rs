@@ -785,7 +785,7 @@ async fn what_a_strategy_of_another_partnership_meets_is_not_met() {
 /// By which derivation, and to which rows, a fixed history is derived.
 const DERIVED: (u32, &str) = (
     3,
-    "4d5e5f3c901a783cb487b51bac8224bbdeb6c05cf23766d68d9dc1453931534f",
+    "dfc1a7823346684c1d2236de7b9bf8a6e863691478adb2562359a0ff54d91222",
 );
 
 #[tokio::test]
