@@ -16,7 +16,7 @@ mod time;
 use chrono::NaiveDate;
 use dutyledger_domain::Payload;
 use dutyledger_domain::obligations::{Due, Obligation, Status, obligations};
-use dutyledger_domain::rules::{DRAFT, Provenance, RulePack, enacted, newest};
+use dutyledger_domain::rules::{Bearer, DRAFT, Layer, Mode, Provenance, RulePack, enacted, newest};
 use dutyledger_domain::streams::{Partnership, Strategy};
 use dutyledger_record::{EntryId, StreamId};
 
@@ -32,6 +32,39 @@ pub(crate) fn row<'a>(id: &'a str, setting: &'a Setting) -> Asked<'a> {
         on: day(DECIDED_ON),
         of: None,
     }
+}
+
+/// Who bears each row, and how strongly.
+const WHO: &str = include_str!("who.txt");
+
+/// What is written down of a row.
+fn known(id: &str) -> &'static str {
+    let mut rows = WHO.lines().filter_map(|line| line.split_once(": "));
+    let found = rows.find(|(row, _)| *row == id);
+    found.unwrap_or_else(|| panic!("{id} is not in who.txt")).1
+}
+
+/// How strong a row is, and whom it is about, as it is written down there.
+fn who(mode: Mode, bearers: &[Bearer]) -> String {
+    let word = |value: serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let word_of = |bearer| word(serde_json::to_value(bearer).unwrap());
+    let bearers: Vec<_> = bearers.iter().map(word_of).collect();
+    let bearers = match bearers.as_slice() {
+        [] => "-".to_owned(),
+        some => some.join(" "),
+    };
+    format!("{}: {bearers}", word(serde_json::to_value(mode).unwrap()))
+}
+
+#[test]
+fn each_row_of_the_guidance_and_the_act_is_as_strong_and_borne_by_those_it_says() {
+    let rows = enacted().0.rows.iter();
+    let rows = rows.filter(|row| row.layer != Layer::Local);
+    let found: Vec<_> = rows
+        .map(|row| format!("{}: {}", row.id, who(row.mode, &row.bearers)))
+        .collect();
+    let written = WHO.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(found, written.collect::<Vec<_>>());
 }
 
 pub(crate) struct Asked<'a> {
@@ -66,6 +99,11 @@ impl Asked<'_> {
         let histories = &self.setting.histories;
         let mut all = obligations(partnership_id(), histories, self.pack, self.on);
         all.retain(|one| one.rule.as_str() == self.id);
+        if self.pack == enacted().0 {
+            for one in &all {
+                assert_eq!(who(one.mode, &one.bearers), known(self.id), "{}", self.id);
+            }
+        }
         all
     }
 
