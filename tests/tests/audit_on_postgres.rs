@@ -380,6 +380,13 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
             29,
         ),
         (
+            "an entry below the first",
+            "INSERT INTO ledger.entry SELECT -1, gen_random_uuid(), stream_type, stream_id, 1000, \
+             event_type, schema_version, occurred_on, recorded_at, leaf_data, leaf_hash \
+             FROM ledger.entry WHERE position = 20",
+            0,
+        ),
+        (
             "a root",
             "UPDATE ledger.root SET root = sha256('another') WHERE position = (SELECT \
              min(position) FROM ledger.root WHERE position > 8)",

@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use dutyledger_application::load;
 use dutyledger_ledger::{
-    Append, Idempotency, Ledger, LedgerReader, Opening, Options, StreamAppend, SystemClock,
+    Append, Idempotency, Ledger, LedgerReader, Opening, Options, Place, StreamAppend, SystemClock,
 };
+use dutyledger_record::{EntryId, Stream, StreamId, StreamType};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{
     Client, LEDGER, OPENING, Server, Tampered, Town, draft, program, repository, stream, traceable,
@@ -305,6 +306,56 @@ fn what_is_beyond_the_head_is_located() {
         100_000,
         "it is beyond the head",
     );
+}
+
+/// Entries below the first position: one that gives the town's partnership another name, and one that
+/// says that a data key is to be destroyed.
+const BELOW: &str = "INSERT INTO entry SELECT -1, '01931c2e-5a00-7000-8000-0000000000e1', stream_type, \
+     stream_id, 1000, 'PartnershipAmended', 1, occurred_on, recorded_at, \
+     replace(leaf_data, '\"PartnershipProposed\"', '\"PartnershipAmended\"'), leaf_hash \
+     FROM entry WHERE event_type = 'PartnershipProposed' LIMIT 1; \
+     INSERT INTO entry SELECT 0, '01931c2e-5a00-7000-8000-0000000000e2', 'erasure', stream_id, 1, \
+     'SealedTextErased', 1, occurred_on, recorded_at, leaf_data, leaf_hash FROM entry LIMIT 1";
+
+#[test]
+fn a_row_below_the_first_position_is_located() {
+    tampered(BELOW, 0, "a row is at position -1: positions begin at 1");
+    let zero = "INSERT INTO root VALUES (0, zeroblob(32))";
+    tampered(zero, 0, "a row is at position 0: positions begin at 1");
+}
+
+#[test]
+fn what_is_below_the_first_position_is_not_read_by_whichever_index_leads_to_it() {
+    let copy = Copy::new();
+    Runtime::new().unwrap().block_on(async {
+        let mut file = copy.tamper().await;
+        file.sql(BELOW).await;
+        let ids = "SELECT stream_id FROM entry WHERE position = -1";
+        let id: String = sqlx::query_scalar(ids)
+            .fetch_one(file.connection())
+            .await
+            .unwrap();
+        file.close().await;
+        let place = format!("sqlite:{}", copy.folder.path().join("ledger.db").display());
+        let ledger = LedgerReader::open(&Place::parse(&place).unwrap())
+            .await
+            .unwrap();
+        let partnership = Stream::new(
+            StreamType::of("partnership"),
+            StreamId::new(id.parse().unwrap()),
+        );
+        let read = ledger.read_stream(&partnership, None).await.unwrap();
+        assert!(!read.is_empty() && read.iter().all(|stored| stored.position > 0));
+        let extent = ledger.extent([&partnership], TOLD.entries).await.unwrap();
+        assert_eq!(extent.entries, read.len() as u64);
+        assert_eq!(ledger.erasures(None, 10).await.unwrap(), []);
+        for id in ["e1", "e2"] {
+            let id = format!("01931c2e-5a00-7000-8000-0000000000{id}");
+            let read = ledger.entry(EntryId::new(id.parse().unwrap())).await;
+            assert_eq!(read.unwrap(), None);
+        }
+        ledger.close().await;
+    });
 }
 
 #[test]

@@ -286,6 +286,11 @@ impl LedgerReader {
         ask!(self, last_root())
     }
 
+    /// At most `limit` positions of rows below the first there may be, of entries or of roots.
+    pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
+        ask!(self, below_first(limit))
+    }
+
     /// How far the ledger goes, and its Merkle tree, as its head says.
     pub(crate) async fn frontier(&self) -> Result<(u64, Frontier), ReadError> {
         ask!(self, frontier())

@@ -1,6 +1,6 @@
 //! Verifying a ledger against itself: nothing is trusted but the entries' own text.
 //!
-//! What is checked: positions from 1 without gaps; each entry the exact text the format writes, of
+//! What is checked: positions from 1 without gaps, and none below; each entry the exact text the format writes, of
 //! this ledger, at its position, its instant never before the one before; each stream's versions
 //! from 1 without gaps; each leaf hash; the columns that repeat parts of the text; every root of the
 //! Merkle tree, and the head, which is at the last entry and left a root. Somebody who recomputed all
@@ -23,12 +23,12 @@ use crate::reader::{LedgerReader, Row};
 /// How many entries are read at once.
 const PAGE: u32 = 5_000;
 /// The most findings that are told; one that is there more often says the same.
-const FINDINGS_MAX: usize = 100;
+const FINDINGS_MAX: u32 = 100;
 
 /// Something that is not as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The position it was found at.
+    /// The position it was found at; 0 for what is below the first one.
     pub position: u64,
     /// What is wrong there.
     pub what: String,
@@ -66,6 +66,7 @@ pub async fn verify(
         Err(error) => return Err(error),
     };
     let mut check = Check::new(ledger.id());
+    below(ledger, &mut check).await?;
     let mut roots = Roots::default();
     let id = ledger.id();
     // While entries are compared with each other, those that follow are read and verified each on
@@ -93,6 +94,18 @@ pub async fn verify(
     }
     beyond(ledger, head, &mut check).await?;
     Ok(check.verified(roots.compared))
+}
+
+/// Looks for what is below the first position. No root covers it, and no other read of entries comes by
+/// it, whatever streams and ids it claims.
+async fn below(ledger: &LedgerReader, check: &mut Check) -> Result<(), ReadError> {
+    for at in ledger.below_first(FINDINGS_MAX).await? {
+        check.found(
+            0,
+            format!("a row is at position {at}: positions begin at 1"),
+        );
+    }
+    Ok(())
 }
 
 /// Looks for what is beyond the head: it moves with what it is the head of, so that whatever is
@@ -273,7 +286,7 @@ impl Check {
     }
 
     fn found(&mut self, position: u64, what: impl Into<String>) {
-        if self.findings.len() < FINDINGS_MAX {
+        if self.findings.len() < FINDINGS_MAX as usize {
             let what = what.into();
             self.findings.push(Finding { position, what });
         }

@@ -1,4 +1,7 @@
 //! The readers' side of a ledger in PostgreSQL: every read is one statement on its own.
+//!
+//! Positions begin at 1. No read of entries gives one from below: nothing vouches for what somebody put
+//! there, whichever index leads to it.
 
 use chrono::{DateTime, Utc};
 use dutyledger_record::{EntryId, Frontier, KeyId, LedgerId, Record, Stream, StreamId};
@@ -137,7 +140,8 @@ impl PostgresReads {
     ) -> Result<Vec<Stored>, ReadError> {
         let rows = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM ledger.entry \
-             WHERE stream_type = $1 AND stream_id = $2 AND version > $3 AND position <= $4 \
+             WHERE stream_type = $1 AND stream_id = $2 AND version > $3 \
+               AND position BETWEEN 1 AND $4 \
              ORDER BY version",
         )
         .bind(stream.stream_type.as_str())
@@ -173,7 +177,7 @@ impl PostgresReads {
         });
         let rows = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM ledger.entry \
-             WHERE stream_type = 'erasure' AND (stream_id, version) > ($1, $2) \
+             WHERE stream_type = 'erasure' AND (stream_id, version) > ($1, $2) AND position > 0 \
              ORDER BY stream_id, version LIMIT $3",
         )
         .bind(stream)
@@ -187,7 +191,8 @@ impl PostgresReads {
 
     pub(crate) async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {
         let row = sqlx::query_as::<_, EntryColumns>(
-            "SELECT position, leaf_data, leaf_hash FROM ledger.entry WHERE entry_id = $1",
+            "SELECT position, leaf_data, leaf_hash FROM ledger.entry \
+             WHERE entry_id = $1 AND position > 0",
         )
         .bind(id.uuid())
         .fetch_optional(&self.pool)
@@ -211,7 +216,7 @@ impl PostgresReads {
             "SELECT count(*), coalesce(sum(octet_length(leaf_data)), 0)::bigint \
              FROM unnest($1::text[], $2::uuid[]) AS wanted (type, id) \
              JOIN ledger.entry ON stream_type = wanted.type AND stream_id = wanted.id \
-             WHERE position <= $3",
+             WHERE position BETWEEN 1 AND $3",
         )
         .bind(types)
         .bind(ids)
@@ -256,13 +261,26 @@ impl PostgresReads {
 
     pub(crate) async fn last_root(&self) -> Result<Option<(u64, [u8; 32])>, ReadError> {
         let row = sqlx::query_as::<_, (i64, Vec<u8>)>(
-            "SELECT position, root FROM ledger.root ORDER BY position DESC LIMIT 1",
+            "SELECT position, root FROM ledger.root WHERE position > 0 ORDER BY position DESC LIMIT 1",
         )
         .fetch_optional(&self.pool)
         .await
         .map_err(unreadable)?;
         row.map(|(position, root)| Ok((number(position)?, hash(&root)?)))
             .transpose()
+    }
+
+    /// At most `limit` positions of rows below the first there may be, of entries or of roots.
+    pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
+        sqlx::query_scalar(
+            "SELECT position FROM (SELECT position FROM ledger.entry WHERE position < 1 \
+                                   UNION SELECT position FROM ledger.root WHERE position < 1) AS below \
+             ORDER BY position LIMIT $1",
+        )
+        .bind(i64::from(limit))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)
     }
 
     pub(crate) async fn frontier(&self) -> Result<(u64, Frontier), ReadError> {

@@ -1,4 +1,7 @@
 //! The readers' side of a ledger in SQLite: every read is one statement on its own.
+//!
+//! Positions begin at 1. No read of entries gives one from below: nothing vouches for what somebody put
+//! there, whichever index leads to it.
 
 use std::path::Path;
 
@@ -79,7 +82,8 @@ impl SqliteReads {
     ) -> Result<Vec<Stored>, ReadError> {
         let rows = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM entry \
-             WHERE stream_type = ?1 AND stream_id = ?2 AND version > ?3 AND position <= ?4 \
+             WHERE stream_type = ?1 AND stream_id = ?2 AND version > ?3 \
+               AND position BETWEEN 1 AND ?4 \
              ORDER BY version",
         )
         .bind(stream.stream_type.as_str())
@@ -120,7 +124,7 @@ impl SqliteReads {
         });
         let rows = sqlx::query_as::<_, EntryColumns>(
             "SELECT position, leaf_data, leaf_hash FROM entry \
-             WHERE stream_type = 'erasure' AND (stream_id, version) > (?1, ?2) \
+             WHERE stream_type = 'erasure' AND (stream_id, version) > (?1, ?2) AND position > 0 \
              ORDER BY stream_id, version LIMIT ?3",
         )
         .bind(stream)
@@ -134,7 +138,7 @@ impl SqliteReads {
 
     pub(crate) async fn entry(&self, id: EntryId) -> Result<Option<Stored>, ReadError> {
         let row = sqlx::query_as::<_, EntryColumns>(
-            "SELECT position, leaf_data, leaf_hash FROM entry WHERE entry_id = ?1",
+            "SELECT position, leaf_data, leaf_hash FROM entry WHERE entry_id = ?1 AND position > 0",
         )
         .bind(id.to_string())
         .fetch_optional(&self.pool)
@@ -156,7 +160,7 @@ impl SqliteReads {
             "SELECT count(*), coalesce(sum(octet_length(leaf_data)), 0) \
              FROM json_each(?1) AS wanted CROSS JOIN entry \
              WHERE stream_type = wanted.value ->> 0 AND stream_id = wanted.value ->> 1 \
-               AND position <= ?2",
+               AND position BETWEEN 1 AND ?2",
         )
         .bind(named(streams)?)
         .bind(integer(up_to))
@@ -198,13 +202,26 @@ impl SqliteReads {
 
     pub(crate) async fn last_root(&self) -> Result<Option<(u64, [u8; 32])>, ReadError> {
         let row = sqlx::query_as::<_, (i64, Vec<u8>)>(
-            "SELECT position, root FROM root ORDER BY position DESC LIMIT 1",
+            "SELECT position, root FROM root WHERE position > 0 ORDER BY position DESC LIMIT 1",
         )
         .fetch_optional(&self.pool)
         .await
         .map_err(unreadable)?;
         row.map(|(position, root)| Ok((number(position)?, hash(&root)?)))
             .transpose()
+    }
+
+    /// At most `limit` positions of rows below the first there may be, of entries or of roots.
+    pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
+        sqlx::query_scalar(
+            "SELECT position FROM (SELECT position FROM entry WHERE position < 1 \
+                                   UNION SELECT position FROM root WHERE position < 1) \
+             ORDER BY position LIMIT ?1",
+        )
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)
     }
 
     pub(crate) async fn frontier(&self) -> Result<(u64, Frontier), ReadError> {
