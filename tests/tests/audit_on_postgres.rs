@@ -414,6 +414,51 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
     assert_eq!(code, 0);
 }
 
+#[test]
+fn an_index_that_hides_an_entry_is_told() {
+    let postgres = Postgres::shared();
+    let (mut server, database, _) = signing(postgres);
+    let _ = Town::found(&server, "Hidmere");
+    server.end();
+    let copy = postgres.copy(&database);
+    // With as few entries as these the server would read all of them, by no index.
+    let by_index = format!(
+        "ALTER DATABASE \"{}\" SET enable_seqscan = off",
+        copy.name()
+    );
+    let _ = postgres.sql(copy.name(), &by_index);
+    let (code, told) = findings(&server, &copy);
+    assert_eq!((code, &told["damaged"]), (0, &json!([])), "{told}");
+    // A row that is written while the index is taken for one that nobody keeps.
+    let kept = |kept: bool| {
+        let index = "ledger.entry_stream_id_version_stream_type_key";
+        let set = format!("UPDATE pg_index SET indisready = {kept}");
+        let _ = postgres.sql(
+            copy.name(),
+            &format!("{set} WHERE indexrelid = '{index}'::regclass"),
+        );
+    };
+    kept(false);
+    let _ = postgres.sql(
+        copy.name(),
+        "SET session_replication_role = replica; \
+         CREATE TEMP TABLE kept AS SELECT * FROM ledger.entry WHERE position = 20; \
+         DELETE FROM ledger.entry WHERE position = 20; \
+         INSERT INTO ledger.entry SELECT * FROM kept",
+    );
+    kept(true);
+    let (code, told) = findings(&server, &copy);
+    assert_eq!(
+        (code, &told["findings"]),
+        (NOT_VERIFIED, &json!([])),
+        "{told}"
+    );
+    let damaged = told["damaged"].as_array().unwrap();
+    assert_eq!(damaged.len(), 1, "{told}");
+    let said = damaged[0].as_str().unwrap();
+    assert!(said.contains("its index leads to"), "{said}");
+}
+
 /// The files below a folder that hold some bytes.
 fn holding(folder: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -358,6 +358,39 @@ fn what_is_below_the_first_position_is_not_read_by_whichever_index_leads_to_it()
     });
 }
 
+/// Another index in the place of the one that reads of streams go by, which leads to all entries but the
+/// last of the town's partnership.
+const INDEX_CHANGED: &str = "CREATE TABLE shadow (position INTEGER PRIMARY KEY, stream_type TEXT, \
+     stream_id TEXT, version INTEGER, UNIQUE (stream_type, stream_id, version)); \
+     INSERT INTO shadow SELECT position, stream_type, stream_id, version FROM entry \
+     WHERE position <> (SELECT max(position) FROM entry WHERE stream_type = 'partnership'); \
+     CREATE TEMP TABLE pages AS SELECT name, rootpage FROM sqlite_schema; \
+     PRAGMA writable_schema = ON; \
+     UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM pages \
+     WHERE pages.name = CASE sqlite_schema.name WHEN 'sqlite_autoindex_entry_1' \
+     THEN 'sqlite_autoindex_shadow_1' ELSE 'sqlite_autoindex_entry_1' END) \
+     WHERE name IN ('sqlite_autoindex_entry_1', 'sqlite_autoindex_shadow_1')";
+
+#[test]
+fn an_index_that_hides_an_entry_is_told() {
+    let copy = Copy::new();
+    let verify = ["ledger", "verify", "--database-url", "sqlite:ledger.db"];
+    let sound = run(copy.folder.path(), &[&["--json"], &verify[..]].concat());
+    assert_eq!(said(&sound)["damaged"], json!([]));
+    Runtime::new().unwrap().block_on(async {
+        let mut file = copy.tamper().await;
+        assert!(file.sql(INDEX_CHANGED).await > 0);
+        file.close().await;
+    });
+    let (code, findings) = copy.verify();
+    assert_eq!((code, findings), (Some(7), vec![]), "every entry is right");
+    let told = run(copy.folder.path(), &verify);
+    let told = String::from_utf8(told.stdout).unwrap();
+    let missing = "the database is damaged: row ";
+    let index = "missing from index sqlite_autoindex_entry_1";
+    assert!(told.contains(missing) && told.contains(index), "{told}");
+}
+
 #[test]
 fn every_place_that_was_tampered_with_is_told() {
     let copy = Copy::new();

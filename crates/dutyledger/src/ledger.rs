@@ -54,7 +54,8 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
     }
     // Which keys it replaced is for a ledger to say whose own rows verify: whoever changed one of
     // them could say it of the key that signed what would show the change.
-    if let (Some(kept), true) = (&mut kept, findings.is_empty()) {
+    let sound = findings.is_empty() && verified.damaged.is_empty();
+    if let (Some(kept), true) = (&mut kept, sound) {
         // Where its own stream cannot be read, every key counts.
         kept.believe(&adopted(&ledger, None).await.unwrap_or_default());
     }
@@ -62,7 +63,7 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
         Some(kept) => match kept.compare(&ledger).await {
             Ok(compared) => compared,
             // What makes it unreadable was found, and is told.
-            Err(CompareError::Ledger(_)) if !findings.is_empty() => None,
+            Err(CompareError::Ledger(_)) if !sound => None,
             Err(error) => return Err(Failure::other(error)),
         },
         None => None,
@@ -95,12 +96,16 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
                     "unprotected": compared.unprotected,
                 })),
                 "findings": findings,
+                "damaged": verified.damaged,
                 "forged": forged.iter().map(|file| &file.path).collect::<Vec<_>>(),
             })
         );
     } else {
         for (position, what) in &findings {
             println!("position {position}: {what}");
+        }
+        for what in &verified.damaged {
+            println!("the database is damaged: {what}");
         }
         for file in &forged {
             println!("{}", file.forgery());
@@ -111,7 +116,7 @@ pub(crate) async fn verify(settings: &VerifySettings, json: bool) -> Result<(), 
         );
         eprintln!("{}", protection(compared.as_ref()));
     }
-    match (findings.len(), forged.first()) {
+    match (findings.len() + verified.damaged.len(), forged.first()) {
         (0, None) => Ok(()),
         (0, Some(file)) => Err(Failure::forged(file.forgery())),
         (found, _) => Err(Failure::not_verified(format!(

@@ -286,6 +286,29 @@ impl LedgerReader {
         ask!(self, last_root())
     }
 
+    /// What the database finds wrong with its own pages and indexes, where it has a check of them that is
+    /// always there.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, ReadError> {
+        match &self.reads {
+            Reads::Sqlite(reads) => reads.integrity().await,
+            Reads::Postgres(..) => Ok(Vec::new()),
+        }
+    }
+
+    /// To how many entries the index of streams leads, of each of these up to a version; nothing of a
+    /// database that checks its indexes itself.
+    pub(crate) async fn led_to(
+        &self,
+        streams: &[(Stream, u64)],
+    ) -> Result<Option<Vec<u64>>, ReadError> {
+        match &self.reads {
+            Reads::Sqlite(_) => Ok(None),
+            Reads::Postgres(reads, within) => {
+                in_time(*within, reads.led_to(streams)).await.map(Some)
+            }
+        }
+    }
+
     /// At most `limit` positions of rows below the first there may be, of entries or of roots.
     pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
         ask!(self, below_first(limit))

@@ -3,7 +3,8 @@
 //! What is checked: positions from 1 without gaps, and none below; each entry the exact text the format writes, of
 //! this ledger, at its position, its instant never before the one before; each stream's versions
 //! from 1 without gaps; each leaf hash; the columns that repeat parts of the text; every root of the
-//! Merkle tree, and the head, which is at the last entry and left a root. Somebody who recomputed all
+//! Merkle tree, and the head, which is at the last entry and left a root; and that the indexes, by which
+//! everybody else reads, lead to the same entries. Somebody who recomputed all
 //! of that is found only by comparing the root with one kept elsewhere.
 
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ use crate::reader::{LedgerReader, Row};
 
 /// How many entries are read at once.
 const PAGE: u32 = 5_000;
+/// Of how many streams the entries are counted at once.
+const STREAMS: usize = 1_000;
 /// The most findings that are told; one that is there more often says the same.
 const FINDINGS_MAX: u32 = 100;
 
@@ -49,6 +52,8 @@ pub struct Verified {
     pub root: [u8; 32],
     /// What is wrong, in the order of the positions; at most 100.
     pub findings: Vec<Finding>,
+    /// What is wrong with the database around the entries: an index that does not lead to one hides it.
+    pub damaged: Vec<String>,
 }
 
 /// Verifies a whole ledger. `progress` is told how many entries are done, and how many there are.
@@ -69,6 +74,8 @@ pub async fn verify(
     below(ledger, &mut check).await?;
     let mut roots = Roots::default();
     let id = ledger.id();
+    let checking = ledger.clone();
+    let integrity = tokio::spawn(async move { checking.integrity().await });
     // While entries are compared with each other, those that follow are read and verified each on
     // its own, on as many threads as there are cores.
     let (mut pages, reading) = pages(ledger.clone(), head);
@@ -93,7 +100,32 @@ pub async fn verify(
         check.found(head, "no root was left at the head: a commit is not whole");
     }
     beyond(ledger, head, &mut check).await?;
-    Ok(check.verified(roots.compared))
+    let mut damaged = integrity.await.unwrap_or_else(goes_on)?;
+    // Where rows are not right themselves, what leads to them need not be.
+    if check.findings.is_empty() {
+        damaged.extend(hidden(ledger, &check).await?);
+    }
+    Ok(check.verified(roots.compared, damaged))
+}
+
+/// The streams of which an index leads to other entries than there are. Entries are verified in the order
+/// of their positions, and everybody who asks for a stream is led to them by another index.
+async fn hidden(ledger: &LedgerReader, check: &Check) -> Result<Vec<String>, ReadError> {
+    let streams: Vec<_> = check.streams().collect();
+    let mut found = Vec::new();
+    for some in streams.chunks(STREAMS) {
+        let Some(led_to) = ledger.led_to(some).await? else {
+            break;
+        };
+        for ((Stream { stream_type, id }, there), led_to) in some.iter().zip(led_to) {
+            if led_to != *there && found.len() < FINDINGS_MAX as usize {
+                found.push(format!(
+                    "of the {there} entries of the stream {stream_type} {id} its index leads to {led_to}"
+                ));
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Looks for what is below the first position. No root covers it, and no other read of entries comes by
@@ -333,7 +365,15 @@ impl Check {
         }
     }
 
-    fn verified(self, roots: u64) -> Verified {
+    /// Each stream, with how many entries it has.
+    fn streams(&self) -> impl Iterator<Item = (Stream, u64)> {
+        self.versions.iter().flat_map(|(stream_type, of)| {
+            of.iter()
+                .map(|(id, version)| (Stream::new(stream_type.clone(), *id), *version))
+        })
+    }
+
+    fn verified(self, roots: u64, damaged: Vec<String>) -> Verified {
         Verified {
             ledger: self.ledger,
             entries: self.position,
@@ -341,6 +381,7 @@ impl Check {
             roots,
             root: self.frontier.root(),
             findings: self.findings,
+            damaged,
         }
     }
 }

@@ -270,6 +270,32 @@ impl PostgresReads {
             .transpose()
     }
 
+    /// To how many entries the index of streams leads, of each of these up to a version: each stream is
+    /// asked for by itself, since the rows of many may be found faster by going through all of them.
+    pub(crate) async fn led_to(&self, streams: &[(Stream, u64)]) -> Result<Vec<u64>, ReadError> {
+        let types: Vec<_> = streams
+            .iter()
+            .map(|(s, _)| s.stream_type.as_str())
+            .collect();
+        let ids: Vec<_> = streams.iter().map(|(s, _)| s.id.uuid()).collect();
+        let versions: Vec<_> = streams.iter().map(|(_, last)| integer(*last)).collect();
+        let rows = sqlx::query_scalar::<_, i64>(
+            "SELECT (SELECT count(*) FROM ledger.entry \
+                     WHERE stream_type = wanted.type AND stream_id = wanted.id \
+                       AND version BETWEEN 1 AND wanted.last) \
+             FROM unnest($1::text[], $2::uuid[], $3::bigint[]) \
+                  WITH ORDINALITY AS wanted (type, id, last, place) \
+             ORDER BY place",
+        )
+        .bind(types)
+        .bind(ids)
+        .bind(versions)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unreadable)?;
+        rows.into_iter().map(number).collect()
+    }
+
     /// At most `limit` positions of rows below the first there may be, of entries or of roots.
     pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
         sqlx::query_scalar(

@@ -211,6 +211,16 @@ impl SqliteReads {
             .transpose()
     }
 
+    /// What the database finds wrong with its own pages and indexes.
+    pub(crate) async fn integrity(&self) -> Result<Vec<String>, ReadError> {
+        let mut found = sqlx::query_scalar::<_, String>("PRAGMA integrity_check")
+            .fetch_all(&self.pool)
+            .await
+            .map_err(unreadable)?;
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
     /// At most `limit` positions of rows below the first there may be, of entries or of roots.
     pub(crate) async fn below_first(&self, limit: u32) -> Result<Vec<i64>, ReadError> {
         sqlx::query_scalar(
