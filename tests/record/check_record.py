@@ -21,10 +21,18 @@ from pathlib import Path
 INTEGER_MAX = 2**53 - 1
 ENTRY_BYTES_MAX = 60_000
 POSITION_DIGITS_MAX = 16
+# How deep lists and objects stand in each other, the record itself counted.
+DEPTH_MAX = 127
+# The versions of schemas and the revisions of rule packs.
+NUMBER_MAX = 2**32 - 1
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-([0-9a-f])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# A date or an instant of a year that has not four digits, as programs write them.
+SIGNED_DATE = re.compile(
+    r"[+-][0-9]{4,}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?Z)?"
+)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 PASCAL = re.compile(r"([A-Z][a-z]*)+")
 WORDS = re.compile(r"[a-z]+(-[a-z]+)*")
@@ -78,6 +86,8 @@ def parse(text):
             parse_int=integer,
             parse_constant=not_an_integer,
         )
+    except RecursionError as error:
+        raise Wrong("it is nested too deep") from error
     except ValueError as error:
         raise Wrong(f"not JSON: {error}") from error
 
@@ -114,6 +124,7 @@ def canonical(value):
         return "[" + ",".join(canonical(item) for item in value) + "]"
     for name in value:
         need(name.isascii(), f"the member name {name!r} is not ASCII")
+        need(not name.startswith("$"), f"the member name {name!r} begins with $")
     pairs = (canonical_string(name) + ":" + canonical(value[name]) for name in sorted(value))
     return "{" + ",".join(pairs) + "}"
 
@@ -159,10 +170,10 @@ def boolean(value, what):
     need(isinstance(value, bool), f"{what} is neither true nor false")
 
 
-def integer_from(least):
+def integer_from(least, most=INTEGER_MAX):
     def check(value, what):
         need(isinstance(value, int) and not isinstance(value, bool), f"{what} is no integer")
-        need(value >= least, f"{what} is less than {least}")
+        need(least <= value <= most, f"{what} is not from {least} to {most}")
 
     return check
 
@@ -251,7 +262,7 @@ RECORD = members(
     correlation_id=uuid,
     corrects=optional(entry_id),
     entry_id=entry_id,
-    event=members(schema_version=integer_from(1), type=word(PASCAL)),
+    event=members(schema_version=integer_from(1, NUMBER_MAX), type=word(PASCAL)),
     format=version_one,
     ledger_id=entry_id,
     occurred_on=members(assumed=boolean, date=civil_date),
@@ -280,7 +291,7 @@ RECORD = members(
     recorded_at=instant,
     reported=boolean,
     rests_on=each(members(id=stream_id, type=word(WORDS), version=integer_from(0))),
-    rules=members(pack=string, revision=integer_from(1)),
+    rules=members(pack=string, revision=integer_from(1, NUMBER_MAX)),
     source=optional(
         members(
             date=civil_date,
@@ -295,6 +306,17 @@ RECORD = members(
 )
 
 
+def texts(value, what, depth=1):
+    """Checks every string, and how deep they stand."""
+    if isinstance(value, str):
+        need(not SIGNED_DATE.fullmatch(value), f"{what} is a date without a year of four digits")
+    if isinstance(value, (list, dict)):
+        need(depth <= DEPTH_MAX, "it is nested too deep")
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, member in inner:
+            texts(member, f"{what}/{name}", depth + 1)
+
+
 def check(leaf_data):
     """Checks the leaf data of one record and gives it back parsed, with its leaf hash."""
     try:
@@ -304,6 +326,7 @@ def check(leaf_data):
     record = parse(text)
     need(canonical(record) == text, "the text is not the canonical form of what it says")
     RECORD(record, "")
+    texts(record, "")
     need(
         (record["past_fact"] is not None) == (record["basis"] == "past_fact"),
         "what a past fact leaves open is missing, or is there without one",

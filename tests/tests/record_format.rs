@@ -569,6 +569,13 @@ const BROKEN: &[(&str, &str, &str, &str, &str)] = &[
         "\"recorded_at\":\"0000-",
     ),
     (
+        "Canonical form: seconds go up to 59",
+        "recorded_at",
+        "a decision",
+        "\"recorded_at\":\"2024-11-11T09:30:00",
+        "\"recorded_at\":\"2024-11-11T09:30:60",
+    ),
+    (
         "Members: a past fact says what it leaves open",
         "past_fact",
         "a decision",

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use dutyledger_domain::kebab_case;
 use dutyledger_record::{
-    ENTRY_BYTES_MAX, LedgerId, StreamId, canonical_json, format_instant, is_sha256_hex,
+    ENTRY_BYTES_MAX, LedgerId, StreamId, canonical_json, format_instant, is_leap_second,
+    is_sha256_hex,
 };
 
 use crate::failure::{Failure, Kind};
@@ -176,7 +177,7 @@ impl Manifest {
         let made_at = DateTime::parse_from_rfc3339(&self.exported_at).map(|at| at.to_utc());
         let made_at = made_at.map_err(|_| wrong("the instant it was made"))?;
         let written = format_instant(made_at) == self.exported_at;
-        if !written || !has_four_digits(made_at.year()) {
+        if !written || !has_four_digits(made_at.year()) || is_leap_second(made_at) {
             return Err(wrong("the instant it was made"));
         }
         if !has_come(self.on, made_at) {

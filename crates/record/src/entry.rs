@@ -335,10 +335,10 @@ impl Draft {
     }
 }
 
-/// Whether JSON may hold what steps outside the format, a NUL or a signed year, and is to be looked at
-/// member by member. Nearly none does.
+/// Whether JSON may hold what steps outside the format, a NUL, a signed year or an odd name, and is to be
+/// looked at member by member. Nearly none does.
 fn is_suspect(text: &str) -> bool {
-    ["\\u0000", "\"+", "\"-"]
+    ["\\u0000", "\"+", "\"-", "\"$"]
         .iter()
         .any(|part| text.contains(part))
 }
@@ -346,7 +346,7 @@ fn is_suspect(text: &str) -> bool {
 /// Looks at leaf data member by member.
 fn check_whole(text: &str) -> Result<(), EntryError> {
     let value = serde_json::from_str(text)?;
-    check_years(&value)?;
+    form::check_texts(&value, "")?;
     let canonical = canonical_json(&value)?;
     debug_assert_eq!(canonical, text, "members are declared in canonical order");
     Ok(())
@@ -358,30 +358,6 @@ const fn check_size(found: usize) -> Result<(), EntryError> {
         return Err(EntryError::TooLarge { found });
     }
     Ok(())
-}
-
-/// Dates and instants have years of four digits: anything else would not be read back alike by
-/// every reader.
-fn check_years(value: &Value) -> Result<(), EntryError> {
-    match value {
-        Value::String(text) => {
-            let signed = text.strip_prefix(['+', '-']);
-            let digits = |t: &str| t.bytes().take_while(u8::is_ascii_digit).count();
-            let dated = signed.is_some_and(|t| {
-                let year = digits(t);
-                year >= 4 && t[year..].starts_with('-') && digits(&t[year + 1..]) == 2
-            });
-            if dated {
-                return Err(EntryError::Malformed(format!(
-                    "{text} has no year of four digits"
-                )));
-            }
-            Ok(())
-        }
-        Value::Array(items) => items.iter().try_for_each(check_years),
-        Value::Object(members) => members.values().try_for_each(check_years),
-        Value::Null | Value::Bool(_) | Value::Number(_) => Ok(()),
-    }
 }
 
 /// Writes an instant inside a payload as the format does, for `#[serde(serialize_with)]`.
@@ -676,8 +652,59 @@ mod tests {
             let entry = sample(json!({ "on": bad }));
             assert!(Draft::new(ledger, event(), &entry).is_err(), "{bad}");
         }
-        let telephone = sample(json!({ "title": "+44 20-7946 and -1000-foot" }));
-        assert!(Draft::new(ledger, event(), &telephone).is_ok());
+        for plain in [
+            "+44 20-7946 and -1000-foot",
+            "-2024-25 plan",
+            "+2024-25",
+            "-2024-01-01, or before",
+            "+44200-25-10T",
+        ] {
+            let entry = sample(json!({ "title": plain }));
+            assert!(Draft::new(ledger, event(), &entry).is_ok(), "{plain}");
+        }
+        let entry = sample(json!({ "days": [{ "on": "+12024-01-01" }] }));
+        let told = Draft::new(ledger, event(), &entry).unwrap_err().to_string();
+        assert!(told.contains("/payload/days/0/on"), "{told}");
+    }
+
+    /// The leaf data of a sample with that payload, written as the format would if it were of it.
+    fn written(payload: &str) -> String {
+        let draft = Draft::new(LedgerId::new(id(1)), event(), &sample(json!({}))).unwrap();
+        let text = draft.leaf_data(1, DateTime::UNIX_EPOCH);
+        text.replacen("\"payload\":{}", &format!("\"payload\":{payload}"), 1)
+    }
+
+    #[test]
+    fn no_name_begins_with_a_dollar_sign_and_nothing_stands_deeper_than_127() {
+        let ledger = LedgerId::new(id(1));
+        assert!(Record::verify(&written("{\"a\":\"$5\"}")).is_ok());
+        for odd in [
+            "{\"$a\":1}",
+            "{\"a\":[{\"#\":1,\"$serde_json::private::RawValue\":\"1\"}]}",
+            "{\"$serde_json::private::RawValue\":\"{}\"}",
+        ] {
+            assert!(Record::verify(&written(odd)).is_err(), "{odd}");
+        }
+        assert!(Draft::new(ledger, event(), &sample(json!({ "$a": 1 }))).is_err());
+        for (lists, sound) in [(125, true), (126, false)] {
+            let text = format!("{{\"a\":{}{}}}", "[".repeat(lists), "]".repeat(lists));
+            assert_eq!(Record::verify(&written(&text)).is_ok(), sound);
+            let deep = (0..lists).fold(Value::Null, |inner, _| json!([inner]));
+            let deep = deep.as_array().unwrap()[0].clone();
+            let entry = sample(json!({ "a": [deep] }));
+            assert_eq!(Draft::new(ledger, event(), &entry).is_ok(), sound);
+        }
+    }
+
+    #[test]
+    fn a_minute_has_sixty_seconds_at_the_most() {
+        let text = written("{}");
+        assert!(Record::verify(&text).is_ok());
+        for second in ["60.000000Z", "60.500000Z"] {
+            let leap = text.replacen("T00:00:00.000000Z", &format!("T23:59:{second}"), 1);
+            assert_ne!(leap, text);
+            assert!(Record::verify(&leap).is_err(), "{leap}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub use entry::{
     Principal, PrincipalKind, Record, RestsOn, RulePackRef, Source, Standing, Stream, Warning,
     format_instant, serialize_instant,
 };
-pub use form::is_uuid;
+pub use form::{is_leap_second, is_uuid};
 pub use ids::{EntryId, KeyId, LedgerId, NaturalKey, StreamId, StreamType};
 pub use list::ListDigest;
 pub use merkle::{Frontier, FrontierError, node_hash};

@@ -149,6 +149,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     weak_points(&mut m, &story, &ledger);
     proofs(&mut m, &ledger, &partnership);
     written_oddly(&mut m, &ledger);
+    read_alike(&mut m, &story, &ledger);
     to_hurt(&mut m, &ledger, &partnership);
     overlapping(&mut m, &ledger);
     laid_oddly(&mut m, &ledger);
@@ -1143,6 +1144,94 @@ fn written_oddly(m: &mut Making, ledger: &Parts) {
         parts,
         Kind::Container,
     );
+}
+
+/// What readers of JSON differ in, each by its own bounds and habits: `schemas/record.md` says of all of it
+/// what an entry may hold.
+fn read_alike(m: &mut Making, story: &Story, ledger: &Parts) {
+    let size = story.entries.len();
+    let lists = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    let (within, beyond) = (lists(125), lists(126));
+    let deepest = format!("\"scope\":{within}");
+    for (name, about, position, from, to) in [
+        (
+            "called-like-a-year",
+            "a text begins as a year with a sign does",
+            13,
+            "https://llanfair.example/strategy",
+            "-2024-25 plan",
+        ),
+        (
+            "deepest-entry",
+            "an entry nests 127 deep, as deep as it may",
+            15,
+            "\"scope\":\"whole\"",
+            deepest.as_str(),
+        ),
+    ] {
+        let other = story.with(position, from, to);
+        m.add(name, about, other.bundle(size, &key(2), &[12, 5]), 0);
+    }
+    let detail = |value: &str| format!("\"route_detail\":{value}");
+    for (name, about, from, to) in [
+        (
+            "signed-year",
+            "an entry holds a date of a year of five digits, as programs write them",
+            "\"route_detail\":null",
+            detail("\"+12024-04-08\""),
+        ),
+        (
+            "signed-instant",
+            "an entry holds an instant of a year before 0, as programs write them",
+            "\"route_detail\":null",
+            detail("[{\"at\":\"-0044-03-15T09:30:00.500000Z\"}]"),
+        ),
+        (
+            "deeper-entry",
+            "an entry nests 128 deep",
+            "\"route_detail\":null",
+            detail(&beyond),
+        ),
+        (
+            "large-schema-version",
+            "the version of an event's schema is more than 32 bits",
+            "\"schema_version\":1,",
+            "\"schema_version\":4294967296,".to_owned(),
+        ),
+        (
+            "large-revision",
+            "the revision of a rule pack is more than 32 bits",
+            "\"revision\":2},\"source\"",
+            "\"revision\":4294967296},\"source\"".to_owned(),
+        ),
+        (
+            "leap-second",
+            "an entry was recorded in the sixty-first second of a minute",
+            "\"recorded_at\":\"2024-04-08T09:30:00.",
+            "\"recorded_at\":\"2024-04-08T09:30:60.".to_owned(),
+        ),
+        (
+            "name-kept-by-a-reader",
+            "a member has the name by which a reader of JSON marks a text that it leaves as it is",
+            "\"route_detail\":null",
+            detail("{\"$serde_json::private::RawValue\":\"[1,2]\"}"),
+        ),
+        (
+            "name-behind-another",
+            "the same, behind a member with a plain name",
+            "\"route_detail\":null",
+            detail("{\"#\":1,\"$serde_json::private::RawValue\":\"[1,2]\"}"),
+        ),
+    ] {
+        let parts = ledger.clone().with_text("entries.jsonl", from, &to);
+        m.tampered(name, about, parts.listed_anew(), Kind::Entry);
+    }
+    let made = "2026-11-21T10:00:60.000000Z";
+    let parts = ledger
+        .clone()
+        .with_manifest(|manifest| manifest["exported_at"] = made.into());
+    let about = "the bundle was made in the sixty-first second of a minute";
+    m.tampered("made-in-a-leap-second", about, parts, Kind::Container);
 }
 
 fn to_hurt(m: &mut Making, ledger: &Parts, partnership: &Parts) {
