@@ -166,6 +166,32 @@ pub(crate) fn with_size(bytes: &[u8], more: isize) -> Vec<u8> {
     archive.whole()
 }
 
+/// The first file is said, in both places, to be unpacked from so many bytes, and the second to begin
+/// where those end.
+pub(crate) fn with_compressed(bytes: &[u8], compressed: u64) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let enlarged = |value: u64| [&[1, 0, 8, 0], &value.to_le_bytes()[..]].concat();
+    let extra = enlarged(compressed);
+    let name = number::<2>(&archive.files, 26);
+    put(&mut archive.files, 18, u32::MAX as usize);
+    archive.files[28] = u8::try_from(extra.len()).unwrap();
+    let data = 30 + name + extra.len();
+    archive
+        .files
+        .splice(30 + name..30 + name, extra.iter().copied());
+    let begins = compressed + data as u64;
+    // The second first, as what is before it moves.
+    for (place, field, extra) in [(1, 42, enlarged(begins)), (0, 20, extra)] {
+        let at = archive.places()[place];
+        let name = number::<2>(&archive.directory, at + 28);
+        put(&mut archive.directory, at + field, u32::MAX as usize);
+        archive.directory[at + 30] = u8::try_from(extra.len()).unwrap();
+        let behind = at + LISTED + name;
+        archive.directory.splice(behind..behind, extra);
+    }
+    archive.whole()
+}
+
 /// One name in place of another of its length, wherever it stands.
 pub(crate) fn renamed(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let (from, to) = (from.as_bytes(), to.as_bytes());

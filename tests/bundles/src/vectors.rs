@@ -9,8 +9,8 @@ use dutyledger_proofs::SigningKey;
 use dutyledger_record::hex;
 
 use crate::archive::{
-    renamed, stored, two_directories, with_comment, with_gap, with_hidden, with_size, without_end,
-    zipped,
+    renamed, stored, two_directories, with_comment, with_compressed, with_gap, with_hidden,
+    with_size, without_end, zipped,
 };
 use crate::forged::{Forged, no_point};
 use crate::ledger::{Story, key};
@@ -1522,6 +1522,16 @@ fn laid_oddly(m: &mut Making, ledger: &Parts) {
             "larger",
             "a file is said to be larger than it is unpacked",
             with_size(&whole, 1),
+        ),
+        (
+            "far-away",
+            "a file is said to go on farther behind the end than any system looks for",
+            with_compressed(&whole, 1 << 62),
+        ),
+        (
+            "farther-away",
+            "a file is said to go on for more bytes than numbers with a sign count",
+            with_compressed(&whole, 1 << 63),
         ),
     ] {
         m.add(name, about, bundle, Kind::Container.code());
