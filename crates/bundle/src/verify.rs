@@ -619,20 +619,22 @@ fn signer(
         Err(
             e @ (TrustError::Outlived { .. } | TrustError::Forked | TrustError::Unproven { .. }),
         ) => Err(Failure::new(Kind::OldKey, e)),
-        Err(e) => {
-            // A key the ledger itself says was replaced is no unknown one.
+        Err(TrustError::Checkpoint(e @ CheckpointError::Origin { .. })) => {
+            Err(Failure::new(Kind::Checkpoint, e))
+        }
+        Err(e @ TrustError::Checkpoint(CheckpointError::Note(NoteError::Unknown))) => {
+            // A key the ledger itself says was replaced is no unknown one. Where a trusted key is named,
+            // whatever else stands there says nothing: anybody can write a line in a replaced key's name.
             let old = note.signed_by(folded.earlier().map(|earlier| &earlier.key));
-            Err(match (old, e) {
-                (Ok(_) | Err(NoteError::Forged(_)), _) => Failure::new(
+            Err(match old {
+                Ok(_) | Err(NoteError::Forged(_)) => Failure::new(
                     Kind::OldKey,
                     "a key that was replaced signed the checkpoint",
                 ),
-                (_, TrustError::Checkpoint(e @ CheckpointError::Origin { .. })) => {
-                    Failure::new(Kind::Checkpoint, e)
-                }
-                (_, e) => signature(e),
+                Err(_) => signature(e),
             })
         }
+        Err(e) => Err(signature(e)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use dutyledger_bundle::Kind;
-use dutyledger_proofs::SigningKey;
+use dutyledger_proofs::{Note, SigningKey};
 use dutyledger_record::hex;
 
 use crate::archive::{
@@ -601,20 +601,33 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::OldKey.code(),
     )
     .key = Some(own);
-    let forged = {
-        let note = ledger.0["checkpoint"].clone();
-        let text = String::from_utf8(note).unwrap();
-        let at = text.len() - 20;
-        let letter = if &text[at..=at] == "A" { "B" } else { "A" };
-        let text = format!("{}{letter}{}", &text[..at], &text[at + 1..]);
-        with_checkpoint(ledger, &text).listed_anew()
-    };
+    let forged = forged_note(&story.checkpoint(size, &key(2)));
     m.tampered(
         "forged",
         "the signature is not that of the key it names",
-        forged,
+        with_checkpoint(ledger, &forged).listed_anew(),
         Kind::Signature,
     );
+    // Anybody can write a line in a replaced key's name: it does not change what the other line is.
+    let by_old = forged_note(&story.checkpoint(size, &key(1)));
+    let (text, line) = by_old.rsplit_once("\n\n").unwrap();
+    m.tampered(
+        "forged-beside-old",
+        "the signature is not that of the key it names, and one in the old key's name is beside it",
+        with_checkpoint(ledger, &format!("{forged}{line}")).listed_anew(),
+        Kind::Signature,
+    );
+    let elsewhere = SigningKey::from_seed("elsewhere.example", &[9; 32]).unwrap();
+    let signed = Note::sign(format!("{text}\n"), &elsewhere).unwrap();
+    let about = "the key of another ledger, which is trusted, signed it, and a signature in the old key's \
+                 name is beside it";
+    m.tampered(
+        "other-name-beside-old",
+        about,
+        with_checkpoint(ledger, &format!("{signed}{line}")).listed_anew(),
+        Kind::Checkpoint,
+    )
+    .key = Some(elsewhere.verifier().to_string());
 
     let about = "signed with the old key, after the entry that replaced it";
     m.tampered("old-key", about, signed_by(&key(1)), Kind::OldKey);
@@ -685,6 +698,14 @@ fn keys(m: &mut Making, story: &Story, ledger: &Parts) {
         Kind::Signature.code(),
     )
     .checkpoint = Some(kept);
+}
+
+/// A note with a letter of its last signature changed.
+fn forged_note(note: &Note) -> String {
+    let text = note.to_string();
+    let at = text.len() - 20;
+    let letter = if &text[at..=at] == "A" { "B" } else { "A" };
+    format!("{}{letter}{}", &text[..at], &text[at + 1..])
 }
 
 /// The same bundle with another checkpoint, and its proofs with that one.
