@@ -541,7 +541,7 @@ MANIFEST = dict(
     format=check_record.one_of("dutyledger-bundle"),
     key=check_record.string,
     kind=check_record.one_of("ledger", "partnership"),
-    ledger_id=check_record.uuid,
+    ledger_id=check_record.entry_id,
     on=check_record.civil_date,
     partnership=check_record.optional(check_record.stream_id),
     version=check_record.integer_from(1),
@@ -573,6 +573,8 @@ def read_manifest(raw):
     need(of_one == (manifest["partnership"] is not None), "container", "its kind")
     paths = [listed["path"] for listed in manifest["files"]]
     need(paths == sorted(set(paths)), "container", "the order of the manifest's files")
+    for path in paths:
+        need(len(path) <= 128 and NAME.fullmatch(path), "container", f"the path {path[:200]!r}")
     of_entries = ENTRIES_BYTES_MAX
     if not of_one:
         of_entries = max(of_entries, manifest["entries"] * (check_record.ENTRY_BYTES_MAX + 1))

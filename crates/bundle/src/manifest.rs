@@ -142,6 +142,10 @@ impl Manifest {
                 "its kind and its partnership do not agree".to_owned(),
             ));
         }
+        let one = manifest.partnership;
+        if !manifest.ledger_id.is_of_format() || !one.is_none_or(StreamId::is_of_format) {
+            return Err(wrong("an id is not one of this format".to_owned()));
+        }
         manifest.made_at()?;
         if manifest.text()?.as_bytes() != bytes {
             return Err(wrong("it is not in the canonical form".to_owned()));
@@ -154,20 +158,29 @@ impl Manifest {
             if !is_sha256_hex(&file.sha256) {
                 return Err(wrong(format!("the digest of {}", file.path)));
             }
+            before = Some(file);
+        }
+        manifest.check_sizes()?;
+        Ok(manifest)
+    }
+
+    /// Whether nothing it lists is larger than it may be. Its form comes first, all of it, so that every
+    /// reader tells the same of a manifest that is wrong in two ways.
+    fn check_sizes(&self) -> Result<(), Failure> {
+        for file in &self.files {
             let most = if file.path == ENTRIES {
-                manifest.entries_bytes_max()
+                self.entries_bytes_max()
             } else {
                 FILE_BYTES_MAX
             };
             if file.bytes > most {
                 return Err(Failure::new(Kind::TooLarge, &file.path));
             }
-            before = Some(file);
         }
-        if manifest.partnership.is_some() && manifest.entries > ENTRIES_MAX {
+        if self.partnership.is_some() && self.entries > ENTRIES_MAX {
             return Err(Failure::new(Kind::TooLarge, "it lists too many entries"));
         }
-        Ok(manifest)
+        Ok(())
     }
 
     /// When it says it was made, where that and its other date can be so. Neither is signed, but no

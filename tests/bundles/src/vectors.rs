@@ -154,6 +154,7 @@ pub fn vectors() -> (Vec<Vector>, BTreeMap<String, Vec<u8>>) {
     overlapping(&mut m, &ledger);
     laid_oddly(&mut m, &ledger);
     too_large(&mut m, &ledger, &partnership);
+    odd_and_too_large(&mut m, &ledger, &partnership);
     other_files(&mut m, &ledger);
     (m.vectors, m.files)
 }
@@ -1496,6 +1497,75 @@ fn too_large(m: &mut Making, ledger: &Parts, partnership: &Parts) {
         });
         let about = "the manifest lists more bytes of entries than so many can have";
         m.tampered(name, about, parts, large);
+    }
+}
+
+/// Manifests with two things wrong, or an id of another form: the form of all of it comes first.
+fn odd_and_too_large(m: &mut Making, ledger: &Parts, partnership: &Parts) {
+    let mut listed = |name, about, change: &dyn Fn(&mut Value)| {
+        let parts = ledger.clone().with_manifest(|manifest| {
+            manifest["files"][0]["bytes"] = (1_u64 << 40).into();
+            change(&mut manifest["files"]);
+        });
+        m.tampered(name, about, parts, Kind::Container);
+    };
+    listed(
+        "too-large-before-a-bad-digest",
+        "the manifest lists a file larger than any may be, and another with no digest",
+        &|files| files[1]["sha256"] = "x".into(),
+    );
+    listed(
+        "too-large-before-a-bad-path",
+        "the manifest lists a file larger than any may be, and another with a hidden path",
+        &|files| files[1]["path"] = "HOW-TO-VERIFY.txt/.x".into(),
+    );
+    listed(
+        "too-large-with-a-bad-path",
+        "the manifest lists a file larger than any may be, and with a path above the bundle",
+        &|files| files[0]["path"] = "../above.txt".into(),
+    );
+    let id = "01931c2e-5a00-7000-8000-000000000001";
+    for (name, about, parts, member, other) in [
+        (
+            "ledger-id-of-no-version",
+            "the ledger's id is a UUID of no version",
+            ledger,
+            "ledger_id",
+            id.replacen("-7000-", "-0000-", 1),
+        ),
+        (
+            "ledger-id-of-another-version",
+            "the ledger's id is a UUIDv4",
+            ledger,
+            "ledger_id",
+            id.replacen("-7000-", "-4000-", 1),
+        ),
+        (
+            "ledger-id-of-another-variant",
+            "the ledger's id is a UUID of another variant",
+            ledger,
+            "ledger_id",
+            id.replacen("-8000-", "-c000-", 1),
+        ),
+        (
+            "partnership-of-another-version",
+            "the partnership's id is a UUIDv4",
+            partnership,
+            "partnership",
+            id.replacen("-7000-", "-4000-", 1),
+        ),
+        (
+            "partnership-of-another-variant",
+            "the partnership's id is a UUID of another variant",
+            partnership,
+            "partnership",
+            id.replacen("-8000-", "-c000-", 1),
+        ),
+    ] {
+        let parts = parts
+            .clone()
+            .with_manifest(|manifest| manifest[member] = other.into());
+        m.tampered(name, about, parts, Kind::Container);
     }
 }
 
