@@ -458,14 +458,17 @@ def check_header(file, at, said, sizes, name):
     return at + LOCAL.size + len(rest)
 
 
-def unpacked(unpacking, packed, last, name):
-    """What some bytes of a file are unpacked to, no more of it at once than a little."""
+def unpacked(unpacking, packed, last, name, most):
+    """What some bytes of a file are unpacked to: no more of it at once than a little, nor than so many
+    bytes. Whoever asked for no more needs not know what is behind them."""
     if unpacking is None:
         yield packed
         return
     try:
         while packed and not unpacking.eof:
-            yield unpacking.decompress(packed, 64 * 1024)
+            part = unpacking.decompress(packed, min(most, 64 * 1024))
+            most -= len(part)
+            yield part
             packed = unpacking.unconsumed_tail
         hidden = packed or unpacking.unused_data
         need(not hidden, "container", f"{name}: something stands behind what it is unpacked from")
@@ -483,8 +486,8 @@ class Container:
         self.names = set(self.files)
         need(len(self.names) == len(found), "container", "a file is there twice")
 
-    def parts(self, name):
-        """The bytes of a file as they come."""
+    def parts(self, name, most=sys.maxsize):
+        """The bytes of a file as they come, for somebody who takes no more than so many."""
         need(name in self.files, "container", f"{name} is missing")
         method, crc, whole, data, left = self.files[name]
         unpacking = zlib.decompressobj(-15) if method else None
@@ -494,7 +497,7 @@ class Container:
             while left:
                 packed = file.read(min(left, 16 * 1024))
                 left -= len(packed)
-                for part in unpacked(unpacking, packed, not left, name):
+                for part in unpacked(unpacking, packed, not left, name, most - found):
                     found += len(part)
                     digest = zlib.crc32(part, digest)
                     yield part
@@ -503,14 +506,14 @@ class Container:
 
     def read(self, name, most):
         raw = bytearray()
-        for part in self.parts(name):
+        for part in self.parts(name, most + 1):
             raw += part
             need(len(raw) <= most, "too_large", name)
         return bytes(raw)
 
     def check(self, listed):
         digest, found = hashlib.sha256(), 0
-        for part in self.parts(listed["path"]):
+        for part in self.parts(listed["path"], listed["bytes"] + 1):
             found += len(part)
             need(found <= listed["bytes"], "digest", listed["path"])
             digest.update(part)

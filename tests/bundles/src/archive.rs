@@ -147,6 +147,24 @@ pub(crate) fn without_end(bytes: &[u8]) -> Vec<u8> {
     archive.whole()
 }
 
+/// The first file's text in a block that is not the last, and behind it a block of no kind.
+pub(crate) fn with_broken_end(bytes: &[u8], text: &[u8]) -> Vec<u8> {
+    let mut archive = Archive::of(bytes);
+    let length = u16::try_from(text.len()).unwrap();
+    let [low, high] = length.to_le_bytes();
+    let packed = [&[0, low, high, !low, !high], text, &[7]].concat();
+    let was = number::<4>(&archive.directory, 20);
+    let data = 30 + number::<2>(&archive.files, 26) + number::<2>(&archive.files, 28);
+    archive.moved(|start| match start {
+        0 => 0,
+        _ => start - was + packed.len(),
+    });
+    put(&mut archive.directory, 20, packed.len());
+    put(&mut archive.files, 18, packed.len());
+    archive.files.splice(data..data + was, packed);
+    archive.whole()
+}
+
 /// A comment on the first file.
 pub(crate) fn with_comment(bytes: &[u8], comment: &[u8]) -> Vec<u8> {
     let mut archive = Archive::of(bytes);

@@ -9,8 +9,8 @@ use dutyledger_proofs::{Note, SigningKey};
 use dutyledger_record::hex;
 
 use crate::archive::{
-    renamed, stored, two_directories, with_comment, with_compressed, with_gap, with_hidden,
-    with_size, without_end, zipped,
+    renamed, stored, two_directories, with_broken_end, with_comment, with_compressed, with_gap,
+    with_hidden, with_size, without_end, zipped,
 };
 use crate::forged::{Forged, no_point};
 use crate::ledger::{Story, key};
@@ -1299,6 +1299,19 @@ fn to_hurt(m: &mut Making, ledger: &Parts, partnership: &Parts) {
         "a file swells far beyond what the manifest lists",
         parts.clone(),
         Kind::Digest,
+    );
+    // Whoever reads no more than is listed does not come to what is broken.
+    let how_to = "HOW-TO-VERIFY.txt";
+    let short = ledger.clone().with_manifest(|manifest| {
+        let files = manifest["files"].as_array_mut().unwrap();
+        let how_to = files.iter_mut().find(|file| file["path"] == how_to);
+        how_to.unwrap()["bytes"] = 10.into();
+    });
+    m.add(
+        "broken-behind-what-is-listed",
+        "a file goes on beyond what the manifest lists, and is broken there",
+        with_broken_end(&short.zipped(), &ledger.0[how_to]),
+        Kind::Digest.code(),
     );
     let about = "a file is larger than any may be, and the manifest lists it";
     m.tampered(
