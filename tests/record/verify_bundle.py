@@ -721,8 +721,7 @@ class Entries:
 
 def signer(note, checkpoint, current, entries, given):
     keys = [(current, None, None), *given.earlier]
-    texts = [key.text for key, _, _ in keys]
-    need(len(set(texts)) == len(texts), "signature", "a key is given twice")
+    need(given.names_once(current), "signature", "a key is given twice")
     signed = [one for one in keys if one[0].signed(note)]
     if not signed:
         for key, _, _ in entries.replaced():
@@ -928,6 +927,11 @@ class Given:
             self.checkpoint = Note(arguments.checkpoint.read(), "signature")
         self.proofs = [consistency_proof(file.read()) for file in arguments.consistency]
 
+    def names_once(self, current):
+        """Whether no key is given twice: what it counts up to would not be one answer."""
+        texts = [current.text, *(key.text for key, _, _ in self.earlier)]
+        return len(set(texts)) == len(texts)
+
     def shows(self, old, new):
         """Whether a proof given shows that one tree, its size and root, goes on from another."""
         return any(goes_on(*old, *new, hashes) for size, hashes, _ in self.proofs if size == old[0])
@@ -975,6 +979,9 @@ def alone(kind):
         leaf.add_argument("--leaf-hash", type=bytes.fromhex)
     arguments = parser.parse_args()
     given = Given(arguments)
+    # A bundle names a key too, which is not known before it is read; here the command line names all.
+    if not given.names_once(given.key):
+        parser.error("a key is given twice")
     raw = read_most(arguments.proof, PROOF_BYTES_MAX)
     if kind == "consistency":
         return check_consistency(raw, read_most(arguments.kept, NOTE_BYTES_MAX), given)

@@ -133,6 +133,12 @@ fn an_entry_is_shown_to_be_in_a_ledger_by_its_proof_alone() {
     let _ = desk.is_refused(&INCLUSION, Kind::Checkpoint);
     desk.put("entry", &own);
 
+    // A key that is both the current one and one that was replaced is no command line.
+    let twice = key(2).verifier().to_string();
+    desk.earlier = Some(format!("{twice} 12 {}", sha256_hex(b"a root")));
+    assert_eq!(desk.ends(&INCLUSION).0, 2, "the trusted key is given twice");
+    desk.earlier = None;
+
     // Another key, and a checkpoint that somebody else signed.
     let stranger = SigningKey::from_seed(key(2).verifier().name(), &[9; 32]).unwrap();
     desk.trusted = stranger.verifier().clone();
