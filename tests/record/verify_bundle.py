@@ -58,6 +58,7 @@ NOTE_BYTES_MAX = 128 * 1024
 PROOF_BYTES_MAX = NOTE_BYTES_MAX + 16 * 1024
 ENTRIES_MAX = 50_000
 ENTRIES_BYTES_MAX = 128 * 1024 * 1024
+STRATEGIES_BY_ENTRIES_MAX = 2_000_000
 KINDS_MAX = 10_000
 PARTNERSHIPS_MAX = 100_000
 NAMES_BYTES_MAX = 16 * 1024 * 1024
@@ -633,6 +634,7 @@ class Entries:
         self.ledger_id, self.size = manifest["ledger_id"], checkpoint.size
         self.watch, self.watched = watch, None
         self.position, self.count, self.bytes, self.recorded_at = 0, 0, 0, ""
+        self.strategies = 0
         self.versions, self.tree, self.leaves = {}, Tree(), []
         self.adopted, self.packs = [], []
         self.events, self.kinds, self.partnerships = set(), set(), set()
@@ -675,6 +677,9 @@ class Entries:
             self.bytes += len(leaf_data) + 1
             few = self.bytes <= ENTRIES_BYTES_MAX and self.count <= ENTRIES_MAX
             need(few, "too_large", "entries.jsonl")
+            self.strategies += stream["type"] == "strategy" and record["version"] == 1
+            few = self.strategies * self.count <= STRATEGIES_BY_ENTRIES_MAX
+            need(few, "too_large", "there are too many strategies for so many entries")
             self.leaves.append((position, leaf))
         else:
             self.name(record)

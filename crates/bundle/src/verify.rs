@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use dutyledger_domain::StreamKind;
-use dutyledger_domain::streams::LedgerStream;
+use dutyledger_domain::streams::{LedgerStream, Strategy};
 use dutyledger_proofs::tree::{verify_consistency, verify_inclusion};
 use dutyledger_proofs::{
     Checkpoint, CheckpointError, ConsistencyProof, EarlierKey, Hash, InclusionProof,
@@ -39,6 +39,10 @@ const STREAMS_MAX: usize = 4_000_000;
 /// The most bytes of the name of a stream's type, and of an event.
 const STREAM_TYPE_BYTES_MAX: usize = 64;
 const EVENT_TYPE_BYTES_MAX: usize = 128;
+/// The most that a partnership's strategies may be times its entries: each strategy is looked at as all of
+/// the entries were on the day it was adopted. Nobody has vouched for any of them when that is done, where
+/// no key is given.
+const STRATEGIES_BY_ENTRIES_MAX: u64 = 2_000_000;
 /// The most keys a ledger may have had, and the most rule packs it may have adopted.
 const KEYS_MAX: usize = 1_000;
 
@@ -92,6 +96,7 @@ pub(crate) struct Fold {
     leaf: Hash,
     entries: u64,
     bytes: u64,
+    strategies: u64,
     recorded_at: Option<DateTime<Utc>>,
     versions: HashMap<u128, u64>,
     tally: Tally,
@@ -124,6 +129,7 @@ impl Fold {
             leaf: Hash::default(),
             entries: 0,
             bytes: 0,
+            strategies: 0,
             recorded_at: None,
             versions: HashMap::new(),
             tally: Tally::default(),
@@ -230,6 +236,13 @@ impl Fold {
                 self.bytes += leaf_data.len() as u64 + 1;
                 if self.bytes > ENTRIES_BYTES_MAX || self.entries > ENTRIES_MAX {
                     return Err(Failure::new(Kind::TooLarge, ENTRIES));
+                }
+                let opens =
+                    stream.stream_type.as_str() == Strategy::NAME && record.entry.version == 1;
+                self.strategies += u64::from(opens);
+                if self.strategies * self.entries > STRATEGIES_BY_ENTRIES_MAX {
+                    let what = "it has too many strategies for so many entries";
+                    return Err(Failure::new(Kind::TooLarge, what));
                 }
                 // Parsed it takes some fifteen times its text, and nobody has vouched for it yet.
                 if is_read(stream) {

@@ -269,6 +269,26 @@ fn what_partnerships_are_called_takes_no_more_memory_than_it_may() {
     }
 }
 
+#[test]
+fn what_is_derived_of_a_partnership_takes_no_longer_than_for_so_many_strategies_and_entries() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let path = elsewhere.path().join("strategies.zip");
+    // All but the ledger's opening open a strategy. Of the fewer it is the proofs that are wrong.
+    for (count, kind) in [(1_415, Kind::TooLarge), (1_414, Kind::Inclusion)] {
+        let strategies: Vec<_> = naming(count, "", true)
+            .iter()
+            .map(|entry| entry.replacen("\"type\":\"partnership\"}", "\"type\":\"strategy\"}", 1))
+            .collect();
+        let mut hostile = unproven("partnership.zip", &strategies);
+        for position in 1..=count {
+            let name = format!("proofs/inclusion/{position}.tlog-proof");
+            hostile = hostile.with(&name, b"none");
+        }
+        altered(&path, &hostile, &[]);
+        ends(&path, kind.code());
+    }
+}
+
 /// A ZIP file of empty files, each with a comment in the directory.
 fn directory(path: &Path, files: u32, comment: u16) {
     let mut zip = BufWriter::new(File::create(path).unwrap());
