@@ -118,12 +118,12 @@ impl Clock for KeysMeanwhile {
                 kind: PrincipalKind::Auditor,
                 principal_id: None,
                 label: PublicText::new("another").unwrap(),
-                expires_at: Utc::now() + TimeDelta::days(1),
+                expires_at: SystemClock.now() + TimeDelta::days(1),
             };
             let issued = other.issue_key(OPERATOR, request);
             block_in_place(|| Handle::current().block_on(issued)).unwrap();
         }
-        Utc::now()
+        SystemClock.now()
     }
 }
 
