@@ -13,8 +13,8 @@ use tower::ServiceExt;
 
 use crate::common::{Answer, Place, Server};
 
-/// Longer than any of this takes that does not wait.
-const PROMPT: Duration = Duration::from_secs(10);
+/// Longer than any of this takes that does not wait, and shorter than what does.
+const PROMPT: Duration = Duration::from_secs(15);
 
 fn listen(key: &str) -> Request<Body> {
     listen_at("/v1/entries/stream", key)
