@@ -1,6 +1,7 @@
 //! Applying entries is total over any order of them, and a state hangs on dates and versions alone.
 
 use std::collections::BTreeSet;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use dutyledger_domain::rules::{Provenance, RuleId};
 use dutyledger_domain::streams::access::{ExportKind, ExportServed, SealedTextServed};
@@ -43,7 +44,7 @@ use dutyledger_record::{EntryId, Envelope, KeyId, LedgerId, PrincipalKind};
 use proptest::prelude::{TestCaseError, prop_assert_eq};
 use proptest::sample::subsequence;
 use proptest::strategy::Strategy as _;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 
 use crate::given::*;
 
@@ -490,18 +491,23 @@ fn for_any_order<K: StreamKind>(
     past: &Past<K>,
     check: impl Fn(Past<K>) -> Result<(), TestCaseError>,
 ) {
-    let config = Config {
+    let mut config = Config {
         cases: 200,
         failure_persistence: None,
         ..Config::default()
     };
+    // The same orders again where `PROPTEST_RNG_SEED` says so.
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(RandomState::new().build_hasher().finish());
+    }
+    let seed = config.rng_seed;
     TestRunner::new(config)
         .run(&shuffled(past), |entries| {
             let mut some = Past::of(past.id);
             some.entries = entries;
             check(some)
         })
-        .unwrap_or_else(|failed| panic!("{}: {failed}", K::NAME));
+        .unwrap_or_else(|failed| panic!("{}, {seed:?}: {failed}", K::NAME));
 }
 
 fn is_total<K: StreamKind>(past: &Past<K>) {

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::runtime;
 use uuid::Uuid;
 
+use super::silent::PATIENCE;
 use super::*;
 use crate::append::{Idempotency, Invalid, StreamAppend};
 use crate::key::{ApiKey, KeyChange};
@@ -520,7 +521,10 @@ impl Subject {
         let busy = "SELECT count(*) FROM pg_stat_activity \
                     WHERE datname = current_database() AND state = 'active' \
                           AND pid <> pg_backend_pid()";
-        while database.sql("postgres", busy).unwrap() != "0" {}
+        let since = std::time::Instant::now();
+        while database.sql("postgres", busy).unwrap() != "0" {
+            assert!(since.elapsed() < PATIENCE, "the server does not rest");
+        }
     }
 
     /// The ledger is one of the worlds, hashes and roots included.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Range;
 use std::pin::pin;
 use std::task::Poll;
@@ -36,6 +37,7 @@ use dutyledger_record::{EntryId, Record, Stream, StreamId, sha256_hex};
 use proptest::prelude::*;
 // `Strategy` is a strategy under the duty here.
 use proptest::strategy::Strategy as _;
+use proptest::test_runner::RngSeed;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -663,12 +665,18 @@ fn either() -> impl prop::strategy::Strategy<Value = On> {
     prop_oneof![Just(On::File), Just(On::Server)]
 }
 
+/// So many cases by chance, which `PROPTEST_RNG_SEED` has be the same again.
 fn cases(n: u32) -> ProptestConfig {
-    ProptestConfig {
+    let mut config = ProptestConfig {
         cases: n,
         failure_persistence: None,
         ..ProptestConfig::default()
+    };
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(RandomState::new().build_hasher().finish());
     }
+    println!("PROPTEST_RNG_SEED: {:?}", config.rng_seed);
+    config
 }
 
 proptest! {

@@ -23,6 +23,11 @@ pub(super) const SHORT: Timing = Timing {
     lasts: Duration::from_millis(300),
     look: Duration::from_millis(10),
 };
+/// Turns that are renewed in time on however busy a machine, and run out while a test waits.
+const RENEWED: Timing = Timing {
+    lasts: Duration::from_secs(3),
+    look: Duration::from_millis(10),
+};
 /// Turns that do not.
 pub(super) const LONG: Timing = Timing {
     lasts: Duration::from_secs(3_600),
@@ -123,14 +128,14 @@ async fn a_turn_that_was_not_given_up_runs_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_projector_keeps_its_turn() {
     let book = Book::on(On::Server).await;
-    let (one, leads) = book.open_timed(SHORT).await;
+    let (one, leads) = book.open_timed(RENEWED).await;
     let leads = Running::start(leads, &book);
     one.wait_for(1, SOON).await.unwrap();
     let first = holder(&one).await;
-    let (_other, follows) = book.open_timed(SHORT).await;
+    let (_other, follows) = book.open_timed(RENEWED).await;
     let follows = Running::start(follows, &book);
     // Renewed several times over; the clock is the database's, so it is the database that waits.
-    let slept = sql("SELECT CAST(pg_sleep(1) AS text)");
+    let slept = sql("SELECT CAST(pg_sleep(7) AS text)");
     one.rows.one::<(String,)>(slept).await.unwrap();
     assert_eq!(holder(&one).await, first);
     leads.stop().await;
