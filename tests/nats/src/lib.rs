@@ -6,6 +6,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,12 +14,16 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a server may take to start.
-const START: Duration = Duration::from_secs(30);
+const START: Duration = Duration::from_secs(60);
+/// How long one may take to write what it has and end.
+const END: Duration = Duration::from_secs(60);
 
 /// A server. Dropping it stops it, and so does the end of this process.
 pub struct Nats {
     folder: TempDir,
-    port: u16,
+    port: Port,
+    /// The port that other servers of its cluster reach it at.
+    _route: Option<Port>,
     /// Further lines of its configuration.
     configuration: String,
     keeper: Option<Keeper>,
@@ -81,17 +86,20 @@ impl Nats {
     /// connected to, and agree on who leads when they have found each other.
     #[must_use]
     pub fn cluster(size: usize) -> Vec<Self> {
-        let ports = free_ports(size);
+        let ports: Vec<_> = (0..size).map(|_| Port::free()).collect();
         let routes: Vec<_> = ports
             .iter()
-            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .map(|port| format!("nats://127.0.0.1:{}", port.number))
             .collect();
         let routes = routes.join(", ");
-        let servers = ports.iter().enumerate().map(|(number, port)| {
-            Self::start_with(&format!(
+        let servers = ports.into_iter().enumerate().map(|(number, port)| {
+            let listen = format!("127.0.0.1:{}", port.number);
+            let mut server = Self::start_with(&format!(
                 "server_name: \"{number}\"\n\
-                 cluster {{ name: tested, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
-            ))
+                 cluster {{ name: tested, listen: \"{listen}\", routes: [{routes}] }}\n"
+            ));
+            server._route = Some(port);
+            server
         });
         servers.collect()
     }
@@ -100,11 +108,12 @@ impl Nats {
     #[must_use]
     pub fn start_in(folder: TempDir, configuration: &str) -> Self {
         // The port stays the same however often the server is started again.
-        let port = free_ports(1)[0];
+        let port = Port::free();
         let configuration = configuration.replace("{folder}", &folder.path().display().to_string());
         let mut server = Self {
             folder,
             port,
+            _route: None,
             configuration,
             keeper: None,
         };
@@ -115,13 +124,13 @@ impl Nats {
     /// Its address.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://127.0.0.1:{}", self.port())
     }
 
     /// Its port.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.port.number
     }
 
     /// Its folder.
@@ -155,7 +164,9 @@ impl Nats {
         signal("TERM", keeper.server);
         // What has ended and was not waited for yet has no command line.
         let command = format!("/proc/{}/cmdline", keeper.server);
+        let since = Instant::now();
         while fs::read(&command).is_ok_and(|line| !line.is_empty()) {
+            assert!(since.elapsed() < END, "NATS does not end");
             std::thread::sleep(Duration::from_millis(5));
         }
         keeper.end();
@@ -198,7 +209,7 @@ impl Nats {
         let file = self.folder().join("server.conf");
         let configuration = format!(
             "listen: 127.0.0.1:{}\njetstream {{ store_dir: \"{}\" }}\n{}\n",
-            self.port,
+            self.port(),
             self.store().display(),
             self.configuration,
         );
@@ -266,12 +277,48 @@ impl Drop for Nats {
     }
 }
 
-/// Ports that nobody listens on, each another.
-fn free_ports(count: usize) -> Vec<u16> {
-    let listen = |_| TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let listeners: Vec<_> = (0..count).map(listen).collect();
-    let port = |listener: &TcpListener| listener.local_addr().expect("it has an address").port();
-    listeners.iter().map(port).collect()
+/// A port that no other test takes, however often whoever listens on it is gone for a while.
+struct Port {
+    number: u16,
+    /// The port above it, which is listened on as long as this one is ours.
+    _held: TcpListener,
+}
+
+impl Port {
+    /// One that nobody listens on, from which the system connects to nobody either: whoever tries to
+    /// reach a server that is gone could otherwise come to be connected to itself.
+    fn free() -> Self {
+        let connecting = connecting_from();
+        let ours =
+            |number: u16| !connecting.contains(&number) && !connecting.contains(&(number + 1));
+        // Each process looks from elsewhere first.
+        let from = usize::from(std::process::id().to_le_bytes()[0]) * 64;
+        let all: Vec<u16> = (10_000..60_000).step_by(2).filter(|n| ours(*n)).collect();
+        let turned = all.iter().cycle().skip(from).take(all.len());
+        let mut free = turned.filter_map(|number| {
+            let held = TcpListener::bind(("127.0.0.1", number + 1)).ok()?;
+            // Nobody who listens on it lets it be listened on.
+            TcpListener::bind(("127.0.0.1", *number)).ok()?;
+            Some(Self {
+                number: *number,
+                _held: held,
+            })
+        });
+        free.next().expect("a free port")
+    }
+}
+
+/// The ports that the system connects from.
+fn connecting_from() -> RangeInclusive<u16> {
+    let told = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let told: Vec<u16> = told
+        .split_whitespace()
+        .filter_map(|port| port.parse().ok())
+        .collect();
+    match told[..] {
+        [first, last] => first..=last,
+        _ => 32_768..=60_999,
+    }
 }
 
 fn tempfile() -> TempDir {
