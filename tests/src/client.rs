@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::wait::in_time;
+
 /// What was answered.
 #[derive(Debug)]
 pub struct Answer {
@@ -112,18 +114,35 @@ impl Client {
     /// When the server does not answer.
     #[must_use]
     pub fn get_now(&self, path: &str) -> Answer {
-        let head = &self.get("/health/ready").body["ledger_position"];
-        self.get_at(path, head.as_u64().expect("a server tells its head"))
+        self.get_at(path, self.head())
     }
 
-    /// Reads once the rows hold every entry up to a position.
+    /// The last position that the server knows now. Its clock may record more at any moment.
     ///
     /// # Panics
     /// When the server does not answer.
     #[must_use]
+    pub fn head(&self) -> u64 {
+        let head = &self.get("/health/ready").body["ledger_position"];
+        head.as_u64().expect("a server tells its head")
+    }
+
+    /// Reads once the rows hold every entry up to a position. The server waits for that for a few
+    /// seconds, and a busy machine may take longer.
+    ///
+    /// # Panics
+    /// When the server does not answer, or the rows do not get there.
+    #[must_use]
     pub fn get_at(&self, path: &str, position: u64) -> Answer {
         let joint = if path.contains('?') { '&' } else { '?' };
-        self.get(&format!("{path}{joint}wait_for={position}"))
+        let path = format!("{path}{joint}wait_for={position}");
+        in_time(|| {
+            let answer = self.get(&path);
+            match answer.problem().1 == "not-there-yet" {
+                true => Err(answer.text),
+                false => Ok(answer),
+            }
+        })
     }
 
     /// Gives a command.

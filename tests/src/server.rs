@@ -9,6 +9,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::client::Client;
+use crate::output::{done, over, ran};
+use crate::wait::{PATIENCE, in_time};
 
 /// The repository's root.
 #[must_use]
@@ -57,10 +59,17 @@ pub fn program() -> &'static Path {
     &PROGRAM
 }
 
+/// The program that checks a bundle, built once for all tests of a run.
+static VERIFIER: LazyLock<PathBuf> = LazyLock::new(|| build(&["--package", "dutyledger-bundle"]));
+
+/// The program that checks a bundle.
+#[must_use]
+pub fn verifier() -> &'static Path {
+    &VERIFIER
+}
+
 /// What a server logs, unless more is asked for.
 const LOGGED: &str = "warn,dutyledger=info";
-/// How long a server may take to do what is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server, its folder and its operator's key.
 pub struct Server {
@@ -195,9 +204,7 @@ impl Server {
         let keys = server.folder().join("brought-along.keys.db");
         let keys = keys.to_str().expect("a path of plain text");
         for (from, what) in [(self, "backup"), (&server, "restore")] {
-            let ran = from.run(&["vault", what, keys]);
-            let said = String::from_utf8_lossy(&ran.stderr);
-            assert!(ran.status.success(), "vault {what}: {said}");
+            let _ = done(&from.run(&["vault", what, keys]));
         }
         server.go();
         server
@@ -293,10 +300,10 @@ impl Server {
     /// Runs another command of the program on this server's ledger.
     ///
     /// # Panics
-    /// When the program does not run.
+    /// When the program does not run, or does not end.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> std::process::Output {
-        self.command(arguments).output().expect("the program runs")
+        ran(&mut self.command(arguments))
     }
 
     /// Kills the process without warning.
@@ -314,27 +321,27 @@ impl Server {
     /// # Panics
     /// When it does not end well.
     pub fn end(&mut self) {
-        let mut child = self.child.take().expect("the server runs");
         let asked = Command::new("kill")
-            .args(["-TERM", &child.id().to_string()])
+            .args(["-TERM", &self.pid().to_string()])
             .status();
         assert!(asked.expect("kill runs").success());
-        let ended = child.wait().expect("the server has ended");
+        let ended = self.ended();
         assert!(ended.success(), "the server ended with {ended}");
     }
 
-    /// Waits until the process has ended by itself.
+    /// Waits until the process has ended, and has said everything.
     ///
     /// # Panics
-    /// When it does not.
+    /// When it does not end.
     pub fn ended(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().expect("the server ran");
+        let ended = in_time(|| over(child).ok_or("the server's end"));
         assert!(
             self.log.until(PATIENCE, |said| said.ended),
-            "the server has not ended:\n{}",
-            self.log.text()
+            "its log has no end"
         );
-        let mut child = self.child.take().expect("the server ran");
-        child.wait().expect("the server has ended")
+        self.child = None;
+        ended
     }
 
     /// Everything the process has logged since it was started last.
@@ -417,13 +424,7 @@ impl Server {
         let arguments = [
             "key", "issue", "--mode", mode, "--kind", "operator", "--label", "tests",
         ];
-        let issued = self.command(&arguments).output().expect("the program runs");
-        assert!(
-            issued.status.success(),
-            "{}",
-            String::from_utf8_lossy(&issued.stderr)
-        );
-        String::from_utf8_lossy(&issued.stdout).trim().to_owned()
+        done(&self.run(&arguments)).trim().to_owned()
     }
 
     fn go(&mut self) {
