@@ -6,22 +6,24 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
 
 use dutyledger_proofs::{Checkpoint, Note, SigningKey};
 use dutyledger_record::{Frontier, leaf_hash};
 use dutyledger_test_bundles::Parts;
-use dutyledger_tests::{Server, Town, build, done, said};
+use dutyledger_tests::{Server, Town, done, said, verifier};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-static VERIFIER: LazyLock<PathBuf> = LazyLock::new(|| build(&["--package", "dutyledger-bundle"]));
 
 /// The exit codes of `schemas/bundle.md`.
 const OLD_KEY: i32 = 21;
 const FORKED: i32 = 22;
 /// The exit code of an alarm.
 const ALARM: i32 = 8;
+
+/// A server that signs only where a test asks for it, however long that test takes.
+fn quiet() -> Server {
+    Server::start_with(&[("DUTYLEDGER_CHECKPOINT_EVERY", "86400")])
+}
 
 /// A ledger whose first key leaked and was replaced.
 struct Leaked {
@@ -44,7 +46,7 @@ struct Leaked {
 
 impl Leaked {
     fn happened() -> Self {
-        let mut server = Server::start();
+        let mut server = quiet();
         let elsewhere = TempDir::new().unwrap();
         server.end();
         let _ = done(&server.run(&["audit", "new-key"]));
@@ -149,7 +151,7 @@ fn signed(key: &SigningKey, size: u64, root: [u8; 32]) -> Note {
 
 /// Checks a bundle as an inspector does.
 fn verified(bundle: &str, arguments: &[&str]) -> (i32, String) {
-    let mut command = Command::new(&*VERIFIER);
+    let mut command = Command::new(verifier());
     let output = command.arg(bundle).args(arguments).output().unwrap();
     (output.status.code().unwrap(), said(&output))
 }
@@ -280,7 +282,7 @@ fn a_bundle_signed_with_a_leaked_key_is_refused_by_those_who_know_of_its_success
 
 #[test]
 fn a_watch_goes_on_across_a_rotation_and_alarms_where_the_old_key_signs() {
-    let mut server = Server::start();
+    let mut server = quiet();
     let elsewhere = TempDir::new().unwrap();
     server.end();
     let first = done(&server.run(&["audit", "new-key"])).trim().to_owned();
