@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::NaiveDate;
 use dutyledger_application::{Edge, SystemEntropy, opening};
@@ -20,7 +19,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 /// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) use dutyledger_tests::PATIENCE;
 
 /// A ledger in a folder of its own.
 pub(crate) struct Book {

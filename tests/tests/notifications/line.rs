@@ -58,16 +58,20 @@ impl Line {
                 let Ok(far) = TcpStream::connect(("127.0.0.1", server)).await else {
                     continue;
                 };
-                let (near_out, near_in) = near.into_split();
+                let (near_out, mut near_in) = near.into_split();
                 let (far_out, far_in) = far.into_split();
+                let mut near_out = BufReader::new(near_out);
                 let (up, down) = (Arc::clone(&shared), Arc::clone(&shared));
                 let fates = Arc::clone(&fates);
                 tokio::spawn(async move {
                     // Once either way has ended, both have.
                     tokio::select! {
-                        () = up.carry_up(BufReader::new(near_out), far_in) => {}
-                        () = down.carry_down(BufReader::new(far_out), near_in, &*fates) => {}
+                        () = up.carry_up(&mut near_out, far_in) => {}
+                        () = down.carry_down(BufReader::new(far_out), &mut near_in, &*fates) => {}
                     }
+                    // Who closes before all is read tears off what the other has yet to read.
+                    let _ = near_in.shutdown().await;
+                    let _ = tokio::io::copy(&mut near_out, &mut tokio::io::sink()).await;
                 });
             }
         });

@@ -5,7 +5,7 @@ use dutyledger_ledger::backup;
 use dutyledger_messages::MESSAGE_BYTES_MAX;
 use dutyledger_notifications::{Connection, Credentials, RebuildError, Trouble, rebuild, refill};
 use dutyledger_test_nats::Nats;
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::book::{Book, connection};
@@ -82,7 +82,7 @@ async fn a_foreign_message_is_found_however_many_follow_it() {
     };
     let js = context(&url).await;
     let about = json!({ "seq": sequence });
-    let found: serde_json::Value = js
+    let found: Value = js
         .request("STREAM.MSG.GET.DUTYLEDGER_1".to_owned(), &about)
         .await
         .unwrap();
@@ -242,8 +242,7 @@ async fn what_refilling_cannot_mend_is_to_be_rebuilt() {
     // The ledger is restored, and NATS has lost everything.
     let other = Book::new().await;
     other.append(3).await;
-    let mut note: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(book.note()).unwrap()).unwrap();
+    let mut note: Value = serde_json::from_slice(&std::fs::read(book.note()).unwrap()).unwrap();
     note["ledger"] = json!(other.ledger.id());
     std::fs::write(other.note(), note.to_string()).unwrap();
     nats.stop();
@@ -283,7 +282,12 @@ async fn a_retired_stream_takes_nothing_more() {
     let stranger = async_nats::connect(&url).await.unwrap();
     let subject = retired.replace('>', "x");
     stranger.publish(subject, "{}".into()).await.unwrap();
-    stranger.flush().await.unwrap();
+    // What is asked over the same connection is answered after what was published over it was stored.
+    let same: Value = async_nats::jetstream::new(stranger)
+        .request("STREAM.INFO.DUTYLEDGER_1", &json!({}))
+        .await
+        .unwrap();
+    assert!(same["error"].is_null(), "{same}");
     holds(&url, "DUTYLEDGER_1", &book.ledger).await;
 }
 
@@ -387,7 +391,7 @@ async fn a_skipped_sequence_is_noticed() {
     relay.stop().await;
     let info = ask(&url, "STREAM.INFO.DUTYLEDGER_1", json!({})).await;
     let delete = json!({ "seq": 5 });
-    let refused: serde_json::Value = js
+    let refused: Value = js
         .request("STREAM.MSG.DELETE.DUTYLEDGER_1".to_owned(), &delete)
         .await
         .unwrap();
@@ -395,7 +399,7 @@ async fn a_skipped_sequence_is_noticed() {
         !refused["error"].is_null(),
         "deletes are refused: {refused}"
     );
-    let refused: serde_json::Value = js
+    let refused: Value = js
         .request("STREAM.PURGE.DUTYLEDGER_1".to_owned(), &json!({}))
         .await
         .unwrap();
