@@ -6,9 +6,8 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::LazyLock;
-use std::time::{Duration, Instant};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -17,24 +16,18 @@ use dutyledger_proofs::{Checkpoint, ConsistencyProof, InclusionProof, Note, Veri
 use dutyledger_record::{hex, unhex};
 use dutyledger_test_bundles::{Parts, independent};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Server, Town, build, done, key, program, said};
+use dutyledger_tests::{
+    PATIENCE, Server, Town, done, in_time, key, prepared, said, until, verifier,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-static VERIFIER: LazyLock<PathBuf> = LazyLock::new(|| build(&["--package", "dutyledger-bundle"]));
-
-/// How long a checkpoint that is due each second may be waited for on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// The exit code of a ledger that does not verify.
 const NOT_VERIFIED: i32 = 7;
 
 /// A server that signs, over a new database, and its key.
 fn signing(postgres: &Postgres) -> (Server, Database, VerifierKey) {
-    let database = postgres.database();
-    let migrated = Command::new(program())
-        .args(["migrate", "--database-url", &database.url(OWNER)])
-        .output();
-    let _ = done(&migrated.unwrap());
+    let database = prepared(postgres);
     let mut server = Server::start_on(&database.url(APPLICATION));
     server.end();
     let key = done(&server.run(&["audit", "new-key"]));
@@ -48,25 +41,20 @@ fn opened(text: &str, key: &VerifierKey) -> Checkpoint {
     Checkpoint::open(&note, [key]).unwrap().0
 }
 
-fn head(server: &Server) -> u64 {
-    let ready = server.stranger().get("/health/ready").body;
-    ready["ledger_position"].as_u64().unwrap()
-}
-
 /// The checkpoint that is served, once it covers a position that nobody asked to have signed.
 fn signed_by_itself(server: &Server, key: &VerifierKey, position: u64) -> Checkpoint {
-    let began = Instant::now();
-    loop {
+    in_time(|| {
         let served = server.stranger().get("/log/checkpoint");
-        if served.status == 200 {
-            let checkpoint = opened(&served.text, key);
-            if checkpoint.size >= position {
-                return checkpoint;
-            }
-        }
-        assert!(began.elapsed() < PATIENCE, "{}", served.text);
-        std::thread::sleep(Duration::from_millis(100));
-    }
+        let checkpoint = (served.status == 200).then(|| opened(&served.text, key));
+        checkpoint
+            .filter(|checkpoint| checkpoint.size >= position)
+            .ok_or(served.text)
+    })
+}
+
+/// What is signed by itself of all there is now.
+fn all_signed(server: &Server, key: &VerifierKey) -> Checkpoint {
+    signed_by_itself(server, key, server.operator().head())
 }
 
 /// What the command line says beside the server, as JSON.
@@ -79,19 +67,12 @@ fn told(server: &Server, arguments: &[&str]) -> Value {
 fn what_is_asked_of_a_ledger_on_postgres_is_answered_alike_by_both_ways() {
     let (server, _database, _) = signing(Postgres::shared());
     let town = Town::found(&server, "Pogmere");
-    let before = head(&server);
+    let before = town.operator.head();
     let strategy = town.adopted("2023-06-01");
     let auditor = server.client(&key(&server.operator(), "auditor", None));
-    let now = head(&server);
+    let now = town.operator.head();
     // The server before this one may have had the turn to write the rows.
-    let (began, rows) = (Instant::now(), format!("/v1/reviews?wait_for={now}"));
-    loop {
-        let answer = auditor.get(&rows);
-        if answer.status == 200 {
-            break;
-        }
-        assert!(began.elapsed() < PATIENCE, "{}", answer.text);
-    }
+    let _ = auditor.get_at("/v1/reviews", now).ok();
     let id = town.partnership.as_str();
     let (now, before) = (now.to_string(), before.to_string());
 
@@ -185,7 +166,7 @@ fn a_ledger_on_postgres_is_signed_on_a_schedule_and_on_demand_proven_and_handed_
     let (mut server, _database, first) = signing(Postgres::shared());
     let town = Town::found(&server, "Pogmere");
     let _ = town.adopted("2023-06-01");
-    let old = signed_by_itself(&server, &first, head(&server));
+    let old = all_signed(&server, &first);
     let _ = Town::found(&server, "Other");
     let asked = server.operator().post("/v1/audit/checkpoints", &json!({}));
     assert_eq!(asked.status, 200, "{}", asked.text);
@@ -199,11 +180,8 @@ fn a_ledger_on_postgres_is_signed_on_a_schedule_and_on_demand_proven_and_handed_
 
     // An entry is proven by the command line, from the tiles beside the server.
     let auditor = server.client(&key(&server.operator(), "auditor", None));
-    let entries = format!(
-        "/v1/entries?event_type=StrategyAdopted&wait_for={}",
-        now.size
-    );
-    let id = auditor.get(&entries).ok()["data"][0]["entry_id"].clone();
+    let entries = "/v1/entries?event_type=StrategyAdopted";
+    let id = auditor.get_at(entries, now.size).ok()["data"][0]["entry_id"].clone();
     let id = id.as_str().unwrap();
     let shown = auditor.get(&format!("/v1/entries/{id}")).ok();
     let leaf: [u8; 32] = unhex(shown["leaf_hash"].as_str().unwrap().as_bytes()).unwrap();
@@ -218,7 +196,7 @@ fn a_ledger_on_postgres_is_signed_on_a_schedule_and_on_demand_proven_and_handed_
         let file = elsewhere.path().join(name);
         let path = file.to_str().unwrap();
         let _ = done(&server.run(&[&["audit", "export", path], export].concat()));
-        for mut reader in [Command::new(&*VERIFIER), independent(1 << 21)] {
+        for mut reader in [Command::new(verifier()), independent(1 << 21)] {
             let trusted = ["--trusted-key", &key.to_string()];
             let _ = done(&reader.args(trusted).arg(path).output().unwrap());
         }
@@ -232,7 +210,7 @@ fn a_ledger_on_postgres_is_signed_on_a_schedule_and_on_demand_proven_and_handed_
     let second = done(&server.run(&["audit", "new-key"]));
     let second = second.trim().parse().unwrap();
     server.restart();
-    let _ = signed_by_itself(&server, &second, head(&server));
+    let _ = all_signed(&server, &second);
     checked(&server, "later.zip", &second, &[]);
     checked(&server, "later-part.zip", &second, &of_one);
 }
@@ -255,58 +233,63 @@ fn asked_for(server: &Server, key: &str) -> TcpStream {
     line
 }
 
+/// Has entries be read, and none recorded, until what is answered last is dropped.
+fn nothing_recorded(database: &Database) -> (Child, ChildStdin) {
+    let mut holder = database.program("psql");
+    let quiet = holder.arg("--quiet").stdout(Stdio::null());
+    let mut holder = quiet.stdin(Stdio::piped()).spawn().unwrap();
+    let mut lock = holder.stdin.take().unwrap();
+    lock.write_all(b"BEGIN; LOCK TABLE ledger.head IN SHARE MODE;\n")
+        .unwrap();
+    (holder, lock)
+}
+
 #[test]
 fn who_takes_a_bundle_is_in_the_ledger_before_the_first_byte_and_one_is_made_at_a_time() {
-    /// How long nothing can be recorded.
-    const HELD: Duration = Duration::from_secs(5);
     let postgres = Postgres::shared();
     let (server, database, first) = signing(postgres);
     let _ = Town::found(&server, "Pogmere");
     let auditor = key(&server.operator(), "auditor", None);
-    let _ = signed_by_itself(&server, &first, head(&server));
+    let _ = all_signed(&server, &first);
     assert_eq!(handed_over(postgres, &database), 0);
-    std::thread::scope(|scope| {
-        // Entries can be read meanwhile, and none recorded.
-        let hold = format!(
-            "BEGIN; LOCK TABLE ledger.head IN SHARE MODE; SELECT pg_sleep({}); COMMIT",
-            HELD.as_secs()
+    let (mut holder, lock) = nothing_recorded(&database);
+    let locks = |mode: &str, granted: &str| {
+        let sql = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = 'ledger.head'::regclass \
+             AND mode = '{mode}' AND {granted}"
         );
-        let name = database.name();
-        let held = scope.spawn(move || postgres.sql(name, &hold));
-        let locks = "SELECT count(*) FROM pg_locks WHERE relation = 'ledger.head'::regclass \
-                     AND mode = 'ShareLock' AND granted";
-        let began = Instant::now();
-        while postgres.sql(name, locks).trim() != "1" {
-            assert!(began.elapsed() < PATIENCE);
-        }
-        let mut line = asked_for(&server, &auditor);
-        line.set_read_timeout(Some(HELD / 5)).unwrap();
-        let mut begins = [0; 12];
-        let nothing = line.read(&mut begins).unwrap_err();
-        assert_eq!(nothing.kind(), ErrorKind::WouldBlock, "not a byte is sent");
-        let other = server.client(&auditor);
-        let busy = other.post("/v1/audit/exports", &json!({}));
-        assert!(!held.is_finished(), "the machine is too slow for this");
-        assert_eq!((busy.status, busy.problem().1.as_str()), (503, "busy"));
-        assert_eq!(handed_over(postgres, &database), 0);
-        let _ = held.join().unwrap();
-        line.set_read_timeout(Some(PATIENCE)).unwrap();
-        line.read_exact(&mut begins).unwrap();
-        assert_eq!(handed_over(postgres, &database), 1, "before the first byte");
-        assert_eq!(&begins, b"HTTP/1.1 200");
+        postgres.sql(database.name(), &sql).trim() != "0"
+    };
+    until("nothing can be recorded", || locks("ShareLock", "granted"));
+    let mut line = asked_for(&server, &auditor);
+    until("that it is handed over waits to be recorded", || {
+        locks("RowExclusiveLock", "NOT granted")
     });
+    line.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    let mut begins = [0; 12];
+    let nothing = line.read(&mut begins).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock, "not a byte is sent");
+    let other = server.client(&auditor);
+    let busy = other.post("/v1/audit/exports", &json!({}));
+    assert_eq!((busy.status, busy.problem().1.as_str()), (503, "busy"));
+    assert_eq!(handed_over(postgres, &database), 0);
+    drop(lock);
+    holder.wait().unwrap();
+    line.set_read_timeout(Some(PATIENCE)).unwrap();
+    line.read_exact(&mut begins).unwrap();
+    assert_eq!(handed_over(postgres, &database), 1, "before the first byte");
+    assert_eq!(&begins, b"HTTP/1.1 200");
     // Whoever was told that it is busy is in no entry, and is served when it is not.
-    let began = Instant::now();
-    loop {
+    in_time(|| {
         let line = &mut asked_for(&server, &auditor);
         let mut begins = [0; 12];
         line.read_exact(&mut begins).unwrap();
         match &begins {
-            b"HTTP/1.1 200" => break,
-            b"HTTP/1.1 503" => assert!(began.elapsed() < PATIENCE),
+            b"HTTP/1.1 200" => Ok(()),
+            b"HTTP/1.1 503" => Err("a bundle"),
             other => panic!("{}", String::from_utf8_lossy(other)),
         }
-    }
+    });
     assert_eq!(handed_over(postgres, &database), 2, "one for each answer");
 }
 
@@ -333,10 +316,17 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
     assert_eq!((code, &told["findings"]), (0, &json!([])), "{told}");
     let entries = told["entries"].as_u64().unwrap();
     assert!(entries > 40);
+    let position = |sql: &str| -> u64 {
+        let found = postgres.sql(database.name(), sql);
+        found.trim().parse().unwrap()
+    };
+    let named = "SELECT min(position) FROM ledger.entry WHERE leaf_data LIKE '%\"Pogmere%'";
+    let root = "SELECT min(position) FROM ledger.root WHERE position > 8";
+    let (named, root) = (position(named), position(root));
     for (what, change, first) in [
         (
             "a text",
-            "UPDATE ledger.entry SET leaf_data = replace(leaf_data, 'Pogmere', 'Bogmere') \
+            "UPDATE ledger.entry SET leaf_data = replace(leaf_data, '20', '30') \
              WHERE position = 17 OR position = 5",
             5,
         ),
@@ -364,8 +354,9 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
             "a text and its hash",
             "UPDATE ledger.entry SET leaf_data = replace(leaf_data, '\"Pogmere', '\"Bogmere'), \
              leaf_hash = sha256('\\x00'::bytea || convert_to(replace(leaf_data, '\"Pogmere', \
-             '\"Bogmere'), 'UTF8')) WHERE position = 5",
-            5,
+             '\"Bogmere'), 'UTF8')) WHERE position = (SELECT min(position) FROM ledger.entry \
+             WHERE leaf_data LIKE '%\"Pogmere%')",
+            named,
         ),
         (
             "a row removed",
@@ -390,7 +381,7 @@ fn rows_that_the_superuser_changed_are_located_by_position() {
             "a root",
             "UPDATE ledger.root SET root = sha256('another') WHERE position = (SELECT \
              min(position) FROM ledger.root WHERE position > 8)",
-            9,
+            root,
         ),
     ] {
         let copy = postgres.copy(&database);
