@@ -2,19 +2,18 @@
 //! master key; and a process killed in the middle.
 
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use dutyledger_bundle::{Given, verify};
 use dutyledger_ledger::LedgerReader;
 use dutyledger_test_bundles::Parts;
 use dutyledger_test_nats::Nats;
-use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
-use dutyledger_tests::{Client, Server, Town, key};
+use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
+use dutyledger_tests::{Client, Server, Stops, Town, chance, key, prepared, until};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -153,9 +152,11 @@ impl Bundles {
 
 /// The entries of an event, as the feed tells the operator of them.
 fn told(operator: &Client, event: &str) -> Vec<Value> {
-    let head = operator.get("/health/ready").body["ledger_position"].clone();
-    let path = format!("/v1/entries?limit=200&event_type={event}&wait_for={head}");
-    operator.get(&path).ok()["data"].as_array().unwrap().clone()
+    let path = format!("/v1/entries?limit=200&event_type={event}");
+    operator.get_now(&path).ok()["data"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 /// Every file of a folder and the folders in it, save the server's own log on PostgreSQL, which holds
@@ -340,7 +341,6 @@ fn a_partnerships_bundle_tells_what_was_announced_of_it_and_what_was_erased() {
         let _ = one.erase(&operator).ok();
     }
     // The clock announces that the review's date has passed.
-    let began = Instant::now();
     let announced = |one: &Sealed| {
         let passed = "/v1/audit/entries?limit=200&event=deadline-passed&partnership=";
         let found = one
@@ -348,10 +348,9 @@ fn a_partnerships_bundle_tells_what_was_announced_of_it_and_what_was_erased() {
             .get(&format!("{passed}{}", one.town.partnership));
         found.ok()["data"].as_array().unwrap().len()
     };
-    while announced(&sealed) == 0 || announced(&other) == 0 {
-        let patient = began.elapsed() < Duration::from_secs(60);
-        assert!(patient, "nothing was announced");
-    }
+    until("both are announced", || {
+        announced(&sealed) > 0 && announced(&other) > 0
+    });
     let counted = announced(&sealed);
     server.end();
     ran(&server.run(&["audit", "new-key"]));
@@ -399,8 +398,7 @@ fn of_several_texts_those_that_are_erased_are_in_no_file_and_no_bundle() {
     let nats = Nats::start();
     let mut server = Server::start_with(&[("DUTYLEDGER_NATS_URL", &nats.url())]);
     let town = Town::found(&server, "Severalton");
-    // Told where the test fails.
-    let chance = RandomState::new().build_hasher().finish();
+    let chance = chance();
     let texts = several(&town, chance);
     let keys: Vec<_> = texts
         .iter()
@@ -485,18 +483,10 @@ fn a_process_killed_between_the_entry_and_the_key_is_made_good_by_the_next() {
         scope.spawn(move || {
             let _ = operator.try_send("POST", &path, &[], Some(&body));
         });
-        let since = Instant::now();
-        while runtime()
-            .block_on(reader.erasures(None, 1))
-            .unwrap()
-            .is_empty()
-        {
-            assert!(
-                since.elapsed() < Duration::from_secs(60),
-                "it is not recorded"
-            );
-            std::thread::yield_now();
-        }
+        until("it is recorded", || {
+            let erasures = runtime().block_on(reader.erasures(None, 1));
+            !erasures.unwrap().is_empty()
+        });
         server.kill();
     });
     runtime().block_on(async {
@@ -588,7 +578,7 @@ fn a_text_whose_key_comes_back_while_it_is_read_is_served_to_nobody_who_is_not_r
             }
             (served, without)
         });
-        // Gathered first: whoever reads must be told to stop whatever came of it.
+        let stops = Stops(&over);
         let comes_and_goes = runtime().block_on(async {
             for _ in 0..400 {
                 sqlx::query("DELETE FROM data_key WHERE key_id = ?1")
@@ -605,8 +595,8 @@ fn a_text_whose_key_comes_back_while_it_is_read_is_served_to_nobody_who_is_not_r
             }
             Ok::<_, sqlx::Error>(())
         });
-        over.store(true, Ordering::Relaxed);
         comes_and_goes.unwrap();
+        drop(stops);
         reads.join().unwrap()
     });
     assert!(served > 0, "it is read while its key is there");
@@ -616,25 +606,13 @@ fn a_text_whose_key_comes_back_while_it_is_read_is_served_to_nobody_who_is_not_r
     );
 }
 
-/// A database prepared for a ledger.
-fn migrated(postgres: &Postgres) -> Database {
-    let database = postgres.database();
-    let migrated = std::process::Command::new(dutyledger_tests::program())
-        .args(["migrate", "--database-url", &database.url(OWNER)])
-        .output()
-        .unwrap();
-    ran(&migrated);
-    database
-}
-
 #[test]
 fn on_postgres_texts_that_are_erased_are_in_no_file_no_dump_and_no_bundle() {
     let postgres = Postgres::start();
-    let database = migrated(&postgres);
+    let database = prepared(&postgres);
     let mut server = Server::start_on(&database.url(APPLICATION));
     let town = Town::found(&server, "Eraspost");
-    // Told where the test fails.
-    let chance = RandomState::new().build_hasher().finish();
+    let chance = chance();
     let texts = several(&town, chance);
     let place = dutyledger_ledger::Place::parse(&database.url(APPLICATION)).unwrap();
     let reader = runtime().block_on(LedgerReader::open(place)).unwrap();
@@ -683,7 +661,7 @@ fn on_postgres_texts_that_are_erased_are_in_no_file_no_dump_and_no_bundle() {
 #[test]
 fn where_an_access_cannot_be_recorded_nothing_is_served() {
     let postgres = Postgres::start();
-    let database = migrated(&postgres);
+    let database = prepared(&postgres);
     let mut server = Server::start_on(&database.url(APPLICATION));
     let sealed = Sealed::record(&server, "Nolook");
     assert_eq!(sealed.read(&sealed.auditor)["text"], WORDS);

@@ -381,10 +381,8 @@ fn r_19_3_a_relevant_authority_of_another_area_takes_no_part_as_of_right_whoever
     let entry = &recognised["entries"][0];
     assert_eq!(entry["payload"]["standing"], "relevant", "{entry}");
     let marks = |position: &Value| {
-        let read = town
-            .client("police")
-            .get(&format!("{partnership}?wait_for={position}"))
-            .ok();
+        let police = town.client("police");
+        let read = police.get_at(&partnership, position.as_u64().unwrap()).ok();
         let marks = read["marks"].as_array().unwrap().clone();
         let of_it = marks.iter().filter(|m| m["entry_id"] == entry["entry_id"]);
         let rows = of_it.flat_map(|m| m["unmet"].as_array().unwrap().clone());
@@ -662,11 +660,9 @@ fn six_hundred_are_consulted_in_one_request_all_or_none_with_errors_by_row() {
         "one entry each, and the one that closes the list"
     );
     assert_eq!(entries[many]["payload"]["count"], many);
-    let path = format!(
-        "/v1/strategies/{strategy}/versions/1/consultation?wait_for={}",
-        consulted["position"]
-    );
-    let gap = town.client("council").get(&path).ok();
+    let path = format!("/v1/strategies/{strategy}/versions/1/consultation");
+    let closed = consulted["position"].as_u64().unwrap();
+    let gap = town.client("council").get_at(&path, closed).ok();
     let missing = gap["missing"].as_object().unwrap().len();
     assert_eq!(
         missing, 3,
@@ -709,7 +705,7 @@ fn a_correction_withdraws_and_the_mistake_stays_visible_as_known_then() {
         422
     );
     let now = council
-        .get(&format!("{path}?wait_for={}", corrected["position"]))
+        .get_at(&path, corrected["position"].as_u64().unwrap())
         .ok();
     assert!(now["state"]["versions"]["1"]["published"].is_null());
     let then = council

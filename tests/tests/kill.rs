@@ -8,7 +8,7 @@ use dutyledger_application::load;
 use dutyledger_domain::streams::Strategy;
 use dutyledger_ledger::LedgerReader;
 use dutyledger_record::{Record, StreamId};
-use dutyledger_tests::{Client, Server, Town, long};
+use dutyledger_tests::{Client, Server, Stops, Town, long, until};
 use serde_json::{Value, json};
 
 /// What a client outside the killed process knows of its commands: the idempotency key, and the
@@ -49,6 +49,7 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
         let stop = AtomicBool::new(false);
         let enough = (round + 1) * writers * 5;
         std::thread::scope(|scope| {
+            let _stops = Stops(&stop);
             for writer in 0..writers {
                 let (police, known, stop, path) =
                     (police.at(server.address()), &known, &stop, &path);
@@ -65,11 +66,10 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
                 });
             }
             // The kill comes under load: once enough commands were acknowledged.
-            while known.lock().unwrap().values().flatten().count() < enough {
-                std::thread::yield_now();
-            }
+            until("enough commands are acknowledged", || {
+                known.lock().unwrap().values().flatten().count() >= enough
+            });
             server.kill();
-            stop.store(true, Ordering::Relaxed);
         });
         server.restart();
         // The same key settles every command whose answer was lost.
@@ -92,7 +92,7 @@ fn every_acknowledged_command_is_there_once_after_a_kill_and_none_twice() {
     let head = *known.values().flatten().max().unwrap();
     let police = police.at(server.address());
     let live = police
-        .get(&format!("/v1/strategies/{strategy}?wait_for={head}"))
+        .get_at(&format!("/v1/strategies/{strategy}"), head)
         .ok();
     server.end();
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -55,7 +55,7 @@ fn writers_racing_on_one_stream_all_succeed_once() {
     let head = positions.iter().max().unwrap();
     let strategy = town
         .client("police")
-        .get(&format!("/v1/strategies/{strategy}?wait_for={head}"));
+        .get_at(&format!("/v1/strategies/{strategy}"), *head);
     assert_eq!(
         strategy.headers["etag"],
         format!("\"{}\"", 5 + writers * each)

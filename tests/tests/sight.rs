@@ -4,13 +4,13 @@ use dutyledger_tests::{Server, Town, key};
 use serde_json::{Value, json};
 
 /// A published strategy, and the position of its publication.
-fn published(town: &Town, on: &str) -> (String, Value) {
+fn published(town: &Town, on: &str) -> (String, u64) {
     let strategy = town.adopted(on);
     let body = json!({ "occurred_on": on, "particulars": {
         "version": 1, "form": "stand_alone", "locator": "https://example.org/s" } });
     let path = format!("/v1/strategies/{strategy}/publications");
     let recorded = town.client("council").post(&path, &body).ok();
-    (strategy, recorded["position"].clone())
+    (strategy, recorded["position"].as_u64().unwrap())
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn two_partnerships_do_not_see_each_other() {
             format!("/v1/partnerships/{absent}/timeline"),
         ),
     ] {
-        let (hidden, nothing) = (police.get(&hidden), police.get(&nothing));
+        let (hidden, nothing) = (police.get_now(&hidden), police.get_now(&nothing));
         assert_eq!(
             (hidden.status, nothing.status),
             (404, 404),
@@ -77,7 +77,7 @@ fn a_consultee_sees_only_its_own_consultation_and_what_is_published() {
     let strategy = town.draft("2023-06-01");
     let path = format!("/v1/strategies/{strategy}");
     let school = town.client("school");
-    assert_eq!(school.get(&path).status, 404, "not consulted yet");
+    assert_eq!(school.get_now(&path).status, 404, "not consulted yet");
     town.consult(&strategy, 1, "2023-06-02");
     let body = json!({ "occurred_on": "2023-06-03", "particulars": { "version": 1,
         "authority": town.ids["college"], "response": "The college's words" } });
@@ -85,9 +85,8 @@ fn a_consultee_sees_only_its_own_consultation_and_what_is_published() {
         .client("college")
         .post(&format!("{path}/responses"), &body)
         .ok();
-    let seen = school
-        .get(&format!("{path}?wait_for={}", said["position"]))
-        .ok();
+    let told = said["position"].as_u64().unwrap();
+    let seen = school.get_at(&path, told).ok();
     let consultation = &seen["state"]["versions"]["1"]["consultation"];
     let consulted: Vec<_> = consultation["consulted"]
         .as_object()
@@ -146,8 +145,8 @@ fn everyone_with_a_key_sees_what_is_published_and_an_operator_nothing_else() {
         Town::found(&server, "Thereton"),
     );
     let (strategy, position) = published(&theirs, "2023-06-01");
-    let path = format!("/v1/strategies/{strategy}?wait_for={position}");
-    let seen = ours.client("school").get(&path).ok();
+    let path = format!("/v1/strategies/{strategy}");
+    let seen = ours.client("school").get_at(&path, position).ok();
     assert_eq!(seen["state"]["versions"]["1"]["positions"], json!({}));
     assert!(seen["state"]["versions"]["1"]["published"].is_object());
     assert_eq!(ours.operator.get(&path).status, 200);
