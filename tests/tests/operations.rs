@@ -14,8 +14,8 @@ use dutyledger_ledger::{
 use dutyledger_record::{EntryId, Stream, StreamId, StreamType};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{
-    Client, LEDGER, OPENING, Server, Stops, Tampered, Town, draft, in_time, prepared, program, ran,
-    repository, stream, traceable, until,
+    Client, LEDGER, OPENING, Server, Stops, Tampered, Town, draft, in_time, key, prepared, program,
+    ran, repository, stream, traceable, until,
 };
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -960,6 +960,12 @@ fn a_sync_fails(file: &str, when: usize, most: u32) {
     let town = Town::found(&server, "Syncton");
     let strategy = town.draft("2023-06-01");
     let path = format!("/v1/strategies/{strategy}/engagements");
+    // What the clock has to say is said before: nothing but what is given is recorded from then on.
+    let auditor = server.client(&key(&town.operator, "auditor", None));
+    until("the first strategy is overdue", || {
+        let overdue = "/v1/entries?event_type=AreaDeadlinePassed";
+        auditor.get(overdue).ok()["data"] != json!([])
+    });
     server.end();
     let folder = server.folder().to_str().unwrap().to_owned();
     let (log, ledger) = (format!("{folder}/trace"), format!("{folder}/{file}"));
