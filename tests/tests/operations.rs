@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use dutyledger_application::load;
 use dutyledger_ledger::{
     Append, Idempotency, Ledger, LedgerReader, Opening, Options, Place, StreamAppend, SystemClock,
+    beside,
 };
 use dutyledger_record::{EntryId, Stream, StreamId, StreamType};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
@@ -601,6 +602,99 @@ fn a_backup_taken_under_load_verifies_and_a_restored_one_is_served_only_once_the
         police.get_now(&format!("/v1/strategies/{strategy}")).status,
         200
     );
+}
+
+/// The position that a server noted last.
+fn noted(server: &Server) -> Value {
+    let note = fs::read_to_string(server.folder().join("ledger.noted-head.json")).unwrap();
+    serde_json::from_str::<Value>(&note).unwrap()["position"].clone()
+}
+
+#[test]
+fn a_backup_put_back_beside_the_log_of_a_killed_server_is_refused_until_that_log_is_gone() {
+    let mut server = Server::start();
+    let town = Town::found(&server, "Logton");
+    let strategy = town.draft("2023-06-01");
+    let path = format!("/v1/strategies/{strategy}/engagements");
+    let backup = server.folder().join("backup.db");
+    let made = server.run(&["--json", "ledger", "backup", backup.to_str().unwrap()]);
+    let position = said(&made)["position"].as_u64().unwrap();
+    let body = json!({ "occurred_on": "2023-06-02",
+        "particulars": { "version": 1, "group": "young_people" } });
+    let lost = town.client("police").post(&path, &body).ok()["position"].clone();
+    until("the head is noted", || {
+        noted(&server).as_u64() >= lost.as_u64()
+    });
+    server.kill();
+    // The clock may have had the last word.
+    let lost = noted(&server);
+    let (file, log) = (server.ledger(), beside(&server.ledger(), "-wal"));
+    let left = fs::read(&log).unwrap();
+    assert!(!left.is_empty(), "the log of a killed server stays");
+
+    fs::copy(&backup, &file).unwrap();
+    let copy = format!("sqlite:{}", server.folder().join("copy.db").display());
+    let other = server.folder().join("other.db");
+    let refuse = |commands: &[&[&str]]| {
+        for command in commands {
+            let refused = server.run(command);
+            let why = stderr(&refused);
+            assert_eq!(refused.status.code(), Some(5), "{command:?}: {why}");
+            let named = format!("remove {}", log.display());
+            assert!(why.contains(&named), "{command:?}: {why}");
+        }
+        assert_eq!(fs::read(&log).unwrap(), left, "the log is as it was");
+    };
+    let serve = ["serve", "--listen", "127.0.0.1:0"];
+    let writing: [&[&str]; 2] = [
+        &["key", "issue", "--kind", "auditor", "--label", "an audit"],
+        &serve,
+    ];
+    refuse(&writing);
+    refuse(&[
+        &["ledger", "verify"],
+        &["ledger", "copy", &copy],
+        &["ledger", "backup", other.to_str().unwrap()],
+        &["projections", "rebuild"],
+    ]);
+    let onto = ["ledger", "copy", "--database-url"];
+    let from = format!("sqlite:{}", TOLD.server.ledger().display());
+    let to = format!("sqlite:{}", file.display());
+    refuse(&[&[&onto[..], &[&from, &to]].concat()]);
+    // Without the master key that a ledger has, none is made in its place.
+    let (master, away) = (
+        server.folder().join("ledger.master.key"),
+        server.folder().join("away"),
+    );
+    fs::rename(&master, &away).unwrap();
+    refuse(&[&serve]);
+    assert!(!master.exists());
+    fs::rename(&away, &master).unwrap();
+    let same = fs::read(&file).unwrap() == fs::read(&backup).unwrap();
+    assert!(same, "the file is as it was put back");
+    // Where the file is gone, its log is not thrown away.
+    fs::remove_file(&file).unwrap();
+    refuse(&writing);
+    fs::copy(&backup, &file).unwrap();
+
+    fs::remove_file(&log).unwrap();
+    fs::remove_file(beside(&file, "-shm")).unwrap();
+    let behind = server.run(&serve);
+    let why = stderr(&behind);
+    assert!(why.contains(&format!("to {lost} are lost")), "{why}");
+    let noted = said(&server.run(&["--json", "ledger", "note", "--accept-loss"]));
+    assert_eq!(noted["position"], position);
+    let verified = said(&server.run(&["--json", "ledger", "verify"]));
+    assert_eq!(
+        (&verified["entries"], &verified["findings"]),
+        (&position.into(), &json!([]))
+    );
+    let rebuilt = server.run(&["projections", "rebuild"]);
+    assert!(rebuilt.status.success(), "{}", stderr(&rebuilt));
+    server.restart();
+    let police = town.client("police").at(server.address());
+    let recorded = police.post(&path, &body).ok()["position"].as_u64();
+    assert!(recorded > Some(position));
 }
 
 /// Every row of a ledger in a file, one a line.

@@ -300,6 +300,8 @@ async fn is_founded(place: &Place) -> Result<bool, OpenError> {
             Ok(true)
         }
         Err(OpenError::Foreign { .. }) => Ok(false),
+        // What is there, or was there, is a ledger's.
+        Err(error @ OpenError::ForeignLog { .. }) => Err(error),
         Err(_) if place.file().is_some() => Ok(false),
         Err(error) => Err(error),
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use dutyledger_record::EntryError;
 
+use crate::file::beside;
 use crate::lock::LockError;
 use crate::noted::NoContinuation;
 use crate::store::StoreError;
@@ -31,6 +32,18 @@ pub enum OpenError {
         place: String,
         /// What was looked for.
         what: &'static str,
+    },
+    /// The log beside the file is another file's, and SQLite would write into this one what it holds.
+    #[error(
+        "the log {} belongs to the file that was at {} before, not to the one that is there now: \
+         remove {} and {}, or move them to where that file went, and start again",
+        log.display(), path.display(), log.display(), beside(path, "-shm").display()
+    )]
+    ForeignLog {
+        /// The file.
+        path: PathBuf,
+        /// The log.
+        log: PathBuf,
     },
     /// The file was written by a newer program.
     #[error(

@@ -4,6 +4,10 @@ mod reads;
 mod rows;
 mod store;
 
+use std::fs::File;
+use std::io;
+use std::mem;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,6 +21,9 @@ use crate::error::OpenError;
 use crate::file::beside;
 pub(crate) use reads::{Columns, SqliteReads};
 pub(crate) use store::SqliteStore;
+
+/// Where the header of a file says whether it is written through a log: in two bytes, both 2 if it is.
+const LOGGED_AT: u64 = 18;
 
 /// How long a statement waits for another process that holds the file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -82,6 +89,7 @@ impl Schema {
 
     /// Opens a file for its one writer, making it or bringing it up to date.
     pub(crate) async fn writer(&self, path: &Path) -> Result<SqliteConnection, OpenError> {
+        refuse_foreign_log(path)?;
         let mut conn = options(path)
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
@@ -117,6 +125,7 @@ impl Schema {
 
     /// Opens a file for one reader that may write other files, beside whoever writes this one.
     pub(crate) async fn reader(&self, path: &Path) -> Result<SqliteConnection, OpenError> {
+        refuse_foreign_log(path)?;
         let mut conn = options(path)
             .read_only(true)
             .connect()
@@ -141,6 +150,7 @@ impl Schema {
 
     /// Opens a file for reading, beside whoever writes it.
     pub(crate) async fn readers(&self, path: &Path, most: u32) -> Result<SqlitePool, OpenError> {
+        refuse_foreign_log(path)?;
         let options = options(path).read_only(true).pragma("query_only", "ON");
         let pool = SqlitePoolOptions::new()
             .max_connections(most.max(1))
@@ -155,6 +165,39 @@ impl Schema {
         self.current(path, &mut conn).await?;
         drop(conn);
         Ok(pool)
+    }
+}
+
+/// Refuses a file that was put in the place of another whose log stayed. SQLite takes whatever log it
+/// finds for the file's own, and would write what the other file held over parts of this one. A backup
+/// says in its header that it has no log; a file of ours says that it has one before there is any.
+fn refuse_foreign_log(path: &Path) -> Result<(), OpenError> {
+    let log = beside(path, "-wal");
+    // The log is looked at first: another process may be making both just now.
+    if !log.metadata().is_ok_and(|log| log.len() > 0) || is_logged(path)? {
+        return Ok(());
+    }
+    Err(OpenError::ForeignLog {
+        path: path.to_owned(),
+        log,
+    })
+}
+
+/// Whether the header of a file says that it is written through a log. Of what is not there, or holds
+/// nothing yet, there is no log either.
+fn is_logged(path: &Path) -> io::Result<bool> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    let mut logged = [0; 2];
+    let read = file.read_exact_at(&mut logged, LOGGED_AT);
+    // A process that closes any handle to a file loses all its locks on it, also those of connections
+    // it has open already. So this one stays open.
+    mem::forget(file);
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| logged == [2, 2]),
     }
 }
 
@@ -190,7 +233,7 @@ pub(crate) async fn settle(path: &Path, conn: &mut SqliteConnection) -> Result<(
         .map_err(OpenError::database)?;
     if busy {
         // SQLite takes no locks on this file, so that closing a handle to it costs none.
-        std::fs::File::open(beside(path, "-wal"))?.sync_data()?;
+        File::open(beside(path, "-wal"))?.sync_data()?;
     }
     Ok(())
 }
