@@ -4,15 +4,15 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use dutyledger_application::load;
 use dutyledger_ledger::{
-    Append, Idempotency, Ledger, LedgerReader, Opening, Options, Place, StreamAppend, SystemClock,
-    beside,
+    ApiKey, Append, Idempotency, KeyChange, Ledger, LedgerReader, NoContinuation, OpenError,
+    Opening, Options, Place, StreamAppend, SystemClock, beside,
 };
-use dutyledger_record::{EntryId, Stream, StreamId, StreamType};
+use dutyledger_record::{EntryId, KeyId, Stream, StreamId, StreamType};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER, Postgres};
 use dutyledger_tests::{
     Client, LEDGER, OPENING, Server, Stops, Tampered, Town, draft, in_time, key, prepared, program,
@@ -883,16 +883,7 @@ const APPENDS: u64 = 1_000;
 fn large(folder: &Path) -> PathBuf {
     let file = folder.join("large.db");
     Runtime::new().unwrap().block_on(async {
-        let opening = |_| {
-            Ok(Opening {
-                ledger: LEDGER,
-                draft: draft(0, 1, OPENING)?,
-            })
-        };
-        let clock = std::sync::Arc::new(SystemClock);
-        let opened = Ledger::open(Options::at(&file), clock, opening)
-            .await
-            .unwrap();
+        let opened = open(&Place::from(&file)).await.unwrap();
         let mut appends = Vec::new();
         for number in 1..=APPENDS {
             let drafts = (1..=EACH).map(|version| {
@@ -998,6 +989,146 @@ fn a_copy_that_was_killed_goes_on_even_while_its_last_commit_is_still_under_way(
     );
     assert_eq!(said(&verified)["entries"], entries);
     assert!(verified.status.success());
+}
+
+/// A ledger of two of the pages that are copied at once, with a commit that ends where the first page
+/// does, and with names and API keys.
+fn two_pages(folder: &Path) -> PathBuf {
+    let file = folder.join("two-pages.db");
+    let part = |number: u64, count: u64| StreamAppend {
+        stream: stream(number.into()),
+        expected_version: 0,
+        drafts: (1..=count)
+            .map(|version| {
+                draft(
+                    number.into(),
+                    version,
+                    u128::from(number * 10_000 + version),
+                )
+            })
+            .collect::<Result<_, _>>()
+            .unwrap(),
+    };
+    Runtime::new().unwrap().block_on(async {
+        let ledger = open(&Place::from(&file)).await.unwrap();
+        for (number, count) in [(1, 1_999), (2, 1), (3, 1)] {
+            let key = ApiKey {
+                key_id: KeyId::new(stream(number.into()).id.uuid()),
+                hash: [u8::try_from(number).unwrap(); 32],
+                kind: "auditor".to_owned(),
+                principal_id: None,
+                label: number.to_string(),
+                issued_at: chrono::DateTime::UNIX_EPOCH,
+                expires_at: None,
+                revoked_at: None,
+            };
+            let append = Append {
+                streams: vec![part(number, count)],
+                idempotency: Some(Idempotency {
+                    scope: "test".into(),
+                    key: number.to_string(),
+                    digest: [7; 32],
+                    lasting: true,
+                }),
+                keys: vec![KeyChange::Issue(key)],
+                ..Append::default()
+            };
+            ledger.append(append).await.unwrap();
+        }
+        ledger.close().await;
+    });
+    file
+}
+
+/// Opens a ledger for appending, as a server does.
+async fn open(place: &Place) -> Result<Ledger, OpenError> {
+    let opening = |_| {
+        Ok(Opening {
+            ledger: LEDGER,
+            draft: draft(0, 1, OPENING)?,
+        })
+    };
+    Ledger::open(Options::at(place), Arc::new(SystemClock), opening).await
+}
+
+/// Whether a server would serve what a copy left.
+fn is_served(url: &str) -> bool {
+    Runtime::new().unwrap().block_on(async {
+        let place = Place::parse(url).unwrap();
+        // Where nothing was copied yet, opening would found a ledger.
+        let Ok(begun) = LedgerReader::open(&place).await else {
+            return false;
+        };
+        begun.close().await;
+        match open(&place).await {
+            Ok(ledger) => {
+                ledger.close().await;
+                true
+            }
+            Err(OpenError::NoContinuation(NoContinuation::InPart { .. })) => false,
+            Err(error) => panic!("{error}"),
+        }
+    })
+}
+
+/// Kills a copy at each of these calls in turn. Wherever that is, what it left is not served unless
+/// it has every row, and copying again brings it to its end.
+fn kill_copies(calls: &str, target: impl Fn() -> (String, Box<dyn Fn() -> Vec<String>>)) {
+    if !traceable() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let file = two_pages(folder.path());
+    let (from, rows) = (format!("sqlite:{}", file.display()), rows_of_file(&file));
+    let mut in_part = 0;
+    for n in 1.. {
+        let (to, copied) = target();
+        let copy = ["ledger", "copy", "--database-url", &from, &to];
+        let killed = std::process::Command::new("strace")
+            .args(["-f", "-qq", "-o", "/dev/null"])
+            .args(["-e", &format!("trace={calls}")])
+            .args(["-e", &format!("inject={calls}:signal=KILL:when={n}")])
+            .arg(program())
+            .args(copy)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        if is_served(&to) {
+            same(&rows, &copied());
+        } else {
+            assert!(!killed.status.success(), "a whole copy is served");
+            in_part += 1;
+        }
+        let again = run(folder.path(), &copy);
+        assert!(again.status.success(), "{n}: {}", stderr(&again));
+        same(&rows, &copied());
+        assert!(is_served(&to));
+        if killed.status.success() {
+            break;
+        }
+    }
+    assert!(in_part > 4, "it was killed in the midst: {in_part}");
+}
+
+#[test]
+fn a_copy_to_a_file_is_served_with_every_name_and_key_or_not_at_all_wherever_it_was_killed() {
+    let folder = TempDir::new().unwrap();
+    let made = std::cell::Cell::new(0);
+    kill_copies("fdatasync,fsync", || {
+        made.set(made.get() + 1);
+        let file = folder.path().join(format!("{}.db", made.get()));
+        let url = format!("sqlite:{}", file.display());
+        (url, Box::new(move || rows_of_file(&file)))
+    });
+}
+
+#[test]
+fn a_copy_to_a_server_is_served_with_every_name_and_key_or_not_at_all_wherever_it_was_killed() {
+    kill_copies("sendto", || {
+        let database = prepared(Postgres::shared());
+        let url = database.url(APPLICATION);
+        (url, Box::new(move || rows_of_database(&database)))
+    });
 }
 
 #[test]

@@ -44,6 +44,10 @@ pub enum CopyError {
 /// Copies a ledger to a place that holds none, or that holds the beginning of the same ledger: then
 /// it goes on there. Entries, roots, idempotency keys and API keys are copied; projections are made
 /// anew, and the keys of sealed texts are not the ledger's. Answers the position copied to.
+///
+/// The root at the head is written last of all. Until then there is none, and what was copied so far is
+/// not served: it may lack API keys and what repeated requests are answered with.
+///
 /// `progress` is told how many entries are done, and how many there are.
 ///
 /// # Errors
@@ -117,6 +121,11 @@ async fn copy_rest<S: Store>(
         there: found.is_some(),
     };
     let there = found.as_ref().map_or(0, |found| found.position);
+    // Up to where the roots are there.
+    let mut rooted = match store.root(there).await.map_err(CopyError::Write)? {
+        Some(_) => there,
+        None => there.saturating_sub(1),
+    };
     let (mut position, mut instant) = (0, chrono::DateTime::UNIX_EPOCH);
     while position < head {
         let page = from.read(position, PAGE).await?;
@@ -143,13 +152,14 @@ async fn copy_rest<S: Store>(
                 break;
             }
         }
-        let Some(first) = entries.first().map(|entry| entry.position) else {
+        if entries.is_empty() {
             if position == 0 || position >= head {
                 break;
             }
             continue;
-        };
-        let roots = roots_within(from, first - 1, position).await?;
+        }
+        let roots = roots_within(from, rooted, position - 1).await?;
+        rooted = position - 1;
         let batch = copied.batch(from, position, instant, entries, roots);
         copied.commit(store, batch, to).await?;
         progress(position, head);
@@ -158,6 +168,11 @@ async fn copy_rest<S: Store>(
         return Err(other());
     }
     copy_names(from, store, &mut copied, position, instant, to).await?;
+    let last = roots_within(from, rooted, position).await?;
+    if !last.is_empty() {
+        let batch = copied.batch(from, position, instant, Vec::new(), last);
+        copied.commit(store, batch, to).await?;
+    }
     Ok(position)
 }
 

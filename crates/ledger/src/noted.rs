@@ -103,8 +103,8 @@ pub enum NoContinuation {
     /// The database lacks a part of what its own head speaks of.
     #[error(
         "the head says that the ledger goes to position {last}, and position {position} is not there or \
-         has another root: only a part of it was put back. Put back the whole; `dutyledger ledger \
-         verify` tells what is missing"
+         has another root: only a part of it was put back or copied. Put back the whole, or let `dutyledger \
+         ledger copy` come to its end; `dutyledger ledger verify` tells what is missing"
     )]
     InPart {
         /// The position of the head.
@@ -125,7 +125,8 @@ pub enum NoContinuation {
 }
 
 /// Whether a database has what its own head speaks of, as far as its ends show: of one that was put back
-/// in part, the tables that came say nothing of the one that did not.
+/// in part, the tables that came say nothing of the one that did not. A copy that was not brought to its
+/// end lacks the root at its head.
 pub(crate) async fn check_whole(head: &Head, ledger: &LedgerReader) -> Result<(), OpenError> {
     let last = head.position;
     if last == 0 {
