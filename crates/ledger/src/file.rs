@@ -17,11 +17,19 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     static WRITING: Mutex<()> = Mutex::new(());
     let _writing = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
     let new = beside(path, &format!(".{}.new", process::id()));
-    let mut file = File::create(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let replaced = write(&new, bytes).and_then(|()| fs::rename(&new, path));
+    if let Err(error) = replaced {
+        // Another process has another name, and would leave it for good. What is told is why.
+        let _ = fs::remove_file(&new);
+        return Err(error);
+    }
     sync_name(path)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// Makes a file for a secret, which nobody but its owner may read, durably. One that is there is
@@ -100,6 +108,18 @@ pub fn sync_name(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_replaced_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        // No file takes the place of a folder.
+        fs::create_dir(&path).unwrap();
+        replace_file(&path, b"new").unwrap_err();
+        let left = fs::read_dir(folder.path()).unwrap();
+        let left: Vec<_> = left.map(|one| one.unwrap().path()).collect();
+        assert_eq!(left, [path]);
+    }
 
     #[test]
     fn a_lock_that_was_let_go_is_free_while_a_program_being_started_still_has_its_file() {
