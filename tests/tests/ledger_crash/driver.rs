@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 
-use dutyledger_ledger::{Place, PostgresUrl, migrate};
+use dutyledger_ledger::{LedgerReader, Place, PostgresUrl, migrate};
 use dutyledger_test_postgres::{APPLICATION, Database, OWNER};
 use dutyledger_tests::build;
 use tempfile::TempDir;
@@ -59,6 +59,16 @@ impl Ground {
 
     pub(crate) fn place(&self) -> Place {
         Place::parse(&self.url()).unwrap()
+    }
+
+    /// How far the ledger goes now.
+    pub(crate) fn last_position(&self) -> u64 {
+        runtime().block_on(async {
+            let reader = LedgerReader::open(self.place()).await.unwrap();
+            let position = reader.last_position().await.unwrap();
+            reader.close().await;
+            position
+        })
     }
 
     /// A driver that appends, noting the head in a file of its own.
