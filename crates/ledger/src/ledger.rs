@@ -296,12 +296,14 @@ async fn follow(ledger: LedgerReader, tail: Weak<watch::Sender<u64>>) {
     let mut failing = false;
     loop {
         tokio::time::sleep(FOLLOW_EVERY).await;
-        let found = ledger.last_position().await;
+        // Every commit with entries leaves its root, and no dead version of any: the head row would be
+        // looked for among all that an old snapshot keeps of it.
+        let found = ledger.last_root().await;
         let Some(tail) = tail.upgrade() else { return };
         match found {
-            Ok(position) => {
+            Ok(last) => {
                 failing = false;
-                advance(&tail, position);
+                advance(&tail, last.map_or(0, |(position, _)| position));
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
                 tracing::warn!(%error, "other processes' appends cannot be followed");
