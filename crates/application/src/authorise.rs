@@ -72,12 +72,16 @@ impl Asked<'_> {
             }
     }
 
-    /// Whether it is the authority the command is about, and has to do with the partnership: naming
-    /// oneself makes nobody a party.
+    /// Whether it is the authority the command is about, or took its place in the partnership, and has to
+    /// do with the partnership: naming oneself makes nobody a party.
     fn is_subject(&self) -> bool {
-        let Some(own) = self.principal.id.filter(|id| self.subject == Some(*id)) else {
+        let (Some(own), Some(subject)) = (self.principal.id, self.subject) else {
             return false;
         };
+        let in_its_place = |p: &PartnershipState| p.in_place_of(subject) == own;
+        if own != subject && !self.partnership.is_some_and(|(_, p)| in_its_place(p)) {
+            return false;
+        }
         let party = |p: &PartnershipState| {
             p.takes_part(own, self.world, self.on)
                 || p.areas

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use dutyledger_application::{Answer, Bus, CommandError, Edge, Entropy, Home, Request, Target};
 use dutyledger_domain::rules::{DRAFT, newest};
 use dutyledger_domain::streams::area::{AuthorityForArea, RecordAuthorities, RegisterArea};
-use dutyledger_domain::streams::authority::RegisterAuthority;
+use dutyledger_domain::streams::authority::{RegisterAuthority, SucceedAuthority};
 use dutyledger_domain::streams::direction::{
     AnswerConsent, DirectionCommand, IssueDirection, RecordFinding, RecordSatisfaction,
 };
@@ -16,7 +16,7 @@ use dutyledger_domain::streams::ledger::{
     AdoptCheckpointKey, AdoptRulePack, CheckpointKeyReplaced, LedgerMode,
 };
 use dutyledger_domain::streams::partnership::{
-    FormPartnership, MatterGiven, ProposePartnership, RecordPartnershipPosition,
+    FormPartnership, MatterGiven, ProposePartnership, RecordPartnershipPosition, SucceedMember,
 };
 use dutyledger_domain::streams::strategy::{
     AdoptVersion, ClaimException, ConsultAuthorities, DraftStrategy, RecordResponse,
@@ -264,6 +264,28 @@ fn position_of(body: Body) -> StrategyCommand {
         reason: None,
     }
     .into()
+}
+
+#[tokio::test]
+async fn l_2_what_is_an_authoritys_to_do_is_its_successors_once_that_took_its_place() {
+    let recorded = Recorded::new().await;
+    let claims = async |by: Body| {
+        let command = claim_of(COUNCIL, ExceptedDuty::Collaborate);
+        let on = Target::Existing(strategy_id());
+        recorded.came::<Strategy>(by.key(), Own, on, command).await
+    };
+    let council = COUNCIL.id();
+    let of_partnership = partnership_id();
+    let successor = NEXT_COUNCIL.id();
+    let succeed = SucceedAuthority { successor };
+    let _ = recorded.done::<Authority>(OPERATOR, council, succeed).await;
+    assert_ne!(claims(NEXT_COUNCIL).await, Permitted);
+    let in_its_place = SucceedMember { authority: council };
+    let _ = recorded
+        .done::<Partnership>(POLICE.key(), of_partnership, in_its_place)
+        .await;
+    assert_eq!(claims(NEXT_COUNCIL).await, Permitted);
+    assert_eq!(claims(FIRE).await, Refused);
 }
 
 #[tokio::test]

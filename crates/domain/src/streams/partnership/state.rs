@@ -186,6 +186,18 @@ impl PartnershipState {
         recognised || self.specified_authorities(world, on).contains(&authority)
     }
 
+    /// Who is in an authority's place: whoever took it last, or the authority itself.
+    #[must_use]
+    pub fn in_place_of(&self, authority: StreamId) -> StreamId {
+        let next = |id: &StreamId| self.members.get(id)?.successor;
+        let mut line = std::iter::successors(Some(authority), next);
+        // Longer than there are members, it goes round.
+        line.by_ref()
+            .take(self.members.len() + 1)
+            .last()
+            .unwrap_or(authority)
+    }
+
     /// Whether an authority that was of the partnership is no more: another took its place, or it ended
     /// for each area it was recorded for.
     #[must_use]
