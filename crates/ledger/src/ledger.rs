@@ -296,14 +296,12 @@ async fn follow(ledger: LedgerReader, tail: Weak<watch::Sender<u64>>) {
     let mut failing = false;
     loop {
         tokio::time::sleep(FOLLOW_EVERY).await;
-        // Every commit with entries leaves its root, and no dead version of any: the head row would be
-        // looked for among all that an old snapshot keeps of it.
-        let found = ledger.last_root().await;
+        let found = ledger.last_position().await;
         let Some(tail) = tail.upgrade() else { return };
         match found {
-            Ok(last) => {
+            Ok(position) => {
                 failing = false;
-                advance(&tail, last.map_or(0, |(position, _)| position));
+                advance(&tail, position);
             }
             Err(error) if !std::mem::replace(&mut failing, true) => {
                 tracing::warn!(%error, "other processes' appends cannot be followed");

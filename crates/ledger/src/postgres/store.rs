@@ -27,21 +27,15 @@ use crate::value::{hash, integer, number};
 /// `moved` is empty, and with it everything else. A writer that finds the row locked waits for the
 /// other's commit and then finds it moved.
 ///
-/// The row is named by its place, so that nothing else is looked at: every commit leaves a dead version
-/// of it, and while an old snapshot is open, as that of a dump is, all of them stay. A row that is
-/// elsewhere counts as moved, and the writer asks where it is.
-///
 /// 1 ledger, 2 batch before, 3 position, 4 instant, 5 frontier, 6 to 16 entries, 17 to 23 names,
-/// 24 and 25 roots, 26 frontier before, 27 where the head row is
+/// 24 and 25 roots, 26 frontier before
 macro_rules! commit {
     ($forgotten:literal $(, $more:expr)*) => {
         concat!(
             "WITH moved AS ( \
                  UPDATE ledger.head SET batch = batch + 1, position = $3, recorded_at = $4, \
                                         frontier = $5 \
-                 WHERE ctid = $27::text::tid \
-                   AND ledger_id = $1 AND batch = $2 AND frontier = $26 \
-                 RETURNING ctid \
+                 WHERE ledger_id = $1 AND batch = $2 AND frontier = $26 RETURNING 1 \
              ), entries AS ( \
                  INSERT INTO ledger.entry (position, entry_id, stream_type, stream_id, version, \
                                            event_type, schema_version, occurred_on, recorded_at, \
@@ -70,7 +64,7 @@ macro_rules! commit {
                  SELECT r.* FROM moved, unnest($24::bigint[], $25::bytea[]) AS r \
              ) ",
             $($more,)*
-            "SELECT (SELECT ctid::text FROM moved), ", $forgotten
+            "SELECT (SELECT count(*) FROM moved), ", $forgotten
         )
     };
 }
@@ -80,25 +74,25 @@ const COMMIT: &str = commit!("0::bigint");
 
 /// The commit of a batch that changes API keys or forgets names.
 ///
-/// 28 to 35 keys issued, 36 and 37 keys revoked, 38 the instant before which names are forgotten
+/// 27 to 34 keys issued, 35 and 36 keys revoked, 37 the instant before which names are forgotten
 const COMMIT_MORE: &str = commit!(
     "(SELECT count(*) FROM forgotten)",
     ", issued AS ( \
          INSERT INTO ledger.api_key (key_id, hash, kind, principal_id, label, issued_at, \
                                      expires_at, revoked_at) \
          SELECT k.* FROM moved, \
-                unnest($28::uuid[], $29::bytea[], $30::text[], $31::uuid[], $32::text[], \
-                       $33::timestamptz[], $34::timestamptz[], $35::timestamptz[]) AS k \
+                unnest($27::uuid[], $28::bytea[], $29::text[], $30::uuid[], $31::text[], \
+                       $32::timestamptz[], $33::timestamptz[], $34::timestamptz[]) AS k \
      ), revoked AS ( \
          UPDATE ledger.api_key SET revoked_at = coalesce(revoked_at, revocation.at) \
          FROM moved, (SELECT key_id, min(at) AS at \
-                      FROM unnest($36::uuid[], $37::timestamptz[]) AS r (key_id, at) \
+                      FROM unnest($35::uuid[], $36::timestamptz[]) AS r (key_id, at) \
                       GROUP BY key_id) AS revocation \
          WHERE api_key.key_id = revocation.key_id \
      ), forgotten AS ( \
          DELETE FROM ledger.idempotency USING moved \
          WHERE idempotency.ctid = ANY (ARRAY(SELECT ctid FROM ledger.idempotency \
-                                             WHERE NOT lasting AND created_at < $38 \
+                                             WHERE NOT lasting AND created_at < $37 \
                                              ORDER BY created_at LIMIT ",
     forgotten_max!(),
     ")) RETURNING 1 \
@@ -111,8 +105,6 @@ pub(crate) struct PostgresStore {
     conn: PgConnection,
     /// Whether a transaction is open that keeps other writers out.
     holding: bool,
-    /// Where the head row was when this writer last met it, as the server writes it.
-    at: Option<String>,
 }
 
 impl PostgresStore {
@@ -120,16 +112,14 @@ impl PostgresStore {
         Ok(Self {
             conn: writer(url, &LEDGER).await?,
             holding: false,
-            at: None,
         })
     }
 }
 
-/// where the row is, ledger_id, batch, position, recorded_at, frontier
-type HeadColumns = (String, Uuid, i64, i64, DateTime<Utc>, Vec<u8>);
+/// ledger_id, batch, position, recorded_at, frontier
+type HeadColumns = (Uuid, i64, i64, DateTime<Utc>, Vec<u8>);
 
-fn head(row: HeadColumns) -> Result<Head, StoreError> {
-    let (_, ledger, batch, position, recorded_at, frontier) = row;
+fn head((ledger, batch, position, recorded_at, frontier): HeadColumns) -> Result<Head, StoreError> {
     let position = number(position)?;
     Ok(Head {
         ledger: LedgerId::new(ledger),
@@ -145,12 +135,11 @@ impl Store for PostgresStore {
 
     async fn head(&mut self) -> Result<Option<Head>, StoreError> {
         let row = sqlx::query_as::<_, HeadColumns>(
-            "SELECT ctid::text, ledger_id, batch, position, recorded_at, frontier \
-             FROM ledger.head WHERE position > 0",
+            "SELECT ledger_id, batch, position, recorded_at, frontier FROM ledger.head \
+             WHERE position > 0",
         )
         .fetch_optional(&mut self.conn)
         .await?;
-        self.at = row.as_ref().map(|(at, ..)| at.clone());
         row.map(head).transpose()
     }
 
@@ -160,12 +149,10 @@ impl Store for PostgresStore {
         self.conn.execute("BEGIN").await?;
         self.holding = true;
         let row = sqlx::query_as::<_, HeadColumns>(
-            "SELECT ctid::text, ledger_id, batch, position, recorded_at, frontier \
-             FROM ledger.head FOR UPDATE",
+            "SELECT ledger_id, batch, position, recorded_at, frontier FROM ledger.head FOR UPDATE",
         )
         .fetch_one(&mut self.conn)
         .await?;
-        self.at = Some(row.0.clone());
         head(row)
     }
 
@@ -212,9 +199,6 @@ impl Store for PostgresStore {
         .bind(batch.head.recorded_at)
         .execute(&mut self.conn)
         .await?;
-        self.at = sqlx::query_scalar("SELECT ctid::text FROM ledger.head")
-            .fetch_optional(&mut self.conn)
-            .await?;
         self.commit(batch).await
     }
 
@@ -227,35 +211,33 @@ impl Store for PostgresStore {
             .iter()
             .map(|(position, root)| (integer(*position), root.as_slice()))
             .unzip();
-        let mut commit =
-            sqlx::query_as::<_, (Option<String>, i64)>(if more { COMMIT_MORE } else { COMMIT })
-                .bind(batch.head.ledger.uuid())
-                .bind(integer(batch.after))
-                .bind(integer(batch.head.position))
-                .bind(batch.head.recorded_at)
-                .bind(batch.head.frontier.to_bytes())
-                .bind(entries.positions)
-                .bind(entries.ids)
-                .bind(entries.stream_types)
-                .bind(entries.stream_ids)
-                .bind(entries.versions)
-                .bind(entries.event_types)
-                .bind(entries.schema_versions)
-                .bind(entries.dates)
-                .bind(entries.instants)
-                .bind(entries.leaves)
-                .bind(entries.hashes)
-                .bind(names.scopes)
-                .bind(names.keys)
-                .bind(names.digests)
-                .bind(names.first)
-                .bind(names.last)
-                .bind(names.lasting)
-                .bind(names.instants)
-                .bind(roots.0)
-                .bind(roots.1)
-                .bind(batch.onto.to_bytes())
-                .bind(self.at.as_deref());
+        let mut commit = sqlx::query_as::<_, (i64, i64)>(if more { COMMIT_MORE } else { COMMIT })
+            .bind(batch.head.ledger.uuid())
+            .bind(integer(batch.after))
+            .bind(integer(batch.head.position))
+            .bind(batch.head.recorded_at)
+            .bind(batch.head.frontier.to_bytes())
+            .bind(entries.positions)
+            .bind(entries.ids)
+            .bind(entries.stream_types)
+            .bind(entries.stream_ids)
+            .bind(entries.versions)
+            .bind(entries.event_types)
+            .bind(entries.schema_versions)
+            .bind(entries.dates)
+            .bind(entries.instants)
+            .bind(entries.leaves)
+            .bind(entries.hashes)
+            .bind(names.scopes)
+            .bind(names.keys)
+            .bind(names.digests)
+            .bind(names.first)
+            .bind(names.last)
+            .bind(names.lasting)
+            .bind(names.instants)
+            .bind(roots.0)
+            .bind(roots.1)
+            .bind(batch.onto.to_bytes());
         if more {
             let keys = Keys::of(&batch.keys);
             commit = commit
@@ -274,14 +256,13 @@ impl Store for PostgresStore {
         }
         let (moved, forgotten) = match commit.fetch_one(&mut self.conn).await {
             Ok(counted) => counted,
-            Err(sqlx::Error::Database(error)) if is_duplicate(error.as_ref()) => (None, 0),
+            Err(sqlx::Error::Database(error)) if is_duplicate(error.as_ref()) => (0, 0),
             Err(error) => return Err(error.into()),
         };
-        if moved.is_none() {
+        if moved == 0 {
             self.release().await?;
             return Ok(Committed::Refused);
         }
-        self.at = moved;
         if std::mem::take(&mut self.holding) {
             self.conn.execute("COMMIT").await?;
         }

@@ -777,33 +777,3 @@ async fn two_writers_append_at_once_and_every_receipt_holds() {
 async fn four_writers_append_at_once_and_every_receipt_holds() {
     several_writers(4).await;
 }
-
-/// While an old snapshot is open, as that of a dump is, every version of the head row that a commit
-/// left stays, and who looks for the row looks at all of them.
-#[tokio::test]
-async fn a_commit_goes_straight_to_the_head_row_wherever_it_is() {
-    const COMMITS: u64 = 200;
-    let place = Place::postgres().await;
-    let ledger = place.open().await;
-    let one = |n: u64| append(vec![part(1, n, 1, u128::from(n) + 10)]);
-    for n in 0..COMMITS {
-        ledger.append(one(n)).await.unwrap();
-    }
-    // Something else moved the row meanwhile.
-    let vacuum = "VACUUM FULL ledger.head";
-    place.database().sql(OWNER, vacuum).unwrap();
-    ledger.append(one(COMMITS)).await.unwrap();
-    assert_eq!(whole(&ledger).await.len() as u64, COMMITS + 2);
-    // What a connection counted is told at the latest as it ends.
-    ledger.close().await;
-    let looked = "SELECT seq_scan + idx_scan FROM pg_stat_user_tables WHERE relname = 'head'";
-    let commits = "SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'head'";
-    let since = Instant::now();
-    let count = |sql| -> u64 { place.database().sql(OWNER, sql).unwrap().parse().unwrap() };
-    while count(commits) <= COMMITS {
-        assert!(since.elapsed() < PATIENCE, "the commits are counted");
-        tokio::task::yield_now().await;
-    }
-    let looked = count(looked);
-    assert!(looked < COMMITS / 4, "it was looked for {looked} times");
-}
