@@ -16,7 +16,7 @@ use tempfile::TempDir;
 /// Within this time another server advances the projections when the one that did is gone.
 const TAKE_OVER: Duration = Duration::from_secs(10);
 /// What a busy machine may take beyond that.
-const MARGIN: Duration = Duration::from_secs(30);
+const MARGIN: Duration = Duration::from_secs(10);
 
 fn run(arguments: &[&str]) -> Output {
     let folder = TempDir::new().unwrap();

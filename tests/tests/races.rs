@@ -11,8 +11,8 @@ use dutyledger_domain::streams::authority::RegisterAuthority;
 use dutyledger_domain::streams::ledger::LedgerMode;
 use dutyledger_ledger::{Clock, Place, SystemClock};
 use dutyledger_record::{Principal, PrincipalKind, PublicText};
-use dutyledger_test_postgres::{APPLICATION, OWNER, Postgres};
-use dutyledger_tests::{Server, Town, done, program};
+use dutyledger_test_postgres::{APPLICATION, Postgres};
+use dutyledger_tests::{Server, Town, prepared};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -129,11 +129,7 @@ impl Clock for KeysMeanwhile {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_is_not_refused_because_another_process_issues_keys_meanwhile() {
-    let database = Postgres::shared().database();
-    let migrated = std::process::Command::new(program())
-        .args(["migrate", "--database-url", &database.url(OWNER)])
-        .output();
-    let _ = done(&migrated.unwrap());
+    let database = prepared(Postgres::shared());
     let (here, there) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let opened = async |folder: &TempDir, clock: Arc<dyn Clock>| {
         let Place::Postgres(url) = Place::parse(&database.url(APPLICATION)).unwrap() else {

@@ -427,12 +427,11 @@ impl Bus {
                 }
                 (Since::Still(_), None) => lost += 1,
                 (Since::Moved(moved), _) => {
-                    let to_keys = moved.iter().all(|one| *one == rules && *one != own);
-                    *(if to_keys {
-                        &mut lost_to_keys
+                    if moved.iter().all(|one| *one == rules && *one != own) {
+                        lost_to_keys += 1;
                     } else {
-                        &mut lost
-                    }) += 1;
+                        lost += 1;
+                    }
                     let before = raced.len();
                     raced.extend(moved.into_iter().filter(|stream| *stream != own));
                     if raced.len() > before {

@@ -121,7 +121,8 @@ pub struct Surroundings {
 pub enum Actor {
     /// A specified authority that is a member of the partnership.
     SpecifiedAuthority,
-    /// The authority the command is about: the consultee, the owner, the duty holder.
+    /// The authority the command is about: the consultee, the owner, the duty holder; or whoever took its
+    /// place in the partnership.
     Subject,
     /// The local policing body of one of the partnership's areas.
     LocalPolicingBody,

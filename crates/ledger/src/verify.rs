@@ -1,10 +1,10 @@
 //! Verifying a ledger against itself: nothing is trusted but the entries' own text.
 //!
-//! What is checked: positions from 1 without gaps, and none below; each entry the exact text the format writes, of
-//! this ledger, at its position, its instant never before the one before; each stream's versions
-//! from 1 without gaps; each leaf hash; the columns that repeat parts of the text; every root of the
-//! Merkle tree, and the head, which is at the last entry and left a root; and that the indexes, by which
-//! everybody else reads, lead to the same entries. Somebody who recomputed all
+//! What is checked: positions from 1 without gaps, and none below; each entry the exact text the
+//! format writes, of this ledger, at its position, its instant never before the one before; each
+//! stream's versions from 1 without gaps; each leaf hash; the columns that repeat parts of the text;
+//! every root of the Merkle tree, and the head, which is at the last entry and left a root; and that
+//! the indexes, by which everybody else reads, lead to the same entries. Somebody who recomputed all
 //! of that is found only by comparing the root with one kept elsewhere.
 
 use std::collections::HashMap;

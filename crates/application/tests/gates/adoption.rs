@@ -127,25 +127,24 @@ fn r_10_6_is_about_the_authorities_then_existing_for_the_area() {
     adopting_in(closing(DECIDED_ON), without_school).must("R-10.6", Some("8(4)"));
 }
 
-#[test]
-fn r_10_6_does_not_ask_for_a_school_on_the_list_that_has_closed_since() {
+/// A list of those to consult is drawn up, with one body on it.
+fn listing(past: Past<Partnership>, body: Body, on: &str) -> Past<Partnership> {
     let list = item("list");
-    let listed = |body: Body| RelevantAuthorityListed {
+    let listed = RelevantAuthorityListed {
         authority: body.id(),
         capacity: body.capacity,
         list,
     };
     let list_closed = ListClosed {
         item: Some(list),
-        ..closed(
-            List::RelevantAuthoritiesToConsult,
-            &[NEW_SCHOOL.id()],
-            "2024-01-01",
-        )
+        ..closed(List::RelevantAuthoritiesToConsult, &[body.id()], on)
     };
-    let listing = partnership()
-        .and("2024-01-01", listed(NEW_SCHOOL))
-        .and("2024-01-01", list_closed);
+    past.and(on, listed).and(on, list_closed)
+}
+
+#[test]
+fn r_10_6_does_not_ask_for_a_school_on_the_list_that_has_closed_since() {
+    let listing = listing(partnership(), NEW_SCHOOL, "2024-01-01");
     let closed_since = setting().with(&listing).with(
         &town()
             .having(NEW_SCHOOL, "2022-01-01")
@@ -501,23 +500,7 @@ fn a_rule_does_nothing_before_the_pack_was_in_force() {
 
 #[test]
 fn r_10_6_does_not_ask_for_a_school_on_the_list_of_an_area_that_is_not_the_partnerships_any_more() {
-    let list = item("list");
-    let listed = RelevantAuthorityListed {
-        authority: NEXT_SCHOOL.id(),
-        capacity: NEXT_SCHOOL.capacity,
-        list,
-    };
-    let list_closed = ListClosed {
-        item: Some(list),
-        ..closed(
-            List::RelevantAuthoritiesToConsult,
-            &[NEXT_SCHOOL.id()],
-            "2022-03-01",
-        )
-    };
-    let of_both = partnership_of_both()
-        .and("2022-03-01", listed)
-        .and("2022-03-01", list_closed);
+    let of_both = listing(partnership_of_both(), NEXT_SCHOOL, "2022-03-01");
     let both = strategy_under(BOTH_SECTIONS, &makers_of_both());
     let before = setting().with(&of_both);
     adopting_in(before, both).refused(RefusalCode::RuleNotMet, &["R-10.6"]);

@@ -26,7 +26,8 @@ use dutyledger_domain::streams::strategy::{
 };
 use dutyledger_domain::streams::{Direction, EntryCorrected, LedgerStream, Partnership, Strategy};
 use dutyledger_domain::{
-    ActionStatus, Duty, ExceptedDuty, RefusalCode, ReviewDecision, ReviewScope, Route,
+    ActionStatus, Duty, ExceptedDuty, MemberStanding, RefusalCode, ReviewDecision, ReviewScope,
+    Route,
 };
 use dutyledger_record::{LedgerId, PlainText, RulePackRef, Source, Standing, StreamId};
 
@@ -929,4 +930,7 @@ fn r_10_5_an_action_is_over_with_whoever_was_to_carry_it_out() {
         ended(&having(&past).with(&succeeded)),
         lifted("2024-04-01", succeeded.last())
     );
+    // Recognised once more, it is there again.
+    let back = succeeded.joined_by("2024-05-01", POLICE, MemberStanding::Specified);
+    assert_eq!(ended(&having(&past).with(&back)), None);
 }

@@ -63,6 +63,7 @@ pub(super) fn of_actions(
     let standing: BTreeSet<_> = standing
         .filter_map(|entry| date_of_action(&entry.payload))
         .collect();
+    let mut gone_of = BTreeMap::new();
     let (mut all, mut told) = (Vec::new(), BTreeSet::new());
     let mut entries: Vec<_> = history.entries().collect();
     entries.reverse();
@@ -114,6 +115,9 @@ pub(super) fn of_actions(
             let claim = state.excepted_from(action, owner)?;
             Some(lifted(claim.at))
         });
+        let gone = *gone_of
+            .entry(owner)
+            .or_insert_with(|| gone(owner, partnership, histories));
         let taken_back = [entry.entry_id, proposed].map(|one| withdrawn(history, one));
         let ended = taken_back
             .into_iter()
@@ -124,7 +128,7 @@ pub(super) fn of_actions(
                 revised,
                 over,
                 moved,
-                gone(owner, partnership, histories),
+                gone,
             ])
             .flatten()
             .min_by_key(|ended| ended.on());
@@ -151,12 +155,19 @@ pub(super) fn of_actions(
 /// last of the areas it was recorded for.
 fn gone(authority: StreamId, partnership: StreamId, histories: &Histories) -> Option<Ended> {
     let history = histories.partnerships.get(&partnership)?;
-    let counted = history.counted(NaiveDate::MAX);
-    let succeeded = counted.iter().find_map(|entry| match &entry.payload {
-        PartnershipEvent::MemberSucceeded(e) if e.authority == authority => Some(lifted_by(entry)),
-        _ => None,
-    });
     let state = history.state(NaiveDate::MAX);
+    let member = state.members.get(&authority);
+    let succeeded = member.filter(|member| member.successor.is_some());
+    let succeeded = succeeded.and_then(|_| {
+        let counted = history.counted(NaiveDate::MAX);
+        let mut latest = counted.iter().rev();
+        latest.find_map(|entry| match &entry.payload {
+            PartnershipEvent::MemberSucceeded(e) if e.authority == authority => {
+                Some(lifted_by(entry))
+            }
+            _ => None,
+        })
+    });
     let areas = state.areas.iter().filter_map(|id| histories.areas.get(id));
     let recorded = areas.filter(|area| {
         let area = area.state(NaiveDate::MAX);

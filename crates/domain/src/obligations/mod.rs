@@ -12,6 +12,8 @@ mod judge;
 mod members;
 mod strategy;
 
+use std::collections::BTreeSet;
+
 use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use dutyledger_record::{EntryId, StreamId};
 
 use crate::rules::{Bearer, Layer, LegalStatus, Mode, Provenance, Row, RuleId, RulePack};
+use crate::streams::StrategyState;
 use crate::streams::strategy::makers;
 use crate::values::{Capacity, Class};
 use crate::world::Histories;
@@ -263,18 +266,19 @@ pub fn of_authority(
         let specified = state.specified_authorities(&world, on);
         specified.contains(&authority)
     });
-    let makes = |about: Option<StreamId>| {
-        let strategy = about.and_then(|id| world.strategies.get(&id)).zip(state);
-        strategy.is_none_or(|(strategy, state)| {
-            makers(strategy, state, &world, on).contains(&authority)
-        })
+    let makes = |strategy: &StrategyState| {
+        state.is_none_or(|state| makers(strategy, state, &world, on).contains(&authority))
     };
-    let is_specified = capacity.class() == Class::Specified;
+    let others = world.strategies.iter();
+    let others = others.filter(|(_, one)| capacity.class() == Class::Specified && !makes(one));
+    let others: BTreeSet<_> = others.map(|(id, _)| *id).collect();
     all.retain(|one| match one.authority {
         Some(whose) => whose == authority,
         None => one.bearers.iter().any(|bearer| match bearer {
             Bearer::Partnership => makes_it_up,
-            other => is_of_it && other.is(capacity) && (!is_specified || makes(one.about)),
+            other => {
+                is_of_it && other.is(capacity) && one.about.is_none_or(|id| !others.contains(&id))
+            }
         }),
     });
     all

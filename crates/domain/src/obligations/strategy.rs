@@ -13,7 +13,7 @@ use crate::refusal::Unmet;
 use crate::reviews::{self, ReviewStatus};
 use crate::rules::{Mode, Provenance, Row};
 use crate::scene::Scene;
-use crate::streams::strategy::{Action, Version, unmet_to_adopt};
+use crate::streams::strategy::{Action, Material, Version, unmet_to_adopt};
 use crate::streams::{Strategy, StrategyState};
 use crate::values::{Capacity, ItemId, ReviewDecision, in_words};
 use crate::world::{Histories, World};
@@ -210,7 +210,9 @@ impl<'a> StrategyLooked<'a> {
             if let Some(waits) = judge.waits(evidence) {
                 return Found::new(Status::NotYetDue, waits);
             }
-            if judge.strategies.len() > 1 && judge.areas_without(evidence).is_empty() {
+            let mut others = judge.strategies.iter();
+            let beside = others.any(|other| other.in_force.is_some());
+            if beside && judge.areas_without(evidence).is_empty() {
                 let why =
                     "It is being prepared; another strategy is adopted for each of the areas.";
                 return Found::new(Status::NotYetDue, why);
@@ -224,14 +226,13 @@ impl<'a> StrategyLooked<'a> {
                 .next("Adopt a version.");
         };
         let shown = self.showing(evidence, number);
-        let came_later = judge.areas_without(evidence).len();
         let found = if judge.runs_until_publication(row) {
             let why =
                 "A version is adopted, and no strategy is published yet for each of the areas.";
             judge
                 .first_strategy(row, evidence, why)
                 .next("Publish the version in force.")
-        } else if came_later > 0 {
+        } else if let came_later @ 1.. = judge.areas_without(evidence).len() {
             let why = format!(
                 "Version {number} is adopted, before {came_later} of the partnership's areas came to \
                  it: no strategy is adopted for those."
@@ -390,18 +391,16 @@ impl<'a> StrategyLooked<'a> {
     }
 
     fn material(&self, evidence: &Evidence) -> Found {
-        let barred = self.newest.1.material.values();
-        let barred = barred.filter(|part| !part.harms.is_empty());
-        let left_in = barred.clone().filter(|part| !part.removed).count();
+        let parts = || self.newest.1.material.values();
         let shown = self.shows(evidence);
-        if left_in > 0 {
+        if parts().any(Material::is_barred) {
             Found::new(
                 Status::Applies,
                 "The specified authorities consider that a part of the newest version might do \
                  harm, and it is still in it.",
             )
             .next("Take the part out and record that it was removed.")
-        } else if barred.count() > 0 {
+        } else if parts().any(|part| !part.harms.is_empty()) {
             Found::new(Status::Applies, "What might do harm was taken out.")
         } else {
             Found::new(Status::DoesNotApply, "No part is considered to do harm.")

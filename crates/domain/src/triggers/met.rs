@@ -11,7 +11,7 @@ use super::{EntryMark, bears_on, marks_of};
 use crate::history::History;
 use crate::rules;
 use crate::streams::Strategy;
-use crate::streams::strategy::{StrategyEvent, Version};
+use crate::streams::strategy::{Material, StrategyEvent, Version};
 use crate::values::Duty;
 use crate::world::Histories;
 
@@ -111,7 +111,7 @@ fn holds(duty: Duty, version: &Version) -> bool {
         Duty::IdentifyCauses => !version.causes.is_empty() || version.causes_unknown.is_some(),
         Duty::LeaveOutBarredMaterial => {
             let mut parts = version.material.values();
-            parts.all(|part| part.harms.is_empty() || part.removed)
+            !parts.any(Material::is_barred)
         }
         _ => false,
     }

@@ -210,8 +210,7 @@ impl PostgresReads {
         streams: &[&Stream],
         up_to: u64,
     ) -> Result<Extent, ReadError> {
-        let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
-        let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
+        let (types, ids) = named(streams.iter().copied());
         let (entries, bytes) = sqlx::query_as::<_, (i64, i64)>(
             "SELECT count(*), coalesce(sum(octet_length(leaf_data)), 0)::bigint \
              FROM unnest($1::text[], $2::uuid[]) AS wanted (type, id) \
@@ -273,11 +272,7 @@ impl PostgresReads {
     /// To how many entries the index of streams leads, of each of these up to a version: each stream is
     /// asked for by itself, since the rows of many may be found faster by going through all of them.
     pub(crate) async fn led_to(&self, streams: &[(Stream, u64)]) -> Result<Vec<u64>, ReadError> {
-        let types: Vec<_> = streams
-            .iter()
-            .map(|(s, _)| s.stream_type.as_str())
-            .collect();
-        let ids: Vec<_> = streams.iter().map(|(s, _)| s.id.uuid()).collect();
+        let (types, ids) = named(streams.iter().map(|(stream, _)| stream));
         let versions: Vec<_> = streams.iter().map(|(_, last)| integer(*last)).collect();
         let rows = sqlx::query_scalar::<_, i64>(
             "SELECT (SELECT count(*) FROM ledger.entry \
@@ -416,6 +411,13 @@ impl PostgresReads {
     }
 }
 
+/// The names of streams, for a statement that takes two lists of them.
+fn named<'s>(streams: impl Iterator<Item = &'s Stream>) -> (Vec<&'s str>, Vec<Uuid>) {
+    streams
+        .map(|stream| (stream.stream_type.as_str(), stream.id.uuid()))
+        .unzip()
+}
+
 /// The versions of streams, as a reader and a writer ask for them.
 ///
 /// The last version is asked for as the first one backwards: a plan that was made while the table was
@@ -424,8 +426,7 @@ pub(super) async fn versions(
     executor: impl PgExecutor<'_>,
     streams: &[&Stream],
 ) -> Result<Vec<u64>, ReadError> {
-    let types: Vec<&str> = streams.iter().map(|s| s.stream_type.as_str()).collect();
-    let ids: Vec<Uuid> = streams.iter().map(|s| s.id.uuid()).collect();
+    let (types, ids) = named(streams.iter().copied());
     let rows = sqlx::query_scalar::<_, i64>(
         "SELECT coalesce((SELECT version FROM ledger.entry \
                           WHERE stream_type = wanted.type AND stream_id = wanted.id \

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::{
     LEDGER, PATIENCE, Place, append, at, draft_in, id, long, named, part, postgres_url, stream,
@@ -411,9 +411,6 @@ async fn no_position_is_seen_before_the_one_that_precedes_it() {
     two.close().await;
 }
 
-/// What a busy machine may take beyond what is told.
-const MARGIN: Duration = Duration::from_secs(30);
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_that_stops_while_it_holds_the_head_delays_the_others_by_no_more_than_told() {
     let place = Place::postgres().await;
@@ -438,7 +435,7 @@ async fn a_writer_that_stops_while_it_holds_the_head_delays_the_others_by_no_mor
         waited >= STOPPED_WRITER_MAX / 2,
         "it was held up: {waited:?}"
     );
-    assert!(waited < STOPPED_WRITER_MAX * 2 + MARGIN, "{waited:?}");
+    assert!(waited < STOPPED_WRITER_MAX * 4, "{waited:?}");
     let woken = stopped.execute("COMMIT").await;
     assert!(woken.is_err(), "the one that stopped has lost its turn");
     assert_eq!(ledger.health(), Health::Serving);

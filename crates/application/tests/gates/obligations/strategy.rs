@@ -103,11 +103,18 @@ fn r_10_4_what_follows_a_first_strategy_is_never_overdue() {
     row("R-10.4", &having(&replaced))
         .stands(Status::Due)
         .undated();
-    let mut next = strategy();
-    next.id = by;
-    row("R-10.4", &having(&replaced).with(&next))
-        .stands(Status::Due)
-        .undated();
+    let begun = |id| {
+        let mut next = strategy();
+        next.id = id;
+        next
+    };
+    let next = having(&replaced).with(&begun(by));
+    row("R-10.4", &next).stands(Status::Due).undated();
+    // However many are begun: none of them is in force.
+    let both = next.with(&begun(id("yet another")));
+    let owed = row("R-10.4", &both).all().into_iter();
+    let owed: Vec<_> = owed.map(|one| one.status).collect();
+    assert_eq!(owed, [Status::Due, Status::Due]);
 }
 
 #[test]

@@ -190,12 +190,10 @@ impl PartnershipState {
     #[must_use]
     pub fn in_place_of(&self, authority: StreamId) -> StreamId {
         let next = |id: &StreamId| self.members.get(id)?.successor;
-        let mut line = std::iter::successors(Some(authority), next);
+        let line = std::iter::successors(Some(authority), next);
         // Longer than there are members, it goes round.
-        line.by_ref()
-            .take(self.members.len() + 1)
-            .last()
-            .unwrap_or(authority)
+        let line = line.take(self.members.len() + 1);
+        line.last().unwrap_or(authority)
     }
 
     /// Whether an authority that was of the partnership is no more: another took its place, or it ended
